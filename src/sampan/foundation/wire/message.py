@@ -1,0 +1,81 @@
+"""A request and its answer, as every room of Sampan knows them.
+
+No HTTP library's types appear here: a request that arrives by HTTPS and one that a
+controller makes in the same process are the same object, and pass the same stages.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Who makes a request: a user's or component's name, its groups and extra attributes."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: dict[str, tuple[str, ...]] = {}
+
+
+class WebSocket(Protocol):
+    """One accepted WebSocket, message by message."""
+
+    subprotocol: str | None
+
+    async def receive(self) -> bytes | None:
+        """The next message (text is encoded as UTF-8), or None when the peer closed."""
+
+    async def send(self, message: bytes) -> None:
+        """Send one binary message; waits while the peer's buffer is full."""
+
+    async def close(self, code: int = 1000, reason: str = "") -> None: ...
+
+
+class Request(msgspec.Struct, kw_only=True):
+    """One request.
+
+    `path` is percent-decoded, `query` keeps order and repetition, header names are lower-case.
+    `deadline` is in the event loop's time, None for none.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: dict[str, str] = {}
+    body: bytes = b""
+    identity: Identity | None = None
+    deadline: float | None = None
+    wants_websocket: bool = False
+
+    def parameter(self, name: str, default: str = "") -> str:
+        """The first value of a query parameter."""
+        return next((value for key, value in self.query if key == name), default)
+
+
+WebSocketHandler = Callable[[WebSocket], Awaitable[None]]
+Body = bytes | Sequence[bytes] | AsyncIterator[bytes]
+
+
+class Response(msgspec.Struct, kw_only=True):
+    """One answer. `body` is whole, in pieces (written one after another), or a stream.
+
+    When `websocket` is set the connection is upgraded with one of `subprotocols`
+    and handed to it; `status` and `body` are then not used.
+    """
+
+    status: int = 200
+    headers: dict[str, str] = {}
+    body: Body = b""
+    websocket: WebSocketHandler | None = None
+    subprotocols: tuple[str, ...] = ()
+
+
+class Transport(Protocol):
+    """Takes a request to whoever answers it: in process, or over HTTPS."""
+
+    async def send(self, request: Request) -> Response:
+        """Raises ConnectionError when nobody answers. Status codes are never raised."""
+
+    async def close(self) -> None: ...
