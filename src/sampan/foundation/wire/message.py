@@ -37,7 +37,8 @@ class Request(msgspec.Struct, kw_only=True):
     """One request.
 
     `path` is percent-decoded, `query` keeps order and repetition, header names are lower-case.
-    `deadline` is in the event loop's time, None for none.
+    `deadline` is in the event loop's time, None for none. `peer_subject` is the subject of the
+    client certificate that TLS verified: (("commonName", "x"), ("organizationName", "g"), …).
     """
 
     method: str
@@ -48,6 +49,8 @@ class Request(msgspec.Struct, kw_only=True):
     identity: Identity | None = None
     deadline: float | None = None
     wants_websocket: bool = False
+    peer_subject: tuple[tuple[str, str], ...] = ()
+    peer_address: str = ""
 
     def parameter(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
