@@ -1,0 +1,1 @@
+"""Authorities, certificates, tokens and TLS contexts; knows no kinds and no server."""

@@ -1,0 +1,205 @@
+"""The credentials of one cluster: where they lie, and how they come to be and are renewed.
+
+Knows which parts of a cluster need which certificate; knows no server that uses them.
+Layout of the folder (mode 700; every key 600):
+
+    ca.crt ca.key                       the cluster's authority
+    api-server.crt .key                 the API's serving certificate
+    administrator.crt .key              group system:masters
+    kubelet-client.crt .key             the API's identity towards nodes
+    service-account.key                 signs the tokens of workloads
+    nodes/NAME/client.crt .key          group system:nodes
+    nodes/NAME/server.crt .key          the node's serving certificate
+"""
+
+import re
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import msgspec
+
+from sampan.foundation.pki.authority import Address, Authority, KeyPair, Usage, generate_key
+from sampan.foundation.pki.contexts import KeyPairPaths
+from sampan.foundation.pki.files import exclusive, make_private_folder, write_atomically
+from sampan.foundation.settings import Instance
+
+ADMINISTRATORS_GROUP = "system:masters"
+NODES_GROUP = "system:nodes"
+KUBELET_CLIENT_NAME = "kube-apiserver-kubelet-client"
+
+_RENEW_BEFORE = timedelta(days=30)
+_NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+class _Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What a certificate says about who holds it."""
+
+    common_name: str
+    usage: Usage
+    organizations: tuple[str, ...] = ()
+    dns_names: tuple[str, ...] = ()
+    addresses: tuple[Address, ...] = ()
+
+    @property
+    def alternatives(self) -> frozenset[str]:
+        return frozenset(self.dns_names) | {str(address) for address in self.addresses}
+
+
+class NodeCredentials(msgspec.Struct, frozen=True):
+    """What one node shows: to the API as a client, and to the API's calls as a server."""
+
+    client: KeyPairPaths
+    server: KeyPairPaths
+
+
+class ClusterCredentials(msgspec.Struct, frozen=True):
+    """The paths of a cluster's credentials; `prepare` sees that they are there."""
+
+    folder: Path
+    instance: Instance
+
+    @property
+    def authority(self) -> Path:
+        """The authority's certificate, which everyone trusts."""
+        return self.folder / "ca.crt"
+
+    @property
+    def authority_key(self) -> Path:
+        return self.folder / "ca.key"
+
+    @property
+    def api_server(self) -> KeyPairPaths:
+        return _pair(self.folder, "api-server")
+
+    @property
+    def administrator(self) -> KeyPairPaths:
+        return _pair(self.folder, "administrator")
+
+    @property
+    def kubelet_client(self) -> KeyPairPaths:
+        return _pair(self.folder, "kubelet-client")
+
+    @property
+    def service_account_key(self) -> Path:
+        return self.folder / "service-account.key"
+
+    def node_credentials(self, number: int, name: str, now: datetime) -> NodeCredentials:
+        """The credentials of `node-NUMBER`, made or renewed where needed. Raises OSError."""
+        if not _NODE_NAME.fullmatch(name) or ".." in name:
+            raise ValueError(f"{name!r} is not the name of a node")
+        folder = self.folder / "nodes" / name
+        credentials = NodeCredentials(_pair(folder, "client"), _pair(folder, "server"))
+        with exclusive(self.folder):
+            make_private_folder(folder.parent)
+            make_private_folder(folder)
+            authority = _ensure_authority(self, now)
+            address = self.instance.node_address(number)
+            _ensure_pair(authority, credentials.client, _node_client(name), now)
+            _ensure_pair(authority, credentials.server, _node_server(name, address), now)
+        return credentials
+
+
+def prepare(folder: Path, instance: Instance, now: datetime) -> ClusterCredentials:
+    """Make what is missing in `folder` and renew what expires within 30 days.
+
+    Idempotent, and safe beside another process that does the same. A renewed authority keeps
+    its key, so that what it issued before stays valid. Raises OSError.
+    """
+    credentials = ClusterCredentials(folder, instance)
+    make_private_folder(folder)
+    with exclusive(folder):
+        authority = _ensure_authority(credentials, now)
+        _ensure_pair(authority, credentials.api_server, _api_server(instance), now)
+        _ensure_pair(authority, credentials.administrator, _ADMINISTRATOR, now)
+        _ensure_pair(authority, credentials.kubelet_client, _KUBELET_CLIENT, now)
+        if not credentials.service_account_key.exists():
+            write_atomically(credentials.service_account_key, generate_key())
+    return credentials
+
+
+_ADMINISTRATOR = _Subject(
+    common_name="kubernetes-admin", organizations=(ADMINISTRATORS_GROUP,), usage="client"
+)
+_KUBELET_CLIENT = _Subject(
+    common_name=KUBELET_CLIENT_NAME, organizations=(ADMINISTRATORS_GROUP,), usage="client"
+)
+
+
+def _api_server(instance: Instance) -> _Subject:
+    service = "kubernetes.default.svc"
+    return _Subject(
+        common_name="kube-apiserver",
+        usage="server",
+        dns_names=(
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            service,
+            f"{service}.{instance.cluster_domain}",
+        ),
+        addresses=tuple(
+            dict.fromkeys(
+                (
+                    IPv4Address("127.0.0.1"),
+                    instance.loopback_address,
+                    instance.node_address(1),
+                    instance.kubernetes_service_address,
+                )
+            )
+        ),
+    )
+
+
+def _node_client(name: str) -> _Subject:
+    return _Subject(common_name=f"system:node:{name}", organizations=(NODES_GROUP,), usage="client")
+
+
+def _node_server(name: str, address: IPv4Address) -> _Subject:
+    return _Subject(
+        common_name=f"system:node:{name}",
+        organizations=(NODES_GROUP,),
+        usage="server",
+        dns_names=(name,),
+        addresses=(address,),
+    )
+
+
+def _pair(folder: Path, name: str) -> KeyPairPaths:
+    return KeyPairPaths(folder / f"{name}.crt", folder / f"{name}.key")
+
+
+def _ensure_authority(credentials: ClusterCredentials, now: datetime) -> Authority:
+    # The key is written first: a crash in between leaves a key that the next try certifies.
+    if not credentials.authority_key.exists():
+        write_atomically(credentials.authority_key, generate_key())
+        credentials.authority.unlink(missing_ok=True)
+    key = credentials.authority_key.read_bytes()
+    if credentials.authority.exists():
+        authority = Authority(credentials.authority.read_bytes(), key)
+        if authority.expires - now > _RENEW_BEFORE:
+            return authority
+    authority = Authority.create(f"{credentials.instance.full_name}-ca", now, key=key)
+    write_atomically(credentials.authority, authority.certificate, 0o644)
+    return authority
+
+
+def _ensure_pair(
+    authority: Authority, paths: KeyPairPaths, subject: _Subject, now: datetime
+) -> None:
+    if paths.certificate.exists() and paths.key.exists():
+        pair = KeyPair(paths.certificate.read_bytes(), paths.key.read_bytes())
+        if authority.vouches_for(
+            pair, until=now + _RENEW_BEFORE, alternatives=subject.alternatives
+        ):
+            return
+    pair = authority.issue(
+        subject.common_name,
+        organizations=subject.organizations,
+        dns_names=subject.dns_names,
+        addresses=subject.addresses,
+        usage=subject.usage,
+        now=now,
+    )
+    write_atomically(paths.key, pair.key)
+    write_atomically(paths.certificate, pair.certificate, 0o644)
