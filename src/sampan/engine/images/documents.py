@@ -1,0 +1,174 @@
+"""The OCI documents of an image: descriptors, manifests, indexes and configurations.
+
+Decoding is strict where a document could mean two things, and bounded in size. Sources: the
+OCI image specification 1.1 (descriptor, manifest, image-index, config). Nothing here touches
+a disk.
+"""
+
+import hashlib
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from sampan.engine.contract import EngineError
+
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+CONFIGURATION_TYPE = "application/vnd.oci.image.config.v1+json"
+LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX_TYPE = "application/vnd.docker.distribution.manifest.list.v2+json"
+REFERENCE_ANNOTATION = "org.opencontainers.image.ref.name"
+IMAGE_NAME_ANNOTATION = "io.containerd.image.name"
+
+DOCUMENT_LIMIT = 4 << 20
+_LAYER_COUNT_LIMIT = 127
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class InvalidImage(EngineError):
+    """An image's documents or layers break the rules of their format."""
+
+
+class Platform(msgspec.Struct, frozen=True, omit_defaults=True):
+    architecture: str = ""
+    os: str = ""
+    variant: str = ""
+
+
+class Descriptor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What a blob is, its digest and its size."""
+
+    media_type: str
+    digest: str
+    size: int
+    urls: tuple[str, ...] = ()
+    annotations: dict[str, str] = {}
+    platform: Platform | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    schema_version: int = 2
+    media_type: str = MANIFEST_TYPE
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    schema_version: int = 2
+    media_type: str = INDEX_TYPE
+    manifests: tuple[Descriptor, ...] = ()
+
+
+class ExecutionConfiguration(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="pascal"
+):
+    """How a container of the image runs, in the field names of the specification."""
+
+    user: str = ""
+    exposed_ports: dict[str, dict[str, Any]] | None = None
+    env: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    volumes: dict[str, dict[str, Any]] | None = None
+    working_dir: str = ""
+    labels: dict[str, str] | None = None
+    stop_signal: str = ""
+
+
+class RootFilesystem(msgspec.Struct, frozen=True, kw_only=True):
+    type: str = "layers"
+    diff_ids: tuple[str, ...] = ()
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    created: str = ""
+    created_by: str = ""
+    empty_layer: bool = False
+
+
+class ImageConfiguration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The configuration document; `diff_ids` name the layers from the bottom up."""
+
+    created: str = ""
+    architecture: str
+    os: str
+    config: ExecutionConfiguration | None = None
+    rootfs: RootFilesystem
+    history: tuple[History, ...] = ()
+
+    @property
+    def execution(self) -> ExecutionConfiguration:
+        return self.config or ExecutionConfiguration()
+
+
+def digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def checked_digest(text: str) -> str:
+    """`text` if it is a sha256 digest. Raises InvalidImage."""
+    if not _DIGEST.fullmatch(text):
+        raise InvalidImage(f"{text[:80]!r} is not a sha256 digest")
+    return text
+
+
+def encode(document: msgspec.Struct) -> bytes:
+    """The one encoding that a document's digest is taken of."""
+    return msgspec.json.encode(document)
+
+
+def decode_manifest(data: bytes) -> Manifest:
+    """Raises InvalidImage, also for one that could be read as an index."""
+    _refuse_ambiguous(data)
+    manifest = _decode(data, Manifest)
+    if len(manifest.layers) > _LAYER_COUNT_LIMIT:
+        raise InvalidImage(f"an image has at most {_LAYER_COUNT_LIMIT} layers")
+    for descriptor in (manifest.config, *manifest.layers):
+        checked_digest(descriptor.digest)
+        if descriptor.urls:
+            raise InvalidImage("layers that lie at foreign addresses (urls) are not fetched")
+    return manifest
+
+
+def decode_index(data: bytes) -> Index:
+    """Raises InvalidImage, also for one that could be read as a manifest."""
+    _refuse_ambiguous(data)
+    index = _decode(data, Index)
+    for descriptor in index.manifests:
+        checked_digest(descriptor.digest)
+    return index
+
+
+def decode_configuration(data: bytes) -> ImageConfiguration:
+    """Raises InvalidImage."""
+    configuration = _decode(data, ImageConfiguration)
+    for digest in configuration.rootfs.diff_ids:
+        checked_digest(digest)
+    return configuration
+
+
+class _Ambiguity(msgspec.Struct):
+    config: msgspec.Raw | None = None
+    layers: msgspec.Raw | None = None
+    manifests: msgspec.Raw | None = None
+
+
+def _refuse_ambiguous(data: bytes) -> None:
+    """A document with the members of both could be checked as one and used as the other."""
+    members = _decode(data, _Ambiguity)
+    if members.manifests is not None and (members.config or members.layers) is not None:
+        raise InvalidImage("the document is both a manifest and an index")
+
+
+_Document = TypeVar("_Document")
+
+
+def _decode(data: bytes, kind: type[_Document]) -> _Document:
+    if len(data) > DOCUMENT_LIMIT:
+        raise InvalidImage(f"an image document has more than {DOCUMENT_LIMIT} bytes")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidImage(f"an image document can't be read: {error}") from error

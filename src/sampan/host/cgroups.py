@@ -1,0 +1,264 @@
+"""Control groups: making, limiting, reading and removing subtrees by their relative name.
+
+One name stands for the same subtree in every hierarchy, whether the host has the one v2
+hierarchy, the v1 controllers, or both (hybrid: v1 is used). Sources: the kernel's
+admin-guide/cgroup-v1 and admin-guide/cgroup-v2. It knows nothing of containers or pods.
+"""
+
+import errno
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from sampan.host.mounts import MountEntry, mount_entries
+
+_V1_CONTROLLERS = frozenset(
+    ("cpu", "cpuacct", "memory", "pids", "devices", "freezer", "blkio", "cpuset", "name=systemd")
+)
+_V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "pids")
+_PERIOD = 100_000
+_KILL_ROUNDS = 100
+
+
+class ControlGroupLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Zero means no limit. `cpu_quota` is in microseconds of CPU each 100,000 µs."""
+
+    cpu_quota: int = 0
+    cpu_shares: int = 0
+    memory: int = 0
+    pids: int = 0
+
+
+class ControlGroupUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """CPU in nanoseconds since the group was made; memory in bytes and tasks now."""
+
+    cpu: int
+    memory: int
+    pids: int
+
+
+class ControlGroups:
+    """The control groups of this host. `hierarchies` maps a v1 controller, or "" for v2,
+    to where its hierarchy is mounted."""
+
+    def __init__(self, version: Literal[1, 2], hierarchies: dict[str, Path]) -> None:
+        self.version = version
+        self._hierarchies = hierarchies
+
+    @property
+    def accounts_swap(self) -> bool:
+        """Whether memory and swap can be limited together."""
+        if self.version == 2:
+            return True
+        memory = self._hierarchies.get("memory")
+        return memory is not None and (memory / "memory.memsw.limit_in_bytes").exists()
+
+    def create(self, name: str, limits: ControlGroupLimits | None = None) -> None:
+        """Make a group and those above it; one that is there is kept. Raises OSError."""
+        for root in self._roots():
+            folder = root
+            for part in _parts(name):
+                if self.version == 2:
+                    _enable_controllers(folder)
+                parent, folder = folder, folder / part
+                if not folder.exists():
+                    folder.mkdir(exist_ok=True)
+                    _inherit_cpuset(parent, folder)
+        if limits is not None:
+            self.set_limits(name, limits)
+
+    def set_limits(self, name: str, limits: ControlGroupLimits) -> None:
+        """Write every limit; zero takes one away. Raises OSError."""
+        written = _v2_limits(limits) if self.version == 2 else _v1_limits(limits)
+        for controller, file, value in written:
+            folder = self._folder(controller, name)
+            if folder is not None and (folder / file).exists():
+                (folder / file).write_text(value)
+
+    def usage(self, name: str) -> ControlGroupUsage:
+        """What a group and those below it use; zero for what the host does not account."""
+        if self.version == 2:
+            return ControlGroupUsage(
+                cpu=self._counter("", name, "cpu.stat", "usage_usec") * 1000,
+                memory=self._number("", name, "memory.current"),
+                pids=self._number("", name, "pids.current"),
+            )
+        return ControlGroupUsage(
+            cpu=self._number("cpuacct", name, "cpuacct.usage"),
+            memory=self._number("memory", name, "memory.usage_in_bytes"),
+            pids=self._number("pids", name, "pids.current"),
+        )
+
+    def out_of_memory_kills(self, name: str) -> int:
+        """How many processes the kernel has killed at the group's memory limit."""
+        if self.version == 2:
+            return self._counter("", name, "memory.events", "oom_kill")
+        return self._counter("memory", name, "memory.oom_control", "oom_kill")
+
+    def processes(self, name: str) -> set[int]:
+        """The processes in a group and those below it, as this PID namespace numbers them."""
+        found = set()
+        for root in self._roots():
+            for folder in _subtree(root.joinpath(*_parts(name))):
+                found.update(_processes_in(folder))
+        return found - {0}
+
+    def add_process(self, name: str, process: int) -> None:
+        """Move a process into a group. Raises OSError."""
+        for root in self._roots():
+            (root.joinpath(*_parts(name)) / "cgroup.procs").write_text(str(process))
+
+    def kill_all(self, name: str) -> None:
+        """SIGKILL everything in a group and below; again until nothing new appears."""
+        if self.version == 2:
+            killer = self._hierarchies[""].joinpath(*_parts(name), "cgroup.kill")
+            if killer.exists():
+                killer.write_text("1")
+                return
+        killed: set[int] = set()
+        for _ in range(_KILL_ROUNDS):
+            fresh = self.processes(name) - killed
+            if not fresh:
+                return
+            for process in fresh:
+                _kill(process)
+            killed |= fresh
+
+    def remove(self, name: str) -> None:
+        """Remove a group and those below it, whose processes must have ended.
+
+        No error when there is none; OSError (EBUSY) when a process is left.
+        """
+        for root in self._roots():
+            for folder in reversed(list(_subtree(root.joinpath(*_parts(name))))):
+                try:
+                    folder.rmdir()
+                except FileNotFoundError:
+                    continue
+
+    def exists(self, name: str) -> bool:
+        """Whether any hierarchy has the group."""
+        return any(root.joinpath(*_parts(name)).is_dir() for root in self._roots())
+
+    def _roots(self) -> Iterable[Path]:
+        return dict.fromkeys(self._hierarchies.values())
+
+    def _folder(self, controller: str, name: str) -> Path | None:
+        root = self._hierarchies.get(controller)
+        return None if root is None else root.joinpath(*_parts(name))
+
+    def _read(self, controller: str, name: str, file: str) -> str:
+        folder = self._folder(controller, name)
+        if folder is None:
+            return ""
+        try:
+            return (folder / file).read_text()
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENODEV):
+                return ""
+            raise
+
+    def _number(self, controller: str, name: str, file: str) -> int:
+        return int(self._read(controller, name, file).strip() or 0)
+
+    def _counter(self, controller: str, name: str, file: str, key: str) -> int:
+        for line in self._read(controller, name, file).splitlines():
+            word, _, value = line.partition(" ")
+            if word == key:
+                return int(value)
+        return 0
+
+
+def control_groups() -> ControlGroups:
+    """The control groups as this process's mount namespace shows them."""
+    return hierarchies_of(mount_entries())
+
+
+def hierarchies_of(entries: Iterable[MountEntry]) -> ControlGroups:
+    """v1 when a v1 controller is mounted, else v2. Raises OSError when there is neither."""
+    first: dict[str, Path] = {}
+    unified: Path | None = None
+    for entry in entries:
+        if entry.filesystem == "cgroup":
+            for controller in _V1_CONTROLLERS.intersection(entry.super_options):
+                first[controller] = Path(entry.target)
+        elif entry.filesystem == "cgroup2":
+            unified = Path(entry.target)
+    if first.keys() - {"name=systemd"}:
+        return ControlGroups(1, first)
+    if unified is None:
+        raise OSError(errno.ENOENT, "no control group hierarchy is mounted", "/sys/fs/cgroup")
+    return ControlGroups(2, {"": unified})
+
+
+def _parts(name: str) -> list[str]:
+    parts = [part for part in name.split("/") if part]
+    if not parts or any(part in (".", "..") for part in parts):
+        raise ValueError(f"{name!r} is not the relative name of a control group")
+    return parts
+
+
+def _v1_limits(limits: ControlGroupLimits) -> Iterator[tuple[str, str, str]]:
+    yield "cpu", "cpu.cfs_quota_us", str(limits.cpu_quota or -1)
+    yield "cpu", "cpu.shares", str(limits.cpu_shares or 1024)
+    yield "memory", "memory.limit_in_bytes", str(limits.memory or -1)
+    yield "pids", "pids.max", str(limits.pids or "max")
+
+
+def _v2_limits(limits: ControlGroupLimits) -> Iterator[tuple[str, str, str]]:
+    yield "", "cpu.max", f"{limits.cpu_quota or 'max'} {_PERIOD}"
+    yield "", "cpu.weight", str(weight_of_shares(limits.cpu_shares or 1024))
+    yield "", "memory.max", str(limits.memory or "max")
+    yield "", "pids.max", str(limits.pids or "max")
+
+
+def weight_of_shares(shares: int) -> int:
+    """v2's cpu.weight (1 to 10,000) for v1's cpu.shares (2 to 262,144), linearly as KEP-2254."""
+    bounded = min(max(shares, 2), 262_144)
+    return 1 + (bounded - 2) * 9_999 // 262_142
+
+
+def _enable_controllers(folder: Path) -> None:
+    available = (folder / "cgroup.controllers").read_text().split()
+    enabled = (folder / "cgroup.subtree_control").read_text().split()
+    for controller in _V2_CONTROLLERS:
+        if controller in available and controller not in enabled:
+            (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def _inherit_cpuset(parent: Path, folder: Path) -> None:
+    """A v1 cpuset takes no process before it has processors and memory nodes."""
+    if not (folder / "cpuset.cpu_exclusive").exists():
+        return
+    for file in ("cpuset.cpus", "cpuset.mems"):
+        if not (folder / file).read_text().strip():
+            (folder / file).write_text((parent / file).read_text())
+
+
+def _subtree(folder: Path) -> Iterator[Path]:
+    """The folder and all below it, each before its children."""
+    for path, _, _ in os.walk(folder):
+        yield Path(path)
+
+
+def _processes_in(folder: Path) -> set[int]:
+    try:
+        return {int(line) for line in (folder / "cgroup.procs").read_text().split()}
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        # ENODEV: the group was removed after the file was opened.
+        if error.errno == errno.ENODEV:
+            return set()
+        raise
+
+
+def _kill(process: int) -> None:
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        return
