@@ -1,0 +1,27 @@
+"""`sampan server` and `sampan agent`: one part in the foreground, for those who supervise it
+themselves."""
+
+import click
+
+from sampan.faces.cli.session import Session, require_root
+
+
+@click.command(help="Run the control plane in the foreground until SIGTERM.")
+@click.pass_obj
+def server(session: Session) -> None:
+    require_root()
+    session.launcher.serve(session.instance)
+
+
+@click.command(help="Run a node in the foreground until SIGTERM; it stops its containers then.")
+@click.option(
+    "--number",
+    type=click.IntRange(1, 50),
+    default=1,
+    show_default=True,
+    help="Which node; 1 is this machine itself.",
+)
+@click.pass_obj
+def agent(session: Session, number: int) -> None:
+    require_root()
+    session.launcher.act_as_node(session.instance, number)

@@ -1,0 +1,68 @@
+"""`sampan up`: a cluster in the background, and the user's kubectl pointed at it."""
+
+import json
+
+import click
+
+from sampan.faces.cli import kubeconfig_merge, node_readiness
+from sampan.faces.cli.progress import ProgressLine
+from sampan.faces.cli.session import LaunchFailed, Session, require_root
+from sampan.faces.cli.supervisor_client import NotRunning, demand
+from sampan.foundation.settings import Instance
+
+
+@click.command(help="Start a cluster on this machine; what already runs is left as it is.")
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 50),
+    help="How many nodes; the first is this machine itself.  [default: as the last time, or 1]",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1),
+    default=60,
+    show_default=True,
+    help="Seconds to wait until every node is Ready.",
+)
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@click.pass_obj
+def up(session: Session, nodes: int | None, timeout: float, output: str) -> None:
+    require_root()
+    instance = session.instance
+    with ProgressLine() as progress:
+        progress("starting")
+        names = set(_start(session, nodes or 0, progress)["nodes"])
+        progress(f"waiting for {', '.join(sorted(names))}")
+        _wait(instance, names, timeout)
+    merged = kubeconfig_merge.merge(instance)
+    if output == "json":
+        click.echo(json.dumps({"nodes": sorted(names), "kubeconfig": str(merged)}))
+        return
+    click.echo(f"{len(names)} node{'s' if len(names) > 1 else ''} ready: {_sorted(names)}")
+    click.echo(f"kubectl uses the context {instance.name!r} of {merged}", err=True)
+
+
+def _start(session: Session, nodes: int, progress: ProgressLine) -> dict[str, list[str]]:
+    try:
+        return demand(session.instance, "up", nodes=nodes, progress=progress)
+    except NotRunning:
+        pass
+    try:
+        session.launcher.start(session.instance, nodes)
+        return demand(session.instance, "up", nodes=nodes, progress=progress)
+    except (LaunchFailed, NotRunning) as failure:
+        raise click.ClickException(str(failure) or "the supervisor ended at once") from failure
+
+
+def _wait(instance: Instance, names: set[str], timeout: float) -> None:
+    try:
+        node_readiness.wait_until_ready(instance, names, timeout)
+    except node_readiness.NotReadyInTime as failure:
+        raise click.ClickException(
+            f"not Ready after {timeout:g} s: {failure}; "
+            f"see `sampan status` and the logs in {instance.state_folder / 'log'}"
+        ) from failure
+
+
+def _sorted(names: set[str]) -> str:
+    return ", ".join(sorted(names, key=lambda name: (len(name), name)))
