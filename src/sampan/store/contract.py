@@ -51,6 +51,10 @@ class Unavailable(StoreError):
     """The store can't take writes now (disk full, no quorum); reads may go on."""
 
 
+class Damaged(StoreError):
+    """What is stored can't be read: more than one value, for such a one is set aside."""
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One version of a key: `revision` is that of its last write, `created` of its first."""
 
