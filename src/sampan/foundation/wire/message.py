@@ -10,6 +10,14 @@ from typing import Protocol
 import msgspec
 
 
+class BodyTooLarge(Exception):
+    """The body of a request is longer than its receiver takes."""
+
+    def __init__(self, maximum: int) -> None:
+        super().__init__(f"request body is larger than {maximum} bytes")
+        self.maximum = maximum
+
+
 class Identity(msgspec.Struct, frozen=True):
     """Who makes a request: a user's or component's name, its groups and extra attributes."""
 
@@ -39,6 +47,9 @@ class Request(msgspec.Struct, kw_only=True):
     `path` is percent-decoded, `query` keeps order and repetition, header names are lower-case.
     `deadline` is in the event loop's time, None for none. `peer_subject` is the subject of the
     client certificate that TLS verified: (("commonName", "x"), ("organizationName", "g"), …).
+
+    A body that is still on the wire is behind `body_source`, so that nobody's bytes are taken
+    in before the request is authorized: use `read_body`, which works for both.
     """
 
     method: str
@@ -51,6 +62,14 @@ class Request(msgspec.Struct, kw_only=True):
     wants_websocket: bool = False
     peer_subject: tuple[tuple[str, str], ...] = ()
     peer_address: str = ""
+    body_source: Callable[[], Awaitable[bytes]] | None = None
+
+    async def read_body(self) -> bytes:
+        """The whole body, read from the wire once. Raises BodyTooLarge, ConnectionError."""
+        if self.body_source is not None:
+            source, self.body_source = self.body_source, None
+            self.body = await source()
+        return self.body
 
     def parameter(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
@@ -73,6 +92,15 @@ class Response(msgspec.Struct, kw_only=True):
     body: Body = b""
     websocket: WebSocketHandler | None = None
     subprotocols: tuple[str, ...] = ()
+
+
+async def whole(body: Body) -> bytes:
+    """A body as one piece of bytes, whatever form it has."""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, AsyncIterator):
+        return b"".join([piece async for piece in body])
+    return b"".join(body)
 
 
 class Transport(Protocol):
