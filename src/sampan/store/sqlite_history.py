@@ -71,7 +71,7 @@ def read_entry(connection: sqlite3.Connection, key: bytes, revision: int) -> Ent
 def read_range(
     connection: sqlite3.Connection, prefix: bytes, after: bytes, revision: int, limit: int
 ) -> RangePage:
-    """A page of the entries as of `revision` after the key `after`; `limit` 0 means a page's worth."""
+    """A page of the entries as of `revision` after the key `after`; `limit` 0 means any number."""
     rows = _rows_of_range(connection, prefix, after, revision)
     entries: list[Entry] = []
     damaged: dict[bytes, int] = {}
