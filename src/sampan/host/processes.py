@@ -10,14 +10,17 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 _START_TIME_FIELD = 19
 _READ_SIZE = 64 * 1024
 _FIRST_INHERITED = 3
+
+Waitable = asyncio.Future[Any]
 
 
 class ProcessIdentity(msgspec.Struct, frozen=True):
@@ -234,12 +237,47 @@ async def run(
     return CompletedCommand(exit_code, bytes(kept))
 
 
+async def until_ready(
+    *, readable: Iterable[int] = (), writable: Iterable[int] = (), or_done: Waitable | None = None
+) -> None:
+    """Wait until one of the descriptors can be read or written, or `or_done` is done."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    to_read, to_write = tuple(readable), tuple(writable)
+    for descriptor in to_read:
+        loop.add_reader(descriptor, wake)
+    for descriptor in to_write:
+        loop.add_writer(descriptor, wake)
+    if or_done is not None:
+        or_done.add_done_callback(wake)
+    try:
+        await ready
+    finally:
+        for descriptor in to_read:
+            loop.remove_reader(descriptor)
+        for descriptor in to_write:
+            loop.remove_writer(descriptor)
+        if or_done is not None:
+            or_done.remove_done_callback(wake)
+
+
 class PipeReader:
     """Feeds what comes through a pipe to a callback until its end; it owns the descriptor."""
 
-    def __init__(self, descriptor: int, taken: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        taken: Callable[[bytes], None],
+        ended: Callable[[], None] | None = None,
+    ) -> None:
         self._descriptor = descriptor
         self._taken = taken
+        self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(descriptor, self._read)
 
@@ -252,6 +290,8 @@ class PipeReader:
             self._taken(piece)
         else:
             self._close()
+            if self._ended is not None:
+                self._ended()
 
     def _close(self) -> None:
         if self._descriptor >= 0:
