@@ -27,6 +27,9 @@ _TYPE_MASK = 0x3FFF
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _RECEIVE_SIZE = 1 << 18
+_DEFAULT_SEND_SIZE = 1 << 16
+_SEND_BUFFER_FORCE = 32
+_LAST_SEQUENCE = 0x7FFFFFFF
 
 
 class NetlinkError(OSError):
@@ -101,13 +104,44 @@ class NetlinkSocket:
         """The bodies of the messages that answer one question (or dump); NetlinkError."""
         return list(self._exchange(kind, flags, payload, purpose))
 
+    def batch(
+        self, messages: list[tuple[int, int, bytes]], acknowledged: int, purpose: str
+    ) -> None:
+        """Send messages (kind, flags, body) as one transaction; NetlinkError refuses them all.
+
+        `acknowledged` is the index of the only one whose flags ask for an acknowledgement.
+        """
+        if self._sequence > _LAST_SEQUENCE - len(messages):
+            self._sequence = 0
+        first = self._sequence + 1
+        last = first + acknowledged
+        self._sequence += len(messages)
+        self._send_all(messages, first)
+        while True:
+            for sequence, kind, flags, body in self._receive():
+                if kind == _ERROR and first <= sequence <= last:
+                    _raise_refusal(body, flags, purpose)
+                    if sequence == last:
+                        return
+
+    def _send_all(self, messages: list[tuple[int, int, bytes]], first: int) -> None:
+        data = b"".join(
+            _HEADER.pack(16 + len(body), kind, flags | REQUEST, first + offset, 0) + body
+            for offset, (kind, flags, body) in enumerate(messages)
+        )
+        if len(data) > _DEFAULT_SEND_SIZE:
+            self._socket.setsockopt(socket.SOL_SOCKET, _SEND_BUFFER_FORCE, 2 * len(data))
+        self._socket.send(data)
+
     def _exchange(self, kind: int, flags: int, payload: bytes, purpose: str) -> Iterator[bytes]:
-        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        self._sequence = (self._sequence + 1) & _LAST_SEQUENCE
         header = _HEADER.pack(16 + len(payload), kind, flags | REQUEST, self._sequence, 0)
         self._socket.send(header + payload)
         finished = False
         while not finished:
-            for answer, answer_flags, body in self._receive():
+            for sequence, answer, answer_flags, body in self._receive():
+                if sequence != self._sequence:
+                    continue
                 if answer == _ERROR:
                     _raise_refusal(body, answer_flags, purpose)
                     finished = True
@@ -117,15 +151,15 @@ class NetlinkSocket:
                     yield body
                     finished = finished or not flags & (ACKNOWLEDGE | DUMP)
 
-    def _receive(self) -> Iterable[tuple[int, int, bytes]]:
+    def _receive(self) -> Iterable[tuple[int, int, int, bytes]]:
+        """Sequence number, kind, flags and body of what the kernel sent in one piece."""
         data = self._socket.recv(_RECEIVE_SIZE)
         offset = 0
         while offset + 16 <= len(data):
             length, kind, flags, sequence, _ = _HEADER.unpack_from(data, offset)
             if length < 16:
                 raise NetlinkError(errno.EBADMSG, "malformed netlink message")
-            if sequence == self._sequence:
-                yield kind, flags, data[offset + 16 : offset + length]
+            yield sequence, kind, flags, data[offset + 16 : offset + length]
             offset += (length + 3) & ~3
 
 
