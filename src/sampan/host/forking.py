@@ -121,9 +121,16 @@ def reap_children() -> list[tuple[int, int]]:
 
 
 def spawn_detached(
-    arguments: Sequence[str], *, environment: Mapping[str, str], output: Path
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    output: Path,
+    inherited: Mapping[int, int],
 ) -> int:
-    """Start a program in a session of its own, its output appended to a file of mode 600."""
+    """Start a program in a session of its own, its output appended to a file of mode 600.
+
+    `inherited` gives further descriptors by the number that the program knows them by.
+    """
     return os.posix_spawn(
         arguments[0],
         list(arguments),
@@ -132,6 +139,7 @@ def spawn_detached(
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(output), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
+            *((os.POSIX_SPAWN_DUP2, own, number) for number, own in inherited.items()),
         ],
         setsid=True,
         setsigmask=(),

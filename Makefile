@@ -1,0 +1,105 @@
+# The commands of this project, the same for a person and for a machine that checks it.
+#   make up      a cluster of three nodes on this machine, with a demo application
+#   make down    end it; its state is kept
+#   make clean   remove the state, too, and all that `make up` has installed but packages
+#   make test    every check and test
+#   make bench   the table of measurements
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SAMPAN := $(VENV)/bin/sampan
+CACHE := .cache
+LINK := /usr/local/bin/sampan
+NODES ?= 3
+DEMO_FOLDER := /var/lib/sampan/demo
+DEMO_URL := http://127.0.0.1:30080/
+
+# What the code uses of Debian, and the package that has it.
+PROGRAMS := crun:crun conmon:conmon nft:nftables
+CAN_MAKE_VENV := python3 -c 'import ensurepip' 2>/dev/null
+
+.PHONY: up down clean test bench root packages install kubectl demo
+
+up: root packages install kubectl
+	@$(SAMPAN) up --nodes $(NODES)
+	@$(MAKE) demo
+
+down: root
+	@if [ -x $(SAMPAN) ]; then $(SAMPAN) down; fi
+
+clean: down
+	rm -rf /var/lib/sampan /etc/sampan
+	if [ "$$(readlink $(LINK))" = "$(CURDIR)/$(SAMPAN)" ]; then rm -f $(LINK); fi
+	rm -rf $(VENV) $(CACHE)
+
+test: packages $(VENV)/.development
+	@$(PYTHON) scripts/fetch_kubectl.py 37 $(CACHE)/bin
+	@$(PYTHON) scripts/fetch_kubectl.py 32 $(CACHE)/bin
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PYTHON) -m pytest
+
+bench: packages $(VENV)/.development
+	@$(PYTHON) -m bench
+
+root:
+	@if [ "$$(id -u)" != 0 ]; then echo "Sampan manages the machine: run make as root" >&2; exit 1; fi
+
+packages:
+	@missing=""; \
+	for pair in $(PROGRAMS); do \
+		command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; \
+	done; \
+	$(CAN_MAKE_VENV) || missing="$$missing python3-venv"; \
+	if [ -n "$$missing" ]; then \
+		echo "installing$$missing"; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+			--no-install-recommends $$missing >/dev/null; \
+	fi
+
+install: $(VENV)/.installed
+	@if [ "$$(readlink $(LINK))" != "$(CURDIR)/$(SAMPAN)" ]; then \
+		ln -sf $(CURDIR)/$(SAMPAN) $(LINK); \
+	fi
+
+$(PYTHON):
+	@echo "making $(VENV)"
+	@python3 -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml hatch_build.py | $(PYTHON)
+	@echo "installing Sampan into $(VENV)"
+	@$(PYTHON) -m pip --disable-pip-version-check install --quiet -e .
+	@touch $@
+
+$(VENV)/.development: pyproject.toml hatch_build.py | $(PYTHON)
+	@echo "installing Sampan and what its tests need into $(VENV)"
+	@$(PYTHON) -m pip --disable-pip-version-check install --quiet -e '.[development]'
+	@touch $@ $(VENV)/.installed
+
+# 1.30 is the oldest kubectl that speaks to a server of 1.37 the way it wants to be spoken to.
+kubectl:
+	@if ! $(PYTHON) scripts/has_kubectl.py 30; then \
+		echo "fetching kubectl 1.37"; \
+		$(PYTHON) scripts/fetch_kubectl.py 37 $(VENV)/bin; \
+		ln -sf kubectl-1.37 $(VENV)/bin/kubectl; \
+	fi
+
+demo: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+demo:
+	@/usr/bin/python3 -I -S examples/hello/gather.py $(DEMO_FOLDER)
+	@sampan build --quiet -t hello:1 $(DEMO_FOLDER)
+	@kubectl --context sampan apply -f examples/hello/app.yaml
+	@kubectl --context sampan rollout status deployment/hello --timeout 60s
+	@$(PYTHON) examples/hello/visit.py $(DEMO_URL) 300 3
+	@echo
+	@kubectl --context sampan get nodes -o wide
+	@echo
+	@kubectl --context sampan get pods -o wide
+	@echo
+	@echo "$(DEMO_URL)"

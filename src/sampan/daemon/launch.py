@@ -1,0 +1,59 @@
+"""Starting an instance's supervisor in the background, and running single parts in front.
+
+What the command line is given as its `Launcher`. Imports what it needs when it is called: the
+command line must be quick to start.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from sampan.faces.cli.session import LaunchFailed
+from sampan.foundation.settings import Instance
+
+LISTENING_DESCRIPTOR = 3
+
+
+class Launcher:
+    """Everything happens on this machine."""
+
+    def start(self, instance: Instance, nodes: int) -> None:
+        """See `sampan.faces.cli.session.Launcher`."""
+        from sampan.host.forking import spawn_detached
+
+        folder = log_folder(instance)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        instance.state_folder.chmod(0o700)
+        log = folder / "supervisor.log"
+        reader, writer = os.pipe()
+        spawn_detached(
+            [sys.executable, "-m", "sampan.daemon", instance.name, str(nodes)],
+            environment=os.environ,
+            output=log,
+            inherited={LISTENING_DESCRIPTOR: writer},
+        )
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            if not pipe.read():
+                raise LaunchFailed(f"the supervisor did not start; its log is {log}")
+
+    def sweep(self, instance: Instance) -> tuple[str, ...]:
+        from sampan.daemon.sweep import sweep
+
+        return sweep(instance)
+
+    def serve(self, instance: Instance) -> None:
+        from sampan.daemon import private_bridge, server_process
+
+        private_bridge.set_up(instance)
+        server_process.run(instance)
+
+    def act_as_node(self, instance: Instance, number: int) -> None:
+        from sampan.daemon import node_holder
+
+        node_holder.hold(instance, number)
+
+
+def log_folder(instance: Instance) -> Path:
+    """Where each process of the instance writes its log."""
+    return instance.state_folder / "log"

@@ -1,0 +1,96 @@
+"""The process that holds a node: its namespaces live as long as it does.
+
+It forks the node's agent and restarts it, and is the parent of whatever loses its own; in a
+node that is a host of its own it is the first process, whose end is the end of all others.
+At SIGTERM it stops the node's containers, then the agent, and ends.
+"""
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+
+from sampan.daemon import groups, node_space
+from sampan.daemon.dispatcher import Dispatcher
+from sampan.daemon.node_list import MACHINE_NODE, node_name
+from sampan.daemon.process_records import ProcessRecords
+from sampan.daemon.supervised import Supervised
+from sampan.foundation.settings import Instance
+from sampan.host import forking
+from sampan.host.cgroups import control_groups
+
+_log = logging.getLogger(__name__)
+
+
+def start(instance: Instance, number: int) -> int:
+    """Fork the holder of a node and return its process id. Raises OSError."""
+    if number == MACHINE_NODE:
+        return forking.fork(lambda: hold(instance, number))
+    reader, writer = os.pipe()
+    try:
+        forking.fork(lambda: _fork_first_process(instance, number, writer), keep=(writer,))
+    finally:
+        os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        answer = pipe.read()
+    if not answer:
+        raise OSError(f"the namespaces of {node_name(number)} could not be made")
+    return int(answer)
+
+
+def _fork_first_process(instance: Instance, number: int, writer: int) -> None:
+    """unshare(2) gives a process namespace to children only, hence a fork in between."""
+    _join_group(instance, number)
+    node_space.leave_machine(instance, number)
+
+    def first() -> None:
+        node_space.become_first_process()
+        _hold(instance, number)
+
+    os.write(writer, str(forking.fork(first)).encode())
+
+
+def hold(instance: Instance, number: int) -> None:
+    """Be the holder of a node that shares the machine's network, until SIGTERM."""
+    _join_group(instance, number)
+    node_space.enter_own_mounts(groups.node_system(instance, number), control_groups())
+    forking.adopt_orphans()
+    _hold(instance, number)
+
+
+def _join_group(instance: Instance, number: int) -> None:
+    machine = control_groups()
+    group = groups.node_system(instance, number)
+    machine.create(group)
+    machine.add_process(group, os.getpid())
+
+
+def _hold(instance: Instance, number: int) -> None:
+    from sampan.daemon import agent_process
+
+    forking.set_process_name(f"sampan-{node_name(number)}")
+    dispatcher = Dispatcher()
+    records = ProcessRecords(instance.run_folder / "nodes" / node_name(number) / "processes")
+
+    def start_agent() -> int:
+        return forking.fork(lambda: agent_process.run(instance, number), die_with_parent=True)
+
+    def stop_containers() -> None:
+        _run_once(dispatcher, lambda: agent_process.stop_containers(instance, number))
+
+    agent = Supervised("agent", start_agent, dispatcher, records)
+    dispatcher.on_signal(signal.SIGCHLD, _reap)
+    dispatcher.on_signal(signal.SIGTERM, lambda: agent.end(signal.SIGTERM, stop_containers))
+    agent.run()
+    dispatcher.run()
+
+
+def _reap() -> None:
+    for process, status in forking.reap_children():
+        _log.debug("process %d ended with %d", process, status)
+
+
+def _run_once(dispatcher: Dispatcher, child: Callable[[], None]) -> None:
+    """Fork `child`, and leave the dispatcher's loop when it has ended."""
+    descriptor = os.pidfd_open(forking.fork(child, die_with_parent=True))
+    dispatcher.on_readable(descriptor, dispatcher.stop)

@@ -1,0 +1,83 @@
+"""How each process of an instance comes into being: forked here, living elsewhere.
+
+The supervisor calls this; what a child does stands in the module of its own that it imports.
+The server is forked before the nodes' part is imported and imports its own, so that neither
+carries the other's memory; everything else shares the pages of what `prepare_nodes` imported.
+"""
+
+import os
+from collections.abc import Callable
+
+from sampan.daemon.dispatcher import Dispatcher
+from sampan.foundation.settings import Instance
+from sampan.host import forking
+from sampan.host.cgroups import control_groups
+
+
+class Processes:
+    """`server_ready` is called each time that a server has begun to take requests."""
+
+    def __init__(
+        self, instance: Instance, dispatcher: Dispatcher, server_ready: Callable[[], None]
+    ) -> None:
+        self._instance = instance
+        self._dispatcher = dispatcher
+        self._server_ready = server_ready
+        # The server waits for the end of this pipe before it binds the machine's address.
+        self._network_gate, self._gate_keeper = os.pipe()
+
+    def start_server(self) -> int:
+        reader, writer = os.pipe()
+
+        def serve() -> None:
+            from sampan.daemon import server_process
+
+            forking.set_process_name("sampan-server")
+            server_process.run(self._instance, network=self._network_gate, ready=writer)
+
+        process = forking.fork(serve, keep=(self._network_gate, writer))
+        os.close(writer)
+        self._dispatcher.on_readable(reader, lambda: self._heard_from_server(reader))
+        return process
+
+    def _heard_from_server(self, reader: int) -> None:
+        ready = os.read(reader, 1)
+        self._dispatcher.forget(reader)
+        os.close(reader)
+        if ready:
+            self._server_ready()
+
+    def prepare_nodes(self) -> None:
+        """Join the machine to the private bridge, and import what nodes and engine share."""
+        from sampan.daemon import private_bridge
+
+        private_bridge.set_up(self._instance)
+        os.close(self._gate_keeper)
+        from sampan.daemon import agent_process, engine_process, node_holder  # noqa: F401
+
+        forking.prepare_to_fork()
+
+    def start_engine(self) -> int:
+        def serve() -> None:
+            from sampan.daemon import engine_process
+
+            forking.set_process_name("sampan-engine")
+            engine_process.run(self._instance)
+
+        return forking.fork(serve)
+
+    def start_node(self, number: int) -> int:
+        from sampan.daemon import node_holder
+
+        return node_holder.start(self._instance, number)
+
+    def cut_link(self, number: int) -> None:
+        from sampan.daemon import private_bridge
+
+        private_bridge.cut_link(self._instance, number)
+
+    def clear_node(self, number: int) -> None:
+        """End what may still run of a node whose holder has ended, and free its groups."""
+        from sampan.daemon import sweep
+
+        sweep.clear_node(self._instance, number, control_groups())
