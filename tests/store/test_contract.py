@@ -1,6 +1,7 @@
 """What `sampan.store.contract` promises, held against every store."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -123,7 +124,7 @@ def test_concurrent_writes_of_one_key_follow_one_another(run: Run) -> None:
             *(store.put(b"a", b"x") for _ in range(5)), store.delete(b"a"), store.put(b"a", b"y")
         )
         changes = await collect(watch, 7)
-        for before, after in zip(changes, changes[1:], strict=False):
+        for before, after in itertools.pairwise(changes):
             left = None if before.value is None else before.revision
             assert (after.previous.revision if after.previous else None) == left
         assert [change.revision for change in changes] == list(range(1, 8))
