@@ -48,3 +48,7 @@ def too_many(field: str, given: int, maximum: int) -> Cause:
 
 def _joined(head: str, detail: str) -> str:
     return f"{head}: {detail}" if detail else head
+
+
+def not_found(field: str, value: Any) -> Cause:
+    return Cause(field, "FieldValueNotFound", f"Not found: {_quoted(value)}")

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from sampan.kubernetes.kinds.kind import Cause, Object
-from sampan.kubernetes.machinery.causes import invalid, required
 from sampan.kubernetes.machinery import quantities, timestamps
+from sampan.kubernetes.machinery.causes import invalid, required
 from sampan.kubernetes.schema.definitions import Schema, definition
 
 _BOUNDS = {"int32": 2**31, "int64": 2**63, "": 2**63}

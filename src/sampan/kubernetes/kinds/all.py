@@ -1,0 +1,60 @@
+"""Every kind that Sampan serves, one explicit list, and the ways to look one up."""
+
+from sampan.kubernetes.kinds.apps import DEPLOYMENT, REPLICA_SET
+from sampan.kubernetes.kinds.coordination import LEASE
+from sampan.kubernetes.kinds.core.configuration import CONFIG_MAP, SECRET, SERVICE_ACCOUNT
+from sampan.kubernetes.kinds.core.events import EVENT
+from sampan.kubernetes.kinds.core.namespaces import NAMESPACE
+from sampan.kubernetes.kinds.core.nodes import NODE
+from sampan.kubernetes.kinds.core.pods import POD
+from sampan.kubernetes.kinds.core.services import SERVICE
+from sampan.kubernetes.kinds.discovery import ENDPOINT_SLICE
+from sampan.kubernetes.kinds.kind import Kind
+from sampan.kubernetes.kinds.rbac import (
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
+    ROLE,
+    ROLE_BINDING,
+)
+from sampan.kubernetes.kinds.resource import Resource
+from sampan.kubernetes.kinds.reviews import (
+    LOCAL_SUBJECT_ACCESS_REVIEW,
+    SELF_SUBJECT_ACCESS_REVIEW,
+    SELF_SUBJECT_REVIEW,
+    SELF_SUBJECT_RULES_REVIEW,
+    SUBJECT_ACCESS_REVIEW,
+    TOKEN_REVIEW,
+)
+
+ALL: tuple[Kind, ...] = (
+    NAMESPACE,
+    NODE,
+    POD,
+    SERVICE,
+    EVENT,
+    CONFIG_MAP,
+    SECRET,
+    SERVICE_ACCOUNT,
+    DEPLOYMENT,
+    REPLICA_SET,
+    ENDPOINT_SLICE,
+    LEASE,
+    ROLE,
+    ROLE_BINDING,
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
+    SUBJECT_ACCESS_REVIEW,
+    LOCAL_SUBJECT_ACCESS_REVIEW,
+    SELF_SUBJECT_ACCESS_REVIEW,
+    SELF_SUBJECT_RULES_REVIEW,
+    SELF_SUBJECT_REVIEW,
+    TOKEN_REVIEW,
+)
+
+BY_RESOURCE: dict[Resource, Kind] = {kind.resource: kind for kind in ALL}
+"""By the resource itself."""
+
+BY_PLURAL: dict[tuple[str, str, str], Kind] = {
+    (kind.resource.group, kind.resource.version, kind.resource.plural): kind for kind in ALL
+}
+"""By group, version and plural name, as they stand in a URL."""

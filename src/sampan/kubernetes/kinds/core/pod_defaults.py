@@ -1,0 +1,68 @@
+"""Defaults of pods and of the pod templates in other kinds, as Kubernetes 1.37 sets them."""
+
+from collections.abc import Iterator
+
+from sampan.kubernetes.kinds.core.container_defaults import (
+    default_container,
+    default_field_reference,
+    request_what_is_limited,
+)
+from sampan.kubernetes.kinds.kind import Object
+
+_FILE_MODE = 0o644
+_TOKEN_SECONDS = 3600
+_MODED_SOURCES = ("secret", "configMap", "downwardAPI", "projected")
+CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
+
+
+def containers_of(spec: Object) -> Iterator[Object]:
+    """All containers of a pod's spec: init, ordinary and ephemeral."""
+    for name in CONTAINER_LISTS:
+        yield from spec.get(name) or ()
+
+
+def default_pod(pod: Object) -> None:
+    """A pod: what a template gets, and requests from limits."""
+    spec = pod.setdefault("spec", {})
+    default_pod_spec(spec)
+    for container in containers_of(spec):
+        request_what_is_limited(container)
+
+
+def default_template(template: Object) -> None:
+    """A pod template inside a workload's spec."""
+    template.setdefault("metadata", {})
+    default_pod_spec(template.setdefault("spec", {}))
+
+
+def default_pod_spec(spec: Object) -> None:
+    spec.setdefault("restartPolicy", "Always")
+    spec.setdefault("terminationGracePeriodSeconds", 30)
+    spec.setdefault("dnsPolicy", "ClusterFirst")
+    spec.setdefault("securityContext", {})
+    spec.setdefault("schedulerName", "default-scheduler")
+    spec.setdefault("enableServiceLinks", True)
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
+    for container in containers_of(spec):
+        default_container(container, host_network=bool(spec.get("hostNetwork")))
+    for volume in spec.get("volumes") or ():
+        _default_volume(volume)
+
+
+def _default_volume(volume: Object) -> None:
+    if volume.keys() <= {"name"}:
+        volume["emptyDir"] = {}
+    for name in _MODED_SOURCES:
+        if name in volume:
+            volume[name].setdefault("defaultMode", _FILE_MODE)
+    if "hostPath" in volume:
+        volume["hostPath"].setdefault("type", "")
+    for item in (volume.get("downwardAPI") or {}).get("items") or ():
+        default_field_reference(item)
+    for source in (volume.get("projected") or {}).get("sources") or ():
+        for item in (source.get("downwardAPI") or {}).get("items") or ():
+            default_field_reference(item)
+        if "serviceAccountToken" in source:
+            source["serviceAccountToken"].setdefault("expirationSeconds", _TOKEN_SECONDS)

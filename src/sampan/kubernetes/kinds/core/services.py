@@ -1,0 +1,81 @@
+"""Service: one name and address for many pods."""
+
+from sampan.kubernetes.kinds import strategies
+from sampan.kubernetes.kinds.core.service_columns import COLUMNS
+from sampan.kubernetes.kinds.core.service_validation import service_rules
+from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.kinds.record import make
+from sampan.kubernetes.kinds.resource import SERVICES
+
+_AFFINITY_SECONDS = 10800
+_ALLOCATED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+_NODE_PORT_TYPES = ("NodePort", "LoadBalancer")
+
+
+def _default(service: Object) -> None:
+    """pkg/apis/core/v1 SetDefaults_Service; a cluster has one address family."""
+    spec = service.setdefault("spec", {})
+    spec.setdefault("sessionAffinity", "None")
+    spec.setdefault("type", "ClusterIP")
+    if spec["sessionAffinity"] == "ClientIP":
+        client = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
+        client.setdefault("timeoutSeconds", _AFFINITY_SECONDS)
+    for port in spec.get("ports") or ():
+        port.setdefault("protocol", "TCP")
+        if not port.get("targetPort") and "port" in port:
+            port["targetPort"] = port["port"]
+    if spec["type"] in _NODE_PORT_TYPES:
+        spec.setdefault("externalTrafficPolicy", "Cluster")
+    if spec["type"] == "LoadBalancer":
+        spec.setdefault("allocateLoadBalancerNodePorts", True)
+    if spec["type"] != "ExternalName":
+        spec.setdefault("internalTrafficPolicy", "Cluster")
+        spec.setdefault("ipFamilies", ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "SingleStack")
+    if spec.get("clusterIP") and not spec.get("clusterIPs"):
+        spec["clusterIPs"] = [spec["clusterIP"]]
+    elif spec.get("clusterIPs") and not spec.get("clusterIP"):
+        spec["clusterIP"] = spec["clusterIPs"][0]
+
+
+def _prepare(new: Object, old: Object | None) -> None:
+    """An update that leaves out what was allocated keeps it; a change of type gives it up."""
+    if old is None:
+        new["status"] = {"loadBalancer": {}}
+        return
+    strategies.keep_status(new, old)
+    spec, before = new["spec"], old.get("spec") or {}
+    if spec["type"] != "ExternalName" and not spec.get("clusterIP"):
+        for name in _ALLOCATED:
+            if name in before:
+                spec[name] = before[name]
+    elif spec["type"] == "ExternalName" and spec.get("clusterIP") == before.get("clusterIP"):
+        for name in (*_ALLOCATED, "internalTrafficPolicy"):
+            spec.pop(name, None)
+    given = {_identity(port): port.get("nodePort") for port in before.get("ports") or ()}
+    for port in spec.get("ports") or ():
+        earlier = given.get(_identity(port))
+        if spec["type"] in _NODE_PORT_TYPES and earlier:
+            port.setdefault("nodePort", earlier)
+        elif before.get("type") in _NODE_PORT_TYPES and port.get("nodePort") == earlier:
+            port.pop("nodePort", None)
+    if before.get("type") in _NODE_PORT_TYPES and spec["type"] not in _NODE_PORT_TYPES:
+        spec.pop("externalTrafficPolicy", None)
+
+
+def _identity(port: Object) -> tuple[object, object]:
+    return port.get("port"), port.get("protocol", "TCP")
+
+
+SERVICE = make(
+    SERVICES,
+    default=_default,
+    rules=service_rules,
+    prepare=_prepare,
+    status=True,
+    name_form="label-1035",
+    short_names=("svc",),
+    categories=("all",),
+    selectable=("spec.clusterIP", "spec.type"),
+    columns=COLUMNS,
+)

@@ -1,0 +1,129 @@
+"""The kind of the group `discovery.k8s.io`: EndpointSlice."""
+
+import ipaddress
+from collections.abc import Iterator
+
+from sampan.kubernetes.kinds import strategies
+from sampan.kubernetes.kinds.columns import AGE, NAME, text
+from sampan.kubernetes.kinds.core.container_validation import PROTOCOLS
+from sampan.kubernetes.kinds.kind import Cause, Object
+from sampan.kubernetes.kinds.object_metadata import check_immutable
+from sampan.kubernetes.kinds.record import make
+from sampan.kubernetes.kinds.resource import ENDPOINT_SLICES
+from sampan.kubernetes.machinery import names
+from sampan.kubernetes.machinery.causes import (
+    duplicate,
+    invalid,
+    required,
+    too_many,
+    unsupported,
+)
+
+_ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
+_MAXIMUM_ENDPOINTS = 1000
+_MAXIMUM_ADDRESSES = 100
+_MAXIMUM_PORTS = 100
+_SHOWN = 3
+
+
+def _default(endpoint_slice: Object) -> None:
+    for port in endpoint_slice.get("ports") or ():
+        port.setdefault("name", "")
+        port.setdefault("protocol", "TCP")
+
+
+def _prepare(new: Object, old: Object | None) -> None:
+    strategies.count_generation(new, old, "endpoints", "ports", "addressType")
+
+
+def _rules(new: Object, old: Object | None) -> Iterator[Cause]:
+    kind = new.get("addressType", "")
+    if kind and kind not in _ADDRESS_TYPES:
+        yield unsupported("addressType", kind, _ADDRESS_TYPES)
+    endpoints, ports = new.get("endpoints") or [], new.get("ports") or []
+    for field, given, maximum in (
+        ("endpoints", endpoints, _MAXIMUM_ENDPOINTS),
+        ("ports", ports, _MAXIMUM_PORTS),
+    ):
+        if len(given) > maximum:
+            yield too_many(field, len(given), maximum)
+    for index, endpoint in enumerate(endpoints[:_MAXIMUM_ENDPOINTS]):
+        yield from _check_addresses(endpoint, kind, f"endpoints[{index}].addresses")
+    yield from _check_ports(ports)
+    if old is not None:
+        yield from check_immutable(kind, old.get("addressType"), "addressType")
+
+
+def _check_addresses(endpoint: Object, kind: str, field: str) -> Iterator[Cause]:
+    addresses = endpoint.get("addresses") or []
+    if not addresses:
+        yield required(field, "must contain at least 1 endpoint address")
+    if len(addresses) > _MAXIMUM_ADDRESSES:
+        yield too_many(field, len(addresses), _MAXIMUM_ADDRESSES)
+        return
+    for index, address in enumerate(addresses):
+        for message in _address_messages(address, kind):
+            yield invalid(f"{field}[{index}]", address, message)
+
+
+def _address_messages(given: str, kind: str) -> list[str]:
+    if kind == "FQDN":
+        return names.subdomain(given)
+    try:
+        address = ipaddress.ip_address(given)
+    except ValueError:
+        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    if kind in ("IPv4", "IPv6") and address.version != int(kind[-1]):
+        return [f"must be a valid {kind} address"]
+    if address.is_unspecified:
+        return [f"may not be unspecified ({given})"]
+    if address.is_loopback:
+        return ["may not be in the loopback range (127.0.0.0/8, ::1/128)"]
+    if address.is_link_local:
+        return ["may not be in the link-local range (169.254.0.0/16, fe80::/10)"]
+    return []
+
+
+def _check_ports(ports: list[Object]) -> Iterator[Cause]:
+    seen: set[str] = set()
+    for index, port in enumerate(ports):
+        name = port.get("name", "")
+        if name in seen:
+            yield duplicate(f"ports[{index}].name", name)
+        seen.add(name)
+        if name:
+            for message in names.label(name):
+                yield invalid(f"ports[{index}].name", name, message)
+        if port.get("protocol") not in PROTOCOLS:
+            yield unsupported(f"ports[{index}].protocol", port.get("protocol", ""), PROTOCOLS)
+
+
+def _shortened(values: list[str]) -> str:
+    more = len(values) - _SHOWN
+    shown = ",".join(values[:_SHOWN])
+    return f"{shown} + {more} more..." if more > 0 else shown or "<unset>"
+
+
+def _ports(endpoint_slice: Object) -> str:
+    ports = endpoint_slice.get("ports") or ()
+    return _shortened([str(port.get("port", "*")) for port in ports])
+
+
+def _endpoints(endpoint_slice: Object) -> str:
+    endpoints = endpoint_slice.get("endpoints") or ()
+    return _shortened([given for it in endpoints for given in it.get("addresses") or ()])
+
+
+ENDPOINT_SLICE = make(
+    ENDPOINT_SLICES,
+    default=_default,
+    prepare=_prepare,
+    rules=_rules,
+    columns=(
+        NAME,
+        text("AddressType", lambda obj: obj.get("addressType", ""), about="IPv4, IPv6 or FQDN."),
+        text("Ports", _ports, about="The ports of all endpoints."),
+        text("Endpoints", _endpoints, about="The addresses of the endpoints."),
+        AGE,
+    ),
+)

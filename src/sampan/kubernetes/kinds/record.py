@@ -1,0 +1,103 @@
+"""Makes a kind's record from what is particular to it; conventions fill in the rest."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sampan.kubernetes.kinds import strategies
+from sampan.kubernetes.kinds.columns import AGE, NAME, part
+from sampan.kubernetes.kinds.kind import Cause, Kind, NameForm, Object, Subresource
+from sampan.kubernetes.kinds.object_metadata import check_metadata
+from sampan.kubernetes.kinds.resource import Resource
+from sampan.kubernetes.schema.definitions import definition_name
+
+Rules = Callable[[Object, Object | None], Iterable[Cause]]
+UPDATE_VERBS = ("get", "patch", "update")
+_NOTHING_RENAMED: Mapping[str, str] = MappingProxyType({})
+
+
+def no_defaults(_tree: Object) -> None:
+    """For kinds that have none."""
+
+
+def no_rules(_new: Object, _old: Object | None) -> Iterator[Cause]:
+    """For kinds whose schema says it all."""
+    return iter(())
+
+
+def make(
+    resource: Resource,
+    *,
+    rules: Rules = no_rules,
+    default: Callable[[Object], None] = no_defaults,
+    name_form: NameForm = "subdomain",
+    status: bool = False,
+    subresources: tuple[Subresource, ...] = (),
+    selectable: tuple[str, ...] = (),
+    renamed: Mapping[str, str] = _NOTHING_RENAMED,
+    prepare: Callable[[Object, Object | None], None] | None = None,
+    columns: Any = (NAME, AGE),
+    **particular: Any,
+) -> Kind:
+    """A record. `rules` are those beyond metadata; `selectable` are paths such as `spec.nodeName`,
+    `renamed` maps the names of further selectable fields to their paths.
+
+    With `status` there is a `/status` that the main resource can't write.
+    """
+    if status:
+        entry = Subresource("status", resource.kind, resource.group_version, UPDATE_VERBS)
+        subresources = (entry, *subresources)
+
+    def validate(new: Object, old: Object | None) -> list[Cause]:
+        found = check_metadata(new, old, name_form, namespaced=resource.namespaced)
+        return [*found, *rules(new, old)]
+
+    return Kind(
+        resource=resource,
+        definition=definition_name(resource.group, resource.version, resource.kind),
+        singular=resource.kind.lower(),
+        columns=columns,
+        default=default,
+        validate=validate,
+        prepare=prepare or (strategies.keep_status if status else strategies.keep_all),
+        prepare_status=particular.pop("prepare_status", strategies.only_status),
+        selectable=_fields(resource, selectable, renamed),
+        name_form=name_form,
+        subresources=subresources,
+        **particular,
+    )
+
+
+def make_review(resource: Resource) -> Kind:
+    """A kind that is a question: it is posted, answered, and not kept."""
+    return Kind(
+        resource=resource,
+        definition=definition_name(resource.group, resource.version, resource.kind),
+        singular=resource.kind.lower(),
+        columns=(NAME, AGE),
+        default=no_defaults,
+        validate=lambda _new, _old: [],
+        prepare=strategies.keep_all,
+        prepare_status=strategies.keep_all,
+        selectable=_fields(resource, (), _NOTHING_RENAMED),
+        verbs=("create",),
+        stored=False,
+    )
+
+
+def _fields(
+    resource: Resource, extra: tuple[str, ...], renamed: Mapping[str, str]
+) -> Callable[[Object], dict[str, str]]:
+    names = ("metadata.name", *(("metadata.namespace",) if resource.namespaced else ()), *extra)
+    paths = [(name, renamed.get(name, name).split(".")) for name in (*names, *renamed)]
+
+    def selectable(obj: Object) -> dict[str, str]:
+        return {name: _field_text(part(obj, *path)) for name, path in paths}
+
+    return selectable
+
+
+def _field_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
