@@ -1,0 +1,140 @@
+"""From a pod's container to what the engine runs: a pure function.
+
+Names, labels, command, environment, mounts, limits and security of one run. The image's own
+user is an argument, because runAsNonRoot (hostile images say `USER root`) is judged by it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from sampan.engine.contract import ContainerConfiguration, Mount
+from sampan.node import pod_state
+from sampan.node.environment import expand
+from sampan.node.pod_view import Container, Pod, SeccompProfile
+from sampan.node.quality_of_service import container_limits
+from sampan.node.references import MissingReference
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the node made for the run before it: its group, network, mounts and log file."""
+
+    cgroup_parent: str
+    network_namespace: str
+    hostname: str
+    mounts: tuple[Mount, ...]
+    environment: dict[str, str]
+    log_path: str
+    pids_limit: int
+    image_user: str = ""
+
+
+def container_name(pod: Pod, container: str, attempt: int) -> str:
+    """Unique among all runs of all pods."""
+    metadata = pod.metadata
+    owner = f"{metadata.name}_{metadata.namespace}_{metadata.uid}"
+    return f"k8s_{container}_{owner}_{attempt}"
+
+
+def labels(pod: Pod, container: str, *, attempt: int, sandbox: int, delay: float) -> dict[str, str]:
+    """What the next agent needs to know this run again."""
+    return {
+        pod_state.LABEL_NAMESPACE: pod.metadata.namespace,
+        pod_state.LABEL_POD: pod.metadata.name,
+        pod_state.LABEL_UID: pod.metadata.uid,
+        pod_state.LABEL_CONTAINER: container,
+        pod_state.LABEL_ATTEMPT: str(attempt),
+        pod_state.LABEL_SANDBOX: str(sandbox),
+        pod_state.LABEL_DELAY: str(int(delay)),
+    }
+
+
+def configuration(
+    pod: Pod,
+    container: Container,
+    around: RunSettings,
+    *,
+    attempt: int,
+    sandbox: int,
+    delay: float,
+) -> ContainerConfiguration:
+    """Raises MissingReference (shown as CreateContainerConfigError) for a forbidden user."""
+    security, of_pod = container.security_context, pod.spec.security_context
+    known = around.environment
+    escalation = security.allow_privilege_escalation
+    return ContainerConfiguration(
+        name=container_name(pod, container.name, attempt),
+        image=container.image,
+        entrypoint=_words(container.command, known),
+        command=_words(container.args, known),
+        environment=known,
+        working_directory=container.working_dir,
+        user=_user(pod, container, around.image_user),
+        supplemental_groups=_groups(pod),
+        hostname=around.hostname,
+        mounts=around.mounts,
+        limits=container_limits(container, around.pids_limit),
+        cgroup_parent=around.cgroup_parent,
+        network_namespace=around.network_namespace,
+        host_process_namespace=pod.spec.host_pid,
+        added_capabilities=security.capabilities.add,
+        dropped_capabilities=security.capabilities.drop,
+        privileged=security.privileged,
+        allow_privilege_escalation=security.privileged or escalation is not False,
+        read_only_root=security.read_only_root_filesystem,
+        seccomp_profile=_seccomp_profile(
+            (security.seccomp_profile or of_pod.seccomp_profile), security.privileged
+        ),
+        terminal=container.tty,
+        keep_stdin_open=container.stdin,
+        log_path=around.log_path,
+        labels=labels(pod, container.name, attempt=attempt, sandbox=sandbox, delay=delay),
+    )
+
+
+def _words(words: Sequence[str], known: dict[str, str]) -> tuple[str, ...] | None:
+    return tuple(expand(word, known) for word in words) if words else None
+
+
+def _groups(pod: Pod) -> tuple[int, ...]:
+    security = pod.spec.security_context
+    own = (security.fs_group,) if security.fs_group is not None else ()
+    return tuple(dict.fromkeys(security.supplemental_groups + own))
+
+
+def _user(pod: Pod, container: Container, image_user: str) -> str:
+    own, of_pod = container.security_context, pod.spec.security_context
+    user = of_pod.run_as_user if own.run_as_user is None else own.run_as_user
+    group = of_pod.run_as_group if own.run_as_group is None else own.run_as_group
+    required = of_pod.run_as_non_root if own.run_as_non_root is None else own.run_as_non_root
+    if required:
+        _refuse_root(container.name, user, image_user)
+    if user is None and group is None:
+        return ""
+    name = str(user) if user is not None else image_user.split(":", maxsplit=1)[0] or "0"
+    return f"{name}:{group}" if group is not None else name
+
+
+def _refuse_root(container: str, user: int | None, image_user: str) -> None:
+    """A user that is root, or a name that can't be told from root, is refused."""
+    name = str(user) if user is not None else image_user.split(":", maxsplit=1)[0]
+    if name in {"", "0", "root"}:
+        raise MissingReference(
+            f"container has runAsNonRoot and image will run as root (container: {container})"
+        )
+    if not name.isdigit():
+        raise MissingReference(
+            f"container has runAsNonRoot and image has non-numeric user ({name}), "
+            f"cannot verify user is non-root (container: {container})"
+        )
+
+
+def _seccomp_profile(profile: SeccompProfile | None, privileged: bool) -> str:
+    """The default profile holds unless the pod is privileged or asks for none."""
+    if privileged or (profile and profile.type == "Unconfined"):
+        return "unconfined"
+    if profile and profile.type == "Localhost":
+        if not profile.localhost_profile:
+            raise MissingReference("a Localhost seccomp profile needs a localhostProfile")
+        raise MissingReference("Localhost seccomp profiles are not supported on this node")
+    return "default"

@@ -1,0 +1,124 @@
+"""Starting one run of a container: image, configuration, creation, start.
+
+What stands in the way becomes a Trouble with the reason that Kubernetes users know.
+"""
+
+from sampan.engine.contract import (
+    CommandNotFound,
+    ContainerConfiguration,
+    Engine,
+    EngineError,
+    ImageDescription,
+    ImageNotFound,
+)
+from sampan.node import container_configuration, logs, pod_files
+from sampan.node.container_configuration import RunSettings
+from sampan.node.environment import environment
+from sampan.node.node_services import NodeServices
+from sampan.node.pod_plan import Start
+from sampan.node.pod_sandbox import PodSandbox
+from sampan.node.pod_state import Trouble
+from sampan.node.pod_view import Container, Pod
+from sampan.node.references import MissingReference
+
+FIRST_RETRY = 10.0
+LONGEST_RETRY = 300.0
+START_ERROR_CODE = 128
+
+
+class NotStarted(Exception):
+    """The run did not start; `trouble` is what to show and when to try again."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.message)
+        self.trouble = trouble
+
+
+class CommandRefused(Exception):
+    """The run was created but its command can't be executed; it counts as a run that ended."""
+
+
+async def start(
+    pod: Pod,
+    container: Container,
+    action: Start,
+    *,
+    sandbox: PodSandbox,
+    number: int,
+    services: NodeServices,
+    before: Trouble | None,
+) -> str:
+    """The identifier of the started container. Raises NotStarted, CommandRefused.
+
+    `before` is the trouble that the last try met: the pause until the next grows with it.
+    """
+    image = await _image(container, services, before)
+    try:
+        around = _surrounding(pod, container, action.attempt, sandbox, image.user)
+        wanted = container_configuration.configuration(
+            pod, container, around, attempt=action.attempt, sandbox=number, delay=action.delay
+        )
+    except MissingReference as error:
+        raise NotStarted(Trouble("CreateContainerConfigError", str(error))) from error
+    try:
+        identifier = await _create_and_start(wanted, services.engine)
+    except CommandNotFound as error:
+        raise CommandRefused(str(error)) from error
+    except (EngineError, OSError) as error:
+        raise NotStarted(_again("CreateContainerError", str(error), services, before)) from error
+    services.record(pod, "Normal", "Created", f"Container created: {container.name}")
+    services.record(pod, "Normal", "Started", f"Container started: {container.name}")
+    return identifier
+
+
+async def _create_and_start(wanted: ContainerConfiguration, engine: Engine) -> str:
+    """What was created but could not be started is removed again."""
+    identifier = await engine.create(wanted)
+    try:
+        await engine.start(identifier)
+    except EngineError:
+        await engine.remove(identifier)
+        raise
+    return identifier
+
+
+async def _image(
+    container: Container, services: NodeServices, before: Trouble | None
+) -> ImageDescription:
+    try:
+        return await services.engine.image(container.image)
+    except ImageNotFound as error:
+        if container.image_pull_policy == "Never":
+            text = f"Container image {container.image!r} is not present with pull policy of Never"
+            raise NotStarted(_again("ErrImageNeverPull", text, services, before)) from error
+        again = before is not None and before.reason in {"ErrImagePull", "ImagePullBackOff"}
+        reason = "ImagePullBackOff" if again else "ErrImagePull"
+        raise NotStarted(_again(reason, str(error), services, before)) from error
+    except (EngineError, OSError) as error:
+        raise NotStarted(_again("ImageInspectError", str(error), services, before)) from error
+
+
+def _again(reason: str, message: str, services: NodeServices, before: Trouble | None) -> Trouble:
+    delay = min(before.delay * 2, LONGEST_RETRY) if before and before.delay else FIRST_RETRY
+    return Trouble(reason, message, until=services.clock() + delay, delay=delay)
+
+
+def _surrounding(
+    pod: Pod, container: Container, attempt: int, sandbox: PodSandbox, image_user: str
+) -> RunSettings:
+    """Raises MissingReference."""
+    settings = sandbox.settings
+    variables = environment(pod, container, sandbox.surroundings(pod))
+    log = logs.log_path(settings.logs_folder, pod.metadata, container.name, attempt)
+    log.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    attachment = sandbox.attachment
+    return RunSettings(
+        cgroup_parent=sandbox.cgroup,
+        network_namespace=str(attachment.namespace) if attachment else "host",
+        hostname=pod_files.hostname(pod, settings.node_name),
+        mounts=sandbox.container_mounts(pod, container, variables),
+        environment=variables,
+        log_path=str(log),
+        pids_limit=settings.pod_pids_limit,
+        image_user=image_user,
+    )

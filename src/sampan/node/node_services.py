@@ -1,0 +1,42 @@
+"""What every pod worker of a node shares, as one frozen record."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from sampan.engine.contract import Engine
+from sampan.host.cgroups import ControlGroupLimits
+from sampan.kubernetes.client.contract import Client
+from sampan.network.contract import PodNetwork
+from sampan.node.cluster_view import Service
+from sampan.node.objects import ReferencedObjects
+from sampan.node.pod_view import Pod
+from sampan.node.routing import EndpointRouting
+from sampan.node.settings import AgentSettings
+
+
+class PodGroups(Protocol):
+    """The control groups of pods; each call is short."""
+
+    def create(self, name: str, limits: ControlGroupLimits | None = None) -> None: ...
+
+    def remove(self, name: str) -> None: ...
+
+
+class NodeServices(msgspec.Struct, frozen=True, kw_only=True):
+    """`clock` gives seconds since the epoch; `record` tells an event of a pod: its type
+    (Normal or Warning), reason and message."""
+
+    settings: AgentSettings
+    engine: Engine
+    network: PodNetwork
+    client: Client
+    objects: ReferencedObjects
+    routing: EndpointRouting
+    groups: PodGroups
+    clock: Callable[[], float]
+    record: Callable[[Pod, str, str, str], None]
+    services: Callable[[], tuple[Service, ...]]
+    allocatable: dict[str, Decimal]

@@ -1,0 +1,131 @@
+"""All pods of the node: a worker for each, fed with what concerns it.
+
+Events of the API, the engine and the network are handed to the right worker; a pod that the
+node can't take is rejected; what a former agent left of pods that are no more is taken away.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from decimal import Decimal
+
+from sampan.engine.contract import ContainerStatus
+from sampan.node import pod_state
+from sampan.node.node_services import NodeServices
+from sampan.node.pod_state import Trouble
+from sampan.node.pod_view import Pod
+from sampan.node.pod_worker import PodWorker
+from sampan.node.quality_of_service import pod_requests
+
+RESTART_SECONDS = 1.0
+
+_log = logging.getLogger("sampan.node.pods")
+
+
+class PodManager:
+    """Workers are keyed by uid: a pod that was created anew under its old name is another."""
+
+    def __init__(self, services: NodeServices) -> None:
+        self._services = services
+        self._workers: dict[str, PodWorker] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closing = False
+
+    async def start(self, pods: Mapping[str, Pod]) -> None:
+        """Take over what a former agent left, and begin with the pods that the API has now."""
+        left: dict[str, list[ContainerStatus]] = {}
+        for status in await self._services.engine.containers():
+            left.setdefault(status.labels.get(pod_state.LABEL_UID, ""), []).append(status)
+        self._services.engine.on_change(self._container_changed)
+        for pod in pods.values():
+            self._add(pod, tuple(left.get(pod.metadata.uid, ())))
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The uids of the pods that have a worker."""
+        return frozenset(self._workers)
+
+    def worker(self, namespace: str, name: str) -> PodWorker | None:
+        """The worker of the newest pod of this name."""
+        found = [
+            worker
+            for worker in self._workers.values()
+            if (worker.pod.metadata.namespace, worker.pod.metadata.name) == (namespace, name)
+        ]
+        return found[-1] if found else None
+
+    def pods(self) -> list[Pod]:
+        return [worker.pod for worker in self._workers.values()]
+
+    def pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        """For the informer: a pod of this node came, changed or went."""
+        if old and (new is None or new.metadata.uid != old.metadata.uid):
+            self._vanish(old.metadata.uid)
+        if new is None:
+            return
+        worker = self._workers.get(new.metadata.uid)
+        if worker:
+            worker.change(new)
+        else:
+            self._add(new, ())
+
+    def _vanish(self, uid: str) -> None:
+        if uid in self._workers:
+            self._workers[uid].vanish()
+
+    def _add(self, pod: Pod, adopted: tuple[ContainerStatus, ...]) -> None:
+        if pod.spec.node_name != self._services.settings.node_name or self._closing:
+            return
+        worker = PodWorker(pod, self._services, adopted)
+        if not adopted and pod.status.phase == "Pending":
+            trouble = admit(pod, self.pods(), self._services.allocatable)
+            if trouble:
+                worker.reject(trouble)
+        uid = pod.metadata.uid
+        self._workers[uid] = worker
+        self._tasks[uid] = asyncio.get_running_loop().create_task(worker.run())
+        self._tasks[uid].add_done_callback(lambda task: self._ended(uid, task))
+
+    def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
+        """A worker's end is the pod's, unless the worker broke: then another takes over."""
+        worker = self._workers.pop(uid)
+        del self._tasks[uid]
+        if task.cancelled() or self._closing:
+            return
+        error = task.exception()
+        if error is not None:
+            _log.error("worker of pod %s failed", worker.pod.key, exc_info=error)
+            loop = asyncio.get_running_loop()
+            loop.call_later(RESTART_SECONDS, self._add, worker.pod, worker.runs.statuses())
+
+    def _container_changed(self, status: ContainerStatus) -> None:
+        worker = self._workers.get(status.labels.get(pod_state.LABEL_UID, ""))
+        if worker:
+            worker.runs.changed(status)
+
+    async def close(self) -> None:
+        """Let go of every pod; containers run on."""
+        self._closing = True
+        tasks = tuple(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def admit(pod: Pod, others: list[Pod], allocatable: Mapping[str, Decimal]) -> Trouble | None:
+    """Whether the node has room for a pod besides the others; None when it fits. Pure."""
+    active = [other for other in others if not other.is_finished]
+    used: dict[str, Decimal] = {"pods": Decimal(len(active))}
+    for other in active:
+        for name, amount in pod_requests(other.spec).items():
+            used[name] = used.get(name, Decimal(0)) + amount
+    wanted = {**pod_requests(pod.spec), "pods": Decimal(1)}
+    for name, amount in wanted.items():
+        room = allocatable.get(name, Decimal(0))
+        if amount > 0 and used.get(name, Decimal(0)) + amount > room:
+            message = (
+                f"Pod was rejected: Node didn't have enough resource: {name}, "
+                f"requested: {amount}, used: {used.get(name, Decimal(0))}, capacity: {room}"
+            )
+            return Trouble(f"OutOf{name}", message)
+    return None

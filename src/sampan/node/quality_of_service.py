@@ -1,0 +1,92 @@
+"""A pod's quality-of-service class, and its resources in the kernel's terms. Pure.
+
+The quantities were validated by the API; rules as in the Kubernetes documentation
+"Pod Quality of Service Classes" and "Resource Management for Pods and Containers".
+"""
+
+from decimal import ROUND_CEILING, Decimal
+
+from sampan.engine.contract import Limits
+from sampan.kubernetes.machinery import quantities
+from sampan.node.pod_view import Container, PodSpec, ResourceRequirements
+
+CPU_PERIOD = 100_000
+SMALLEST_QUOTA = 1_000
+SMALLEST_SHARES = 2
+LARGEST_SHARES = 262_144
+
+
+def amount(value: str | int | float) -> Decimal:
+    """A quantity in its base unit: cores, bytes."""
+    return quantities.parse(value)
+
+
+def whole(value: str | int | float) -> int:
+    """A quantity rounded up to a whole number of its base unit."""
+    return int(amount(value).to_integral_value(ROUND_CEILING))
+
+
+def quality_of_service(spec: PodSpec) -> str:
+    """BestEffort without any cpu or memory; Guaranteed with equal limits everywhere."""
+    containers = spec.init_containers + spec.containers
+    if not any(_named(item.resources) for item in containers):
+        return "BestEffort"
+    if all(_is_guaranteed(item.resources) for item in containers):
+        return "Guaranteed"
+    return "Burstable"
+
+
+def _named(resources: ResourceRequirements) -> bool:
+    given = {**resources.requests, **resources.limits}
+    return any(amount(given[name]) > 0 for name in ("cpu", "memory") if name in given)
+
+
+def _is_guaranteed(resources: ResourceRequirements) -> bool:
+    return all(
+        name in resources.limits
+        and amount(resources.requests.get(name, resources.limits[name]))
+        == amount(resources.limits[name])
+        for name in ("cpu", "memory")
+    )
+
+
+def container_limits(container: Container, pids: int) -> Limits:
+    """CPU quota and shares, memory and pids of one container."""
+    limits, requests = container.resources.limits, container.resources.requests
+    cores = amount(limits["cpu"]) if "cpu" in limits else Decimal(0)
+    quota = max(int(cores * CPU_PERIOD), SMALLEST_QUOTA) if cores else 0
+    asked = amount(requests.get("cpu", limits.get("cpu", "0")))
+    shares = min(max(int(asked * 1024), SMALLEST_SHARES), LARGEST_SHARES)
+    memory = whole(limits["memory"]) if "memory" in limits else 0
+    return Limits(cpu_quota=quota, cpu_shares=shares, memory=memory, pids=pids)
+
+
+def pod_requests(spec: PodSpec) -> dict[str, Decimal]:
+    """What a pod asks of its node: the main containers and sidecars together, or the largest
+    init container beside the sidecars before it (KEP-753)."""
+    total: dict[str, Decimal] = {}
+    for container in spec.containers:
+        total = _sum(total, _asked(container))
+    sidecars: dict[str, Decimal] = {}
+    peak: dict[str, Decimal] = {}
+    for container in spec.init_containers:
+        if container.is_sidecar:
+            sidecars = _sum(sidecars, _asked(container))
+        else:
+            peak = _larger(peak, _sum(sidecars, _asked(container)))
+    return _larger(_sum(total, sidecars), peak)
+
+
+def _asked(container: Container) -> dict[str, Decimal]:
+    given = {**container.resources.limits, **container.resources.requests}
+    return {name: amount(value) for name, value in given.items()}
+
+
+def _sum(one: dict[str, Decimal], other: dict[str, Decimal]) -> dict[str, Decimal]:
+    names = one.keys() | other.keys()
+    return {name: one.get(name, Decimal(0)) + other.get(name, Decimal(0)) for name in names}
+
+
+def _larger(one: dict[str, Decimal], other: dict[str, Decimal]) -> dict[str, Decimal]:
+    names = one.keys() | other.keys()
+    return {name: max(one.get(name, Decimal(0)), other.get(name, Decimal(0))) for name in names}

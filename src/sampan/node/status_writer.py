@@ -1,0 +1,91 @@
+"""Brings a pod's status to the API: the newest only, at once, and again until it is there.
+
+Writing never holds the worker up. What others change in a status that this node owns (the node
+lifecycle controller marks pods of a silent node) is seen and set right.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+
+from sampan.kubernetes.client.contract import ApiError, Client, Conflict, NotFound
+from sampan.kubernetes.kinds.resource import PODS
+from sampan.kubernetes.machinery.metadata import Metadata
+from sampan.node.pod_view import Pod, PodStatus
+
+Object = dict[str, Any]
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+
+_log = logging.getLogger("sampan.node.status")
+
+
+class StatusWriter:
+    def __init__(self, client: Client, pod: Metadata) -> None:
+        self._client = client
+        self._pod = pod
+        self._wanted: Object | None = None
+        self._written: Object | None = None
+        self._version = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def offer(self, status: Object) -> None:
+        """Have this status written, unless it is the one that is there."""
+        if status == self._wanted:
+            return
+        self._wanted = status
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._write())
+
+    def seen(self, pod: Pod) -> None:
+        """What the API now holds; if it isn't what was written last, write again."""
+        if self._written is None or _number(pod.metadata.resource_version) <= self._version:
+            return
+        if pod.status != _as_view(self._written):
+            wanted, self._wanted = self._wanted, None
+            if wanted is not None:
+                self.offer(wanted)
+
+    async def flush(self) -> None:
+        """Wait until the last offer is written or refused for good."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _write(self) -> None:
+        pause = FIRST_PAUSE
+        while (status := self._wanted) is not None and status is not self._written:
+            try:
+                await self._patch(status)
+            except (NotFound, Conflict):
+                return
+            except (ApiError, ConnectionError) as error:
+                _log.warning("status of pod %s not written: %s", self._pod.name, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                pause = FIRST_PAUSE
+
+    async def _patch(self, status: Object) -> None:
+        body = {"metadata": {"uid": self._pod.uid}, "status": status}
+        raw = await self._client.patch(
+            PODS, self._pod.name, body, self._pod.namespace, subresource="status"
+        )
+        self._written = status
+        self._version = _number(msgspec.json.decode(raw, type=Pod).metadata.resource_version)
+
+
+def _number(resource_version: str) -> int:
+    """Resource versions can be compared as numbers (KEP-5504)."""
+    return int(resource_version) if resource_version.isdigit() else 0
+
+
+def _as_view(status: Object) -> PodStatus:
+    present = {key: value for key, value in status.items() if value is not None}
+    return msgspec.json.decode(msgspec.json.encode(present), type=PodStatus)

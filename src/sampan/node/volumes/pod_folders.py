@@ -1,0 +1,148 @@
+"""The volumes of one pod on the node's disk and in memory.
+
+Two folders a pod: one on the disk (emptyDir, generated files) and one in memory (what comes
+from the API: configuration, secrets, tokens). This module makes, updates and removes them, and
+says which host paths a container mounts. It asks nobody for objects or tokens; it is handed
+them.
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from sampan.engine.contract import Mount
+from sampan.host import mounts
+from sampan.node.environment import expand
+from sampan.node.pod_view import Container, HostPathVolume, Pod, Volume, VolumeMount
+from sampan.node.quality_of_service import whole
+from sampan.node.references import MissingReference, Surroundings
+from sampan.node.volumes import atomic_folder, sub_path
+from sampan.node.volumes.payload import TokenRequestKey, is_configuration, payload
+
+_HOST_PATH_CHECKS = {
+    "Directory": stat.S_ISDIR,
+    "DirectoryOrCreate": stat.S_ISDIR,
+    "File": stat.S_ISREG,
+    "FileOrCreate": stat.S_ISREG,
+    "Socket": stat.S_ISSOCK,
+    "CharDevice": stat.S_ISCHR,
+    "BlockDevice": stat.S_ISBLK,
+}
+
+
+class PodFolders:
+    """`disk` and `memory` are this pod's own folders."""
+
+    def __init__(self, disk: Path, memory: Path) -> None:
+        self.disk = disk
+        self.memory = memory
+
+    def make(self, pod: Pod) -> None:
+        """Make the folders and the volumes that need nothing from the API. Raises OSError,
+        MissingReference."""
+        for folder in (self.disk, self.memory):
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        for volume in pod.spec.volumes:
+            if volume.host_path:
+                _check_host_path(volume.host_path)
+            elif volume.empty_dir:
+                self._make_empty(pod, volume)
+            elif not is_configuration(volume):
+                raise MissingReference(f"the kind of volume {volume.name!r} is not supported")
+
+    def _make_empty(self, pod: Pod, volume: Volume) -> None:
+        folder = self.path(volume)
+        if folder.exists():
+            return
+        folder.mkdir(mode=0o777, parents=True)
+        source = volume.empty_dir
+        if source and source.medium == "Memory":
+            size = whole(source.size_limit) if source.size_limit else 0
+            mounts.mount_tmpfs(str(folder), size=size, mode=0o777)
+        group = pod.spec.security_context.fs_group
+        if group is not None:
+            os.chown(folder, -1, group)
+        folder.chmod(0o2777 if group is not None else 0o777)
+
+    def path(self, volume: Volume) -> Path:
+        """Where a volume lies on the node."""
+        if volume.host_path:
+            return Path(volume.host_path.path)
+        base = self.memory if is_configuration(volume) else self.disk
+        return base / "volumes" / volume.name
+
+    def update(
+        self,
+        pod: Pod,
+        around: Surroundings,
+        tokens: Mapping[TokenRequestKey, str],
+        version: str,
+    ) -> bool:
+        """Write what comes from the API; True when anything changed. Raises MissingReference."""
+        group = pod.spec.security_context.fs_group
+        changed = False
+        for volume in pod.spec.volumes:
+            if is_configuration(volume):
+                files = payload(pod, volume, around, tokens)
+                changed |= atomic_folder.write(self.path(volume), files, version, group)
+        return changed
+
+    def write_file(self, name: str, text: str) -> Path:
+        """A generated file (hosts, resolv.conf) that containers bind."""
+        path = self.disk / name
+        if not path.exists() or path.read_text() != text:
+            # Kept in place: what is bound into containers is the file, not its name.
+            path.write_text(text)
+            path.chmod(0o644)
+        return path
+
+    def container_mounts(
+        self, pod: Pod, container: Container, environment: Mapping[str, str]
+    ) -> tuple[Mount, ...]:
+        """The mounts of a container's volumes. Raises MissingReference, OSError."""
+        volumes = {volume.name: volume for volume in pod.spec.volumes}
+        return tuple(
+            self._mount(volumes[item.name], item, container, number, environment)
+            for number, item in enumerate(container.volume_mounts)
+        )
+
+    def _mount(
+        self,
+        volume: Volume,
+        wanted: VolumeMount,
+        container: Container,
+        number: int,
+        environment: Mapping[str, str],
+    ) -> Mount:
+        source = self.path(volume)
+        part = wanted.sub_path or expand(wanted.sub_path_expr, environment)
+        if part:
+            target = self.disk / "parts" / container.name / str(number)
+            if not os.path.ismount(target):
+                sub_path.bind_part(source, part, target)
+            source = target
+        read_only = wanted.read_only or is_configuration(volume)
+        return Mount(source=str(source), target=wanted.mount_path, read_only=read_only)
+
+    def remove(self) -> None:
+        """Unmount and delete everything; no error for what isn't there. Raises OSError."""
+        prefix = f"{self.disk}/"
+        inside = [item.target for item in mounts.mount_entries() if item.target.startswith(prefix)]
+        for target in sorted(inside, key=len, reverse=True):
+            mounts.unmount(target, lazily=True)
+        for folder in (self.disk, self.memory):
+            if folder.exists():
+                shutil.rmtree(folder)
+
+
+def _check_host_path(source: HostPathVolume) -> None:
+    path = Path(source.path)
+    if source.type == "DirectoryOrCreate":
+        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+    elif source.type == "FileOrCreate":
+        path.touch(mode=0o644)
+    check = _HOST_PATH_CHECKS.get(source.type)
+    if check and not (path.exists() and check(path.stat().st_mode)):
+        raise MissingReference(f"hostPath type check failed: {path} is not a {source.type}")
