@@ -1,0 +1,130 @@
+"""All controllers, and how they are run together: the wiring and nothing else."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from sampan.control.controllers import (
+    deployment,
+    endpoint_slice,
+    garbage,
+    namespace,
+    node_lifecycle,
+    node_ranges,
+    pod_garbage,
+    replica_set,
+    root_certificate,
+    service_account,
+    taint_eviction,
+)
+from sampan.control.controllers.caches import Cache, Caches
+from sampan.control.controllers.controller import Controller
+from sampan.control.controllers.heartbeats import PULSE_SECONDS, Heartbeats
+from sampan.control.controllers.runner import Runner
+from sampan.control.controllers.settings import ControllerSettings
+from sampan.control.controllers.taint_eviction import TaintAges
+from sampan.kubernetes.client.contract import Client
+from sampan.kubernetes.client.informer import Informer
+from sampan.kubernetes.kinds.all import ALL
+from sampan.kubernetes.kinds.resource import EVENTS, Resource
+
+READER = "system:kube-controller-manager"
+ACCOUNT_PREFIX = "system:serviceaccount:kube-system:"
+
+
+class Controllers:
+    """The controllers at work, until `close`."""
+
+    def __init__(
+        self,
+        client_for: Callable[[str], Client],
+        settings: ControllerSettings,
+        clock: Callable[[], datetime],
+        random: Random,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        content = tuple(each.resource for each in ALL if each.stored)
+        caches = Caches(each for each in content if each != EVENTS)
+        self._heartbeats = Heartbeats(loop.time)
+        self._heartbeats.attach(caches)
+        ages = TaintAges(loop.time)
+        ages.attach(caches)
+        self._runners = [
+            Runner(each, caches, client_for(ACCOUNT_PREFIX + each.account), clock, random)
+            for each in controllers(settings, content, self._heartbeats, ages)
+        ]
+        reader = client_for(READER)
+        every = (*caches.kinds(), *caches.heads.values())
+        self._informers = [_informer(reader, cache) for cache in every]
+        self._pulse: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Fill the caches, then begin to work."""
+        for informer in self._informers:
+            informer.start()
+        await asyncio.gather(*(informer.synced.wait() for informer in self._informers))
+        self._pulse = asyncio.create_task(self._beat(), name="pulse of the controllers")
+        for runner in self._runners:
+            runner.start()
+
+    async def close(self) -> None:
+        """Stop all of it. What was being done is found and finished at the next start."""
+        if self._pulse is not None:
+            self._pulse.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pulse
+        for runner in self._runners:
+            await runner.close()
+        for informer in self._informers:
+            await informer.close()
+
+    async def _beat(self) -> None:
+        """Notice when this process itself was held up; see `heartbeats`."""
+        while True:
+            await asyncio.sleep(PULSE_SECONDS)
+            self._heartbeats.pulse()
+
+
+def controllers(
+    settings: ControllerSettings,
+    content: Iterable[Resource],
+    heartbeats: Heartbeats,
+    ages: TaintAges,
+) -> tuple[Controller[Any], ...]:
+    """Every controller. `content` are all resources that are stored."""
+    content = tuple(content)
+    return (
+        deployment.CONTROLLER,
+        replica_set.CONTROLLER,
+        endpoint_slice.CONTROLLER,
+        service_account.CONTROLLER,
+        root_certificate.controller(settings.root_certificate),
+        namespace.controller(each for each in content if each.namespaced),
+        garbage.controller(each for each in content if each != EVENTS),
+        node_ranges.controller(settings.pod_range),
+        node_lifecycle.controller(heartbeats, settings.node_grace_seconds),
+        taint_eviction.controller(ages),
+        pod_garbage.controller(settings.finished_pods_kept),
+    )
+
+
+def _informer(client: Client, cache: Cache[Any]) -> Informer[Any]:
+    informer = Informer(client, cache.resource, cache.view)
+    informer.on_change(cache.change)
+    return informer
+
+
+async def run_controllers(
+    client_for: Callable[[str], Client],
+    settings: ControllerSettings,
+    clock: Callable[[], datetime],
+    random: Random,
+) -> Controllers:
+    """Start every controller. `client_for` gives the client of a user: READER for what they
+    read, ACCOUNT_PREFIX and the account of each controller for what it writes."""
+    running = Controllers(client_for, settings, clock, random)
+    await running.start()
+    return running

@@ -1,0 +1,208 @@
+"""The controllers' common view of the cluster, with the indexes that their questions need.
+
+Each cache follows one informer. All controllers read these; nobody changes what lies in them.
+No rule of any controller lives here.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from sampan.control.controllers import views
+from sampan.control.controllers.plan import Head, HeadMetadata
+from sampan.kubernetes.kinds import resource as resources
+from sampan.kubernetes.kinds.resource import Resource
+from sampan.kubernetes.machinery.metadata import Metadata
+
+
+class HasMetadata(Protocol):
+    """A view of a kind."""
+
+    @property
+    def metadata(self) -> Metadata | HeadMetadata: ...
+
+
+ViewT = TypeVar("ViewT", bound=HasMetadata)
+Listener = Callable[[Any, Any], None]
+IndexKeys = Callable[[Any], Iterable[str]]
+
+
+def by_namespace(view: HasMetadata) -> Iterable[str]:
+    """Index an object by the namespace that it lies in."""
+    return (view.metadata.namespace,)
+
+
+def by_controller(view: views.Pod | views.ReplicaSet | views.EndpointSlice) -> Iterable[str]:
+    """Index an object by its controller's uid; an object without one by its namespace."""
+    owner = view.metadata.controller
+    return (owner.uid if owner is not None else f"orphans/{view.metadata.namespace}",)
+
+
+def by_owner(view: HasMetadata) -> Iterable[str]:
+    """Index an object by the uids of its owners."""
+    return {owner.uid for owner in view.metadata.owner_references}
+
+
+def by_phase(pod: views.Pod) -> Iterable[str]:
+    """Index a pod by the phase that it is in."""
+    return (pod.status.phase,)
+
+
+def by_node(pod: views.Pod) -> Iterable[str]:
+    """Index a pod by the node that it is bound to, the empty name for none."""
+    return (pod.spec.node_name,)
+
+
+class Cache(Generic[ViewT]):
+    """The objects of one resource, by key and by index."""
+
+    def __init__(
+        self, resource: Resource, view: type[ViewT], indexes: Mapping[str, IndexKeys]
+    ) -> None:
+        self.resource = resource
+        self.view = view
+        self.revision = 0
+        self._items: dict[str, ViewT] = {}
+        self._index_keys = indexes
+        self._indexes: dict[str, dict[str, dict[str, ViewT]]] = {name: {} for name in indexes}
+        self._listeners: list[Listener] = []
+        self._waiters: list[Callable[[], None]] = []
+
+    def get(self, key: str) -> ViewT | None:
+        """The object with this key: `namespace/name`, or the name for one of the cluster."""
+        return self._items.get(key)
+
+    def all(self) -> tuple[ViewT, ...]:
+        """Every object."""
+        return tuple(self._items.values())
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def indexed(self, index: str, value: str) -> tuple[ViewT, ...]:
+        """The objects that an index files under a value."""
+        return tuple(self._indexes[index].get(value, {}).values())
+
+    def values(self, index: str) -> tuple[str, ...]:
+        """All values under which an index files something."""
+        return tuple(self._indexes[index])
+
+    def in_namespace(self, namespace: str) -> tuple[ViewT, ...]:
+        """The objects of a namespace."""
+        return self.indexed("namespace", namespace)
+
+    def controlled_by(self, uid: str) -> tuple[ViewT, ...]:
+        """The objects whose controller has this uid."""
+        return self.indexed("controller", uid)
+
+    def orphans(self, namespace: str) -> tuple[ViewT, ...]:
+        """The objects of a namespace that have no controller."""
+        return self.indexed("controller", f"orphans/{namespace}")
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener(old, new)` after each change."""
+        self._listeners.append(listener)
+
+    def change(self, old: ViewT | None, new: ViewT | None) -> None:
+        """Take in one change of the informer."""
+        if old is not None:
+            self._drop(old)
+        if new is not None:
+            self._put(new)
+        for listener in self._listeners:
+            listener(old, new)
+        for waiter in tuple(self._waiters):
+            waiter()
+
+    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until a condition on this cache holds; whether it came to hold in time."""
+        if condition():
+            return True
+        reached = asyncio.Event()
+
+        def wake() -> None:
+            if condition():
+                reached.set()
+
+        self._waiters.append(wake)
+        try:
+            async with asyncio.timeout(seconds):
+                await reached.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters.remove(wake)
+        return True
+
+    def _put(self, view: ViewT) -> None:
+        key = _key(view)
+        self._items[key] = view
+        self.revision = max(self.revision, int(view.metadata.resource_version or 0))
+        for name, keys in self._index_keys.items():
+            for value in keys(view):
+                self._indexes[name].setdefault(value, {})[key] = view
+
+    def _drop(self, view: ViewT) -> None:
+        key = _key(view)
+        self._items.pop(key, None)
+        for name, keys in self._index_keys.items():
+            index = self._indexes[name]
+            for value in keys(view):
+                bucket = index.get(value, {})
+                bucket.pop(key, None)
+                if not bucket:
+                    index.pop(value, None)
+
+
+def _key(view: HasMetadata) -> str:
+    metadata = view.metadata
+    return f"{metadata.namespace}/{metadata.name}" if metadata.namespace else metadata.name
+
+
+class Caches:
+    """One cache a kind that controllers read, and the metadata of every object that can own
+    another or be owned."""
+
+    def __init__(self, owned: Iterable[Resource]) -> None:
+        plain = {"namespace": by_namespace}
+        controlled = {**plain, "controller": by_controller}
+        self.namespaces = Cache(resources.NAMESPACES, views.Namespace, plain)
+        self.nodes = Cache(resources.NODES, views.Node, plain)
+        self.leases = Cache(resources.LEASES, views.Lease, plain)
+        self.pods = Cache(
+            resources.PODS, views.Pod, {**controlled, "node": by_node, "phase": by_phase}
+        )
+        self.services = Cache(resources.SERVICES, views.Service, plain)
+        self.endpoint_slices = Cache(
+            resources.ENDPOINT_SLICES, views.EndpointSlice, {**controlled, "service": by_service}
+        )
+        self.replica_sets = Cache(resources.REPLICA_SETS, views.ReplicaSet, controlled)
+        self.deployments = Cache(resources.DEPLOYMENTS, views.Deployment, plain)
+        self.config_maps = Cache(resources.CONFIG_MAPS, views.ConfigMap, plain)
+        self.service_accounts = Cache(resources.SERVICE_ACCOUNTS, views.ServiceAccount, plain)
+        self.heads: dict[Resource, Cache[Head]] = {
+            each: Cache(each, Head, {"namespace": by_namespace, "owner": by_owner})
+            for each in owned
+        }
+
+    def kinds(self) -> tuple[Cache[Any], ...]:
+        """The caches of single kinds."""
+        return (
+            self.namespaces,
+            self.nodes,
+            self.leases,
+            self.pods,
+            self.services,
+            self.endpoint_slices,
+            self.replica_sets,
+            self.deployments,
+            self.config_maps,
+            self.service_accounts,
+        )
+
+
+def by_service(endpoint_slice: views.EndpointSlice) -> Iterable[str]:
+    """Index an EndpointSlice by its Service: `namespace/name`."""
+    metadata = endpoint_slice.metadata
+    name = metadata.labels.get("kubernetes.io/service-name", "")
+    return (f"{metadata.namespace}/{name}",)

@@ -1,0 +1,116 @@
+"""Empties a namespace that is being deleted, and then lets it go.
+
+What lies in the namespace is asked of the API itself, not of a cache: only an answer that is
+newer than the namespace's end proves that nothing is left. The end of an object in it wakes the
+plan again; events, of which no cache is kept, are gone as soon as they are deleted.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import msgspec
+
+from sampan.control.controllers import plan as plans
+from sampan.control.controllers.caches import Cache, Caches
+from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
+from sampan.control.controllers.views import Namespace
+from sampan.kubernetes.kinds.resource import EVENTS, NAMESPACES, PODS, Resource
+
+ACCOUNT = COMPONENT = "namespace-controller"
+FINALIZER = "kubernetes"
+_EVENTS_GONE_SECONDS = 0.05
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    namespace: Namespace
+    resources: tuple[Resource, ...]
+    answers: plans.Answers
+
+
+def plan(snapshot: Snapshot, _now: datetime) -> plans.Plan:
+    """Delete all that is there; when nothing is, take the finalizer away."""
+    namespace = snapshot.namespace
+    if not namespace.is_terminating or FINALIZER not in namespace.spec.finalizers:
+        return plans.NOTHING
+    reads = tuple(plans.List(each, namespace.metadata.name) for each in snapshot.resources)
+    if any(read not in snapshot.answers for read in reads):
+        return plans.Plan(reads=reads)
+    content = [(read.resource, head) for read in reads for head in snapshot.answers[read]]
+    if not content:
+        return plans.Plan(actions=(_finalization(namespace),))
+    return plans.Plan(
+        actions=tuple(
+            _deletion(resource, head)
+            for resource, head in content
+            if head.metadata.deletion_timestamp is None
+        ),
+        again_after=_EVENTS_GONE_SECONDS if any(each == EVENTS for each, _ in content) else None,
+    )
+
+
+def _deletion(resource: Resource, head: plans.Head) -> plans.Delete:
+    return plans.Delete(
+        resource=resource,
+        namespace=head.metadata.namespace,
+        name=head.metadata.name,
+        uid=head.metadata.uid,
+        propagation="Background",
+    )
+
+
+def _finalization(namespace: Namespace) -> plans.Update:
+    metadata = namespace.metadata
+    kept = [each for each in namespace.spec.finalizers if each != FINALIZER]
+    return plans.Update(
+        resource=NAMESPACES,
+        subresource="finalize",
+        body={
+            "apiVersion": NAMESPACES.group_version,
+            "kind": NAMESPACES.kind,
+            "metadata": {
+                "name": metadata.name,
+                "uid": metadata.uid,
+                "resourceVersion": metadata.resource_version,
+            },
+            "spec": {"finalizers": kept},
+        },
+    )
+
+
+def controller(resources: Iterable[Resource]) -> Controller[Snapshot]:
+    """`resources` are all those whose objects lie in namespaces."""
+    ordered = tuple(sorted(resources, key=lambda each: (each == PODS, each.group, each.plural)))
+
+    def observe(caches: Caches, key: str, circumstances: Circumstances) -> Snapshot | None:
+        namespace = caches.namespaces.get(key)
+        if namespace is None:
+            return None
+        return Snapshot(namespace, ordered, circumstances.answers)
+
+    return Controller(
+        account=ACCOUNT,
+        component=COMPONENT,
+        watches=(
+            Watch(lambda caches: caches.namespaces, keys_of_self),
+            *(Watch(_heads_of(each), _keys_of_vanished) for each in ordered if each != EVENTS),
+        ),
+        observe=observe,
+        plan=plan,
+    )
+
+
+def _heads_of(resource: Resource) -> Callable[[Caches], Cache[plans.Head]]:
+    def cache(caches: Caches) -> Cache[plans.Head]:
+        return caches.heads[resource]
+
+    return cache
+
+
+def _keys_of_vanished(
+    caches: Caches, old: plans.Head | None, new: plans.Head | None
+) -> Iterable[str]:
+    """A namespace that is being deleted is looked at again when something in it is gone."""
+    if old is None or new is not None:
+        return ()
+    namespace = caches.namespaces.get(old.metadata.namespace)
+    return () if namespace is None or not namespace.is_terminating else (old.metadata.namespace,)
