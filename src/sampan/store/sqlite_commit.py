@@ -26,7 +26,7 @@ from sampan.store.contract import Change, Entry, StoreError, Unavailable
 from sampan.store.decision import Write, decide, entry_of
 from sampan.store.envelope import seal
 
-_LARGEST_GROUP = 128
+_LARGEST_GROUP = 64
 _QUIET_SECONDS = 0.2
 _JOURNAL_WORTH_WRITING_BACK = 1024 * 1024
 _LONG_JOURNAL = 16 * 1024 * 1024

@@ -12,8 +12,8 @@ from sampan.store.contract import Change, Entry
 from sampan.store.decision import prefix_end
 from sampan.store.envelope import BadEnvelope, unseal
 
-_PAGE_ROWS = 200
-_PAGE_BYTES = 1024 * 1024
+_PAGE_ROWS = 100
+_PAGE_BYTES = 256 * 1024
 
 _ENTRY = "SELECT created, value FROM change WHERE revision = ?"
 # The index on the key holds revisions too: rows that were replaced are skipped without a read.
