@@ -14,6 +14,8 @@ from contextlib import contextmanager
 
 _OPENAT2 = 437
 _RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_NO_SYMLINKS = 0x04
+_RESOLVE_BENEATH = 0x08
 _RESOLVE_IN_ROOT = 0x10
 _libc = ctypes.CDLL(None, use_errno=True)
 _ATTEMPTS = 16
@@ -32,7 +34,26 @@ def open_in_root(root: int, path: str, flags: int, mode: int = 0) -> int:
 
     Raises OSError as open(2) does.
     """
-    how = _OpenHow(flags | os.O_CLOEXEC, mode, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+    return _open(root, path, flags, mode, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+
+
+def open_beneath(root: int, path: str, flags: int, mode: int = 0) -> int:
+    """Open `path` below the folder behind `root`, following no symlink at all.
+
+    Raises OSError: ELOOP for a symlink on the way, EXDEV for a way out.
+    """
+    return _open(root, path, flags, mode, _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS)
+
+
+def sync_filesystem(root: int) -> None:
+    """Write everything of the descriptor's file system to the disk (syncfs(2))."""
+    if _libc.syncfs(root) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _open(root: int, path: str, flags: int, mode: int, resolve: int) -> int:
+    how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
     encoded = os.fsencode(path)
     for _ in range(_ATTEMPTS):
         descriptor: int = _libc.syscall(

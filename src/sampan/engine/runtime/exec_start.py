@@ -53,7 +53,6 @@ async def start_session(
     """Run a command in a container. Raises EngineError."""
     files = ExecFiles(bundle)
     files.specification.write_bytes(msgspec.json.encode(process))
-    options = ["--process", str(files.specification), "--pid-file", str(files.process_file)]
     command = (
         runtime.program,
         f"--log=file:{files.log}",

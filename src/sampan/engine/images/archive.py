@@ -1,0 +1,240 @@
+"""Images in one tar file: reading and writing what `docker save` and OCI tools exchange.
+
+An archive's files are taken into the blob store first, each under its own digest and nothing
+else; then the documents are read, and only what they name and what has the right digest and
+size becomes an image. Sources: the OCI image layout; the docker-archive form (`manifest.json`).
+All of it blocks: call it in a thread.
+"""
+
+import io
+import platform
+import posixpath
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from sampan.engine.contract import ImageNotFound
+from sampan.engine.images.documents import (
+    DOCKER_INDEX_TYPE,
+    DOCKER_MANIFEST_TYPE,
+    DOCUMENT_LIMIT,
+    IMAGE_NAME_ANNOTATION,
+    INDEX_TYPE,
+    LAYER_TYPE,
+    MANIFEST_TYPE,
+    Descriptor,
+    Index,
+    InvalidImage,
+    decode_configuration,
+    decode_index,
+    decode_manifest,
+    encode,
+)
+from sampan.engine.images.extraction import entry_path
+from sampan.engine.images.reference import familiar, parse_reference
+from sampan.engine.images.store import ImageStore, PinSet, StoredImage
+from sampan.engine.images.streams import (
+    GZIP_MAGIC,
+    ZSTD_MAGIC,
+    Readable,
+    archive_entries,
+    decompressed,
+)
+
+_FILE_LIMIT = 10_000
+_NESTED_INDEXES = 4
+_BLOB_LIMIT = 32 << 30
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+class _DockerEntry(msgspec.Struct, rename="pascal"):
+    config: str
+    layers: tuple[str, ...] = ()
+    repo_tags: tuple[str, ...] | None = None
+
+
+class _Files:
+    """The files of an archive by their name, each a blob in the store."""
+
+    def __init__(self, store: ImageStore, pins: PinSet) -> None:
+        self._store = store
+        self._pins = pins
+        self._digests: dict[str, tuple[str, int]] = {}
+        self._links: dict[str, str] = {}
+
+    def take(self, entry: tarfile.TarInfo, content: Readable) -> None:
+        name = entry_path(entry.name)
+        if len(self._digests) + len(self._links) >= _FILE_LIMIT:
+            raise InvalidImage(f"an image archive has more than {_FILE_LIMIT} files")
+        if entry.issym() or entry.islnk():
+            base = posixpath.dirname(name) if entry.issym() else ""
+            self._links[name] = entry_path(posixpath.normpath(posixpath.join(base, entry.linkname)))
+        elif entry.isreg():
+            added = self._store.blobs.add_stream(content, limit=_BLOB_LIMIT)
+            self._pins.add(added[0])
+            self._digests[name] = added
+
+    def find(self, name: str) -> tuple[str, int] | None:
+        path = entry_path(name)
+        return self._digests.get(self._links.get(path, path))
+
+    def named(self, name: str) -> tuple[str, int]:
+        found = self.find(name)
+        if found is None:
+            raise InvalidImage(f"the archive has no file {name[:200]!r}")
+        return found
+
+    def document(self, name: str) -> bytes:
+        return self._store.blobs.read(self.named(name)[0], DOCUMENT_LIMIT)
+
+
+def load_archive(store: ImageStore, file: IO[bytes], pins: PinSet) -> list[tuple[str, str]]:
+    """Take in every image of an archive, which may be compressed as a whole.
+
+    Returns names ("" for an image without one) and manifest digests; the names are not given
+    yet. Raises InvalidImage, OSError.
+    """
+    file.seek(0, io.SEEK_END)
+    size = file.tell()
+    file.seek(0)
+    files = _Files(store, pins)
+    for entry, content in archive_entries(decompressed(file, size)):
+        files.take(entry, content)
+    if files.find("index.json") is not None:
+        found = list(_oci_images(store, files))
+    elif files.find("manifest.json") is not None:
+        found = list(_docker_images(store, files))
+    else:
+        raise InvalidImage("the file is no image archive: neither index.json nor manifest.json")
+    for _, digest in found:
+        _check(store, store.stored(digest), pins)
+    return found
+
+
+def _oci_images(store: ImageStore, files: _Files) -> Iterator[tuple[str, str]]:
+    index = decode_index(files.document("index.json"))
+    docker_names = _docker_names(files)
+    for descriptor in index.manifests:
+        manifest = _manifest_of(store, descriptor, _NESTED_INDEXES)
+        name = descriptor.annotations.get(IMAGE_NAME_ANNOTATION, "")
+        config = decode_manifest(store.blobs.read(manifest, DOCUMENT_LIMIT)).config.digest
+        names = (name,) if name else docker_names.get(config, ("",))
+        for each in names:
+            yield _full_name(each), manifest
+
+
+def _manifest_of(store: ImageStore, descriptor: Descriptor, depth: int) -> str:
+    """The manifest for this machine that a descriptor leads to."""
+    data = store.blobs.read(descriptor.digest, DOCUMENT_LIMIT)
+    if len(data) != descriptor.size:
+        raise InvalidImage(f"{descriptor.digest} has {len(data)} bytes, not {descriptor.size}")
+    if descriptor.media_type in (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE):
+        return descriptor.digest
+    if descriptor.media_type not in (INDEX_TYPE, DOCKER_INDEX_TYPE) or depth == 0:
+        raise InvalidImage(f"{descriptor.media_type[:100]!r} is no kind of image")
+    architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
+    for candidate in decode_index(data).manifests:
+        wanted = candidate.platform
+        if wanted is None or (wanted.os, wanted.architecture) == ("linux", architecture):
+            return _manifest_of(store, candidate, depth - 1)
+    raise ImageNotFound(f"the archive has no image for linux/{architecture}")
+
+
+def _docker_entries(files: _Files) -> list[_DockerEntry]:
+    try:
+        return msgspec.json.decode(files.document("manifest.json"), type=list[_DockerEntry])
+    except msgspec.DecodeError as error:
+        raise InvalidImage(f"manifest.json can't be read: {error}") from error
+
+
+def _docker_names(files: _Files) -> Mapping[str, tuple[str, ...]]:
+    """The names that newer archives carry in both forms, by the configuration's digest."""
+    if files.find("manifest.json") is None:
+        return {}
+    return {
+        files.named(entry.config)[0]: entry.repo_tags
+        for entry in _docker_entries(files)
+        if entry.repo_tags
+    }
+
+
+def _docker_images(store: ImageStore, files: _Files) -> Iterator[tuple[str, str]]:
+    for entry in _docker_entries(files):
+        configuration = decode_configuration(files.document(entry.config))
+        layers = [_layer(store, *files.named(layer)) for layer in entry.layers]
+        digest = store.add_manifest(configuration, layers)
+        for name in entry.repo_tags or ("",):
+            yield _full_name(name), digest
+
+
+def _layer(store: ImageStore, digest: str, size: int) -> Descriptor:
+    with store.blobs.path(digest).open("rb") as file:
+        magic = file.read(4)
+    suffix = "+gzip" if magic.startswith(GZIP_MAGIC) else "+zstd" if magic == ZSTD_MAGIC else ""
+    return Descriptor(media_type=LAYER_TYPE + suffix, digest=digest, size=size)
+
+
+def _full_name(name: str) -> str:
+    return parse_reference(name).tagged if name else ""
+
+
+def _check(store: ImageStore, image: StoredImage, pins: PinSet) -> None:
+    """Everything that the manifest names is there, with its size."""
+    pins.add(image.digest, image.manifest.config.digest, *image.blobs)
+    for descriptor in (image.manifest.config, *image.manifest.layers):
+        if not store.blobs.has(descriptor.digest):
+            raise InvalidImage(f"the archive lacks {descriptor.digest}")
+        size = store.blobs.path(descriptor.digest).stat().st_size
+        if size != descriptor.size:
+            raise InvalidImage(f"{descriptor.digest} has {size} bytes, not {descriptor.size}")
+
+
+def save_archive(store: ImageStore, images: Mapping[str, StoredImage], target: Path) -> None:
+    """Write images by name into one tar that both OCI tools and docker can load.
+
+    Raises FileExistsError, OSError.
+    """
+    manifests = tuple(
+        Descriptor(
+            media_type=MANIFEST_TYPE,
+            digest=image.digest,
+            size=store.blobs.path(image.digest).stat().st_size,
+            annotations={IMAGE_NAME_ANNOTATION: name},
+        )
+        for name, image in sorted(images.items())
+    )
+    docker = [
+        _DockerEntry(
+            config=_blob_name(image.manifest.config.digest),
+            layers=tuple(_blob_name(digest) for digest in image.blobs),
+            repo_tags=(familiar(name),),
+        )
+        for name, image in sorted(images.items())
+    ]
+    blobs = {
+        digest
+        for image in images.values()
+        for digest in (image.digest, image.manifest.config.digest, *image.blobs)
+    }
+    with target.open("xb") as file, tarfile.open(fileobj=file, mode="w|") as archive:
+        _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        _add(archive, "index.json", encode(Index(manifests=manifests)))
+        _add(archive, "manifest.json", msgspec.json.encode(docker))
+        for digest in sorted(blobs):
+            header = tarfile.TarInfo(_blob_name(digest))
+            with store.blobs.path(digest).open("rb") as blob:
+                header.size = store.blobs.path(digest).stat().st_size
+                archive.addfile(header, blob)
+
+
+def _blob_name(digest: str) -> str:
+    return "blobs/" + digest.replace(":", "/")
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    header = tarfile.TarInfo(name)
+    header.size = len(data)
+    archive.addfile(header, io.BytesIO(data))
