@@ -74,10 +74,9 @@ def _check_rolling(rolling: Object) -> Iterator[Cause]:
     if all(rolling.get(name) in (0, "0%") for name in ("maxUnavailable", "maxSurge")):
         detail = "may not be 0 when `maxSurge` is 0"
         yield invalid(f"{field}.maxUnavailable", rolling["maxUnavailable"], detail)
-    unavailable = rolling.get("maxUnavailable", 0)
-    if isinstance(unavailable, str) and _PERCENT.fullmatch(unavailable):
-        if int(unavailable[:-1]) > 100:
-            yield invalid(f"{field}.maxUnavailable", unavailable, "must not be greater than 100%")
+    unavailable = str(rolling.get("maxUnavailable", 0))
+    if _PERCENT.fullmatch(unavailable) and int(unavailable[:-1]) > 100:
+        yield invalid(f"{field}.maxUnavailable", unavailable, "must not be greater than 100%")
 
 
 def _prepare_replica_set(new: Object, old: Object | None) -> None:

@@ -73,15 +73,19 @@ def _address_messages(given: str, kind: str) -> list[str]:
         address = ipaddress.ip_address(given)
     except ValueError:
         return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
-    if kind in ("IPv4", "IPv6") and address.version != int(kind[-1]):
-        return [f"must be a valid {kind} address"]
-    if address.is_unspecified:
-        return [f"may not be unspecified ({given})"]
-    if address.is_loopback:
-        return ["may not be in the loopback range (127.0.0.0/8, ::1/128)"]
-    if address.is_link_local:
-        return ["may not be in the link-local range (169.254.0.0/16, fe80::/10)"]
-    return []
+    refusals = (
+        (
+            kind in ("IPv4", "IPv6") and address.version != int(kind[-1]),
+            f"must be an {kind} address",
+        ),
+        (address.is_unspecified, f"may not be unspecified ({given})"),
+        (address.is_loopback, "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
+        (
+            address.is_link_local,
+            "may not be in the link-local range (169.254.0.0/16, fe80::/10)",
+        ),
+    )
+    return [message for refused, message in refusals if refused]
 
 
 def _check_ports(ports: list[Object]) -> Iterator[Cause]:

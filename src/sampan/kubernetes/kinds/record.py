@@ -13,6 +13,7 @@ from sampan.kubernetes.schema.definitions import definition_name
 
 Rules = Callable[[Object, Object | None], Iterable[Cause]]
 UPDATE_VERBS = ("get", "patch", "update")
+_FLAGS = ("spec.unschedulable", "spec.hostNetwork")
 _NOTHING_RENAMED: Mapping[str, str] = MappingProxyType({})
 
 
@@ -92,12 +93,13 @@ def _fields(
     paths = [(name, renamed.get(name, name).split(".")) for name in (*names, *renamed)]
 
     def selectable(obj: Object) -> dict[str, str]:
-        return {name: _field_text(part(obj, *path)) for name, path in paths}
+        return {name: _field_text(name, part(obj, *path)) for name, path in paths}
 
     return selectable
 
 
-def _field_text(value: Any) -> str:
-    if isinstance(value, bool):
+def _field_text(name: str, value: Any) -> str:
+    """Flags that are not set are `false`, other fields empty."""
+    if isinstance(value, bool) or name in _FLAGS:
         return "true" if value else "false"
     return "" if value is None else str(value)
