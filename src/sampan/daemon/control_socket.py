@@ -71,6 +71,11 @@ class ControlSocket:
         self._listener.setblocking(False)
         dispatcher.on_readable(self._listener.fileno(), self._accept)
 
+    def close(self) -> None:
+        """Take no more demands."""
+        self._dispatcher.forget(self._listener.fileno())
+        self._listener.close()
+
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()

@@ -60,6 +60,12 @@ class Dispatcher:
     def stop(self) -> None:
         self._running = False
 
+    def close(self) -> None:
+        """Let go of its own descriptors; those that it watches belong to others."""
+        self._selector.close()
+        self._wakeup.close()
+        self._woken.close()
+
     def _deliver_signals(self) -> None:
         for number in dict.fromkeys(self._woken.recv(4096)):
             if callback := self._signals.get(number):

@@ -78,6 +78,7 @@ def _mount_own_sysfs(aside: Path) -> None:
     """Show the node's own interfaces in /sys; the control groups are the machine's."""
     aside.mkdir(parents=True, exist_ok=True, mode=0o700)
     mount_bind(_CONTROL_GROUPS, str(aside))
+    unmount("/sys", lazily=True)
     mount_sysfs()
     mount_bind(str(aside), _CONTROL_GROUPS)
     unmount(aside, lazily=True)

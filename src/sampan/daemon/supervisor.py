@@ -54,13 +54,14 @@ class Supervisor:
         self._dispatcher.on_signal(signal.SIGTERM, self._dispatcher.stop)
         self._dispatcher.on_signal(signal.SIGINT, self._dispatcher.stop)
         path = self._instance.run_folder / "supervisor.sock"
-        ControlSocket(path, self._dispatcher, self._answer)
+        control = ControlSocket(path, self._dispatcher, self._answer)
         listening()
         if self._is_first_since_down():
             self._nodes.reset(nodes or len(self._nodes.entries) or 1)
         self._nodes.ensure(nodes)
         self._start()
         self._dispatcher.run()
+        control.close()
 
     def _is_first_since_down(self) -> bool:
         return not self._records.roles()

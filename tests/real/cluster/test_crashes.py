@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.real.harness import Cluster, eventually, is_ready
 
 pytestmark = pytest.mark.real

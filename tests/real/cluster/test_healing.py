@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import pytest
-
 from tests.real.harness import Cluster, eventually, is_ready
 
 pytestmark = pytest.mark.real

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from tests.real.harness import Cluster, eventually
 
 pytestmark = pytest.mark.real

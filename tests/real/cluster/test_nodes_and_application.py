@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from tests.real.harness import Cluster, eventually, is_ready
 
 pytestmark = pytest.mark.real
