@@ -1,15 +1,15 @@
 """`python -m sampan.daemon INSTANCE NODES`: the supervisor, as `sampan up` starts it.
 
-Writes one byte to descriptor 3 when it takes demands. Writes its log to standard error.
+Writes one byte to descriptor 3 when it takes demands.
 """
 
 import fcntl
-import logging
 import os
 import sys
 
 from sampan.daemon import groups
 from sampan.daemon.launch import LISTENING_DESCRIPTOR
+from sampan.daemon.log_files import log_to_file
 from sampan.daemon.supervisor import Supervisor
 from sampan.foundation.settings import Instance
 from sampan.host import forking
@@ -19,9 +19,7 @@ from sampan.host.cgroups import control_groups
 def main(name: str, nodes: int) -> None:
     """Raises SystemExit with a message when another supervisor runs this instance."""
     instance = Instance(name=name)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to_file(instance, "supervisor")
     forking.set_process_name("sampan-up")
     instance.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(instance.run_folder / "supervisor.lock", os.O_RDWR | os.O_CREAT, 0o600)

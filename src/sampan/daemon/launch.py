@@ -6,7 +6,6 @@ command line must be quick to start.
 
 import os
 import sys
-from pathlib import Path
 
 from sampan.faces.cli.session import LaunchFailed
 from sampan.foundation.settings import Instance
@@ -19,6 +18,7 @@ class Launcher:
 
     def start(self, instance: Instance, nodes: int) -> None:
         """See `sampan.faces.cli.session.Launcher`."""
+        from sampan.daemon.log_files import log_folder
         from sampan.host.forking import spawn_detached
 
         folder = log_folder(instance)
@@ -52,8 +52,3 @@ class Launcher:
         from sampan.daemon import node_holder
 
         node_holder.hold(instance, number)
-
-
-def log_folder(instance: Instance) -> Path:
-    """Where each process of the instance writes its log."""
-    return instance.state_folder / "log"

@@ -63,7 +63,7 @@ def packet_rules(instance: Instance) -> str:
             "lo",
             bridge_name(instance),
             instance.interface("pods"),
-            instance.interface("overlay"),
+            instance.interface("vxlan"),
         )
     )
     inside = f"{{ {instance.pod_range}, {instance.service_range}, {instance.node_range} }}"

@@ -20,6 +20,8 @@ from sampan.host.cgroups import ControlGroups, control_groups
 from sampan.host.mounts import mount_entries, unmount
 from sampan.host.netlink import Netlink
 from sampan.host.nftables import Nftables, NftablesError
+from sampan.network.forward_policy import ForwardPolicy
+from sampan.network.ruleset import Ruleset
 
 _STOP_SECONDS = 30.0
 _TABLE_FAMILIES = ("ip", "inet", "bridge")
@@ -42,6 +44,7 @@ def sweep(instance: Instance) -> tuple[str, ...]:
     attempt(lambda: _remove_routes(instance))
     tables = (instance.packet_table, private_bridge.packet_table(instance))
     attempt(lambda: _remove_tables(tables))
+    attempt(lambda: _forget_forwarding(instance))
     attempt(lambda: _unmount_below(instance.run_folder))
     attempt(lambda: _unmount_below(instance.state_folder))
     attempt(lambda: _remove_folder(instance.run_folder))
@@ -58,6 +61,7 @@ def clear_node(instance: Instance, number: int, machine: ControlGroups) -> None:
         _remove_links([name for name in names if name != private_bridge.bridge_name(instance)])
         _remove_routes(instance)
         _remove_tables((instance.packet_table,))
+        _forget_forwarding(instance)
     _remove_folder(instance.run_folder / "nodes" / node_name(number))
 
 
@@ -115,6 +119,16 @@ def _remove_tables(names: Iterable[str]) -> None:
                 # nft deletes no table that is not there: make it, then delete it, in one step
                 table = f"table {family} {name}"
                 rules.run(f"add {table}; delete {table}")
+
+
+def _forget_forwarding(instance: Instance) -> None:
+    """Take our rules out of a FORWARD chain that is somebody else's."""
+    interfaces = (
+        instance.interface("pods"),
+        instance.interface("vxlan"),
+        private_bridge.bridge_name(instance),
+    )
+    ForwardPolicy(Ruleset(), interfaces, instance.packet_table).take_down()
 
 
 def _unmount_below(folder: Path) -> None:

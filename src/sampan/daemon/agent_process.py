@@ -1,0 +1,134 @@
+"""The agent's process of one node: its engine, its network and its kubelet, put together."""
+
+import asyncio
+import logging
+import os
+from datetime import UTC, datetime
+
+from sampan import __version__
+from sampan.daemon import log_files, private_bridge
+from sampan.daemon.event_loop import run_until_terminated
+from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_name
+from sampan.engine.container_engine import ContainerEngine
+from sampan.engine.images.client import ImageClient
+from sampan.foundation.pki.cluster import ClusterCredentials
+from sampan.foundation.pki.contexts import KeyPairPaths, client_context
+from sampan.foundation.settings import Instance
+from sampan.foundation.wire.http_client import HttpsTransport
+from sampan.host.cgroups import control_groups
+from sampan.host.forking import set_process_name
+from sampan.host.machine import MachineFacts, machine_facts
+from sampan.kubernetes.client.api_client import ApiClient
+from sampan.network.contract import NodeNetwork
+from sampan.network.pods import PodNetworks
+from sampan.network.ruleset import Ruleset
+from sampan.network.services import KernelServiceRules
+from sampan.node.agent import NetworkParts, run_agent
+from sampan.node.settings import AgentSettings
+
+KUBERNETES_VERSION = "v1.37.0"
+STOP_GRACE_SECONDS = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+def run(instance: Instance, number: int) -> None:
+    """Be the agent of a node until SIGTERM; its containers run on."""
+    set_process_name("sampan-agent")
+    log_files.log_to_file(instance, log_files.node_component("agent", number))
+    settings = agent_settings(instance, number, machine_facts())
+    run_until_terminated(lambda stop: _run(settings, stop))
+
+
+async def _run(settings: AgentSettings, stop: asyncio.Event) -> None:
+    engine = await _open_engine(settings.instance, settings.node_number)
+    pair = KeyPairPaths(settings.certificate_file, settings.key_file)
+    context = client_context(settings.authority_file, pair)
+    client = ApiClient(HttpsTransport(settings.api_server, context), user_agent="kubelet")
+    try:
+        await run_agent(
+            settings,
+            client=client,
+            engine=engine,
+            networks=network_parts,
+            groups=control_groups(),
+            stop=stop,
+        )
+    finally:
+        await client.close()
+        await engine.close()
+
+
+def network_parts(network: NodeNetwork) -> NetworkParts:
+    """The mechanisms of a node's network, over one ruleset."""
+    ruleset = Ruleset()
+    return NetworkParts(
+        pods=PodNetworks(network, ruleset),
+        rules=KernelServiceRules(network, ruleset),
+        names=DnsProcess(network),
+    )
+
+
+def agent_settings(instance: Instance, number: int, facts: MachineFacts) -> AgentSettings:
+    """What the agent of a node is told; the machine's capacity is shared out evenly."""
+    name = node_name(number)
+    nodes = max(1, len(NodeList(instance.state_folder / "nodes.json").entries))
+    credentials = ClusterCredentials(instance.configuration_folder / "pki", instance)
+    own = credentials.node_credentials(number, name, datetime.now(UTC))
+    is_machine = number == MACHINE_NODE
+    return AgentSettings(
+        instance=instance,
+        node_name=name,
+        node_number=number,
+        node_address=instance.node_address(number),
+        node_device=(
+            private_bridge.bridge_name(instance) if is_machine else private_bridge.NODE_DEVICE
+        ),
+        state_folder=instance.state_folder / "nodes" / name,
+        run_folder=instance.run_folder / "nodes" / name,
+        api_server=f"https://{instance.node_address(MACHINE_NODE)}:{instance.api_port}",
+        authority_file=credentials.authority,
+        certificate_file=own.client.certificate,
+        key_file=own.client.key,
+        serving_certificate_file=own.server.certificate,
+        serving_key_file=own.server.key,
+        cpu_millis=facts.processors * 1000 // nodes,
+        memory=facts.memory // nodes,
+        ephemeral_storage=_disk_size(instance) // nodes,
+        architecture=facts.architecture,
+        operating_system_image=facts.operating_system,
+        kernel_version=facts.kernel_release,
+        machine_identifier=facts.machine_identifier,
+        boot_identifier=facts.boot_identifier,
+        version=f"{KUBERNETES_VERSION}+sampan.{__version__}",
+    )
+
+
+def _disk_size(instance: Instance) -> int:
+    disk = os.statvfs(instance.state_folder)
+    return disk.f_blocks * disk.f_frsize
+
+
+async def _open_engine(instance: Instance, number: int) -> ContainerEngine:
+    name = node_name(number)
+    images = ImageClient(instance.run_folder / "engine.sock")
+    return await ContainerEngine.open(
+        instance.state_folder / "nodes" / name / "engine",
+        instance.run_folder / "nodes" / name / "engine",
+        images,
+    )
+
+
+def stop_containers(instance: Instance, number: int) -> None:
+    """End every container of a node whose agent has ended, each by its own stop signal."""
+    run_until_terminated(lambda _stop: _stop_containers(instance, number))
+
+
+async def _stop_containers(instance: Instance, number: int) -> None:
+    engine = await _open_engine(instance, number)
+    running = [status for status in await engine.containers() if status.phase == "running"]
+    _log.info("stopping %d containers", len(running))
+    await asyncio.gather(
+        *(engine.stop(status.identifier, STOP_GRACE_SECONDS) for status in running)
+    )
+    await engine.close()

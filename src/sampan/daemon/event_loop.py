@@ -1,0 +1,25 @@
+"""How every process with an event loop runs it."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+# A thread that computes gives the loop its turn within half a millisecond, not five.
+_SWITCH_SECONDS = 0.0005
+
+
+def run_until_terminated(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `main` in an event loop; its event is set at SIGTERM and SIGINT."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await main(stop)
+
+    uvloop.run(run())

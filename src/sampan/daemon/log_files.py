@@ -1,0 +1,64 @@
+"""The log of each process: a file of its own that can't fill the disk."""
+
+import io
+import os
+import sys
+from pathlib import Path
+
+from sampan.daemon.node_list import node_name
+from sampan.foundation.settings import Instance
+from sampan.foundation.telemetry import set_up_logging
+
+LARGEST_FILE = 10 * 1024 * 1024
+
+
+def log_folder(instance: Instance) -> Path:
+    return instance.state_folder / "log"
+
+
+def log_to_file(instance: Instance, component: str) -> None:
+    """Send this process's log lines, and what else it says, to the component's file."""
+    folder = log_folder(instance)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    set_up_logging(component, BoundedFile(folder / f"{component}.log", LARGEST_FILE))
+
+
+def node_component(role: str, number: int) -> str:
+    """`agent-node-2`: the component of a node's process."""
+    return f"{role}-{node_name(number)}"
+
+
+class BoundedFile(io.TextIOBase):
+    """A text file of mode 600, and the one before it; both together at most twice as large as
+    `limit`. It takes the place of the process's standard output and error."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self._path = path
+        self._limit = limit
+        self._descriptor = -1
+        self._open()
+
+    def write(self, text: str) -> int:
+        content = text.encode(errors="replace")
+        if self._size + len(content) > self._limit:
+            self._path.replace(self._path.with_suffix(".log.1"))
+            self._open()
+        self._size += os.write(self._descriptor, content)
+        return len(text)
+
+    def _open(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self._descriptor = os.open(self._path, flags, 0o600)
+        self._size = os.fstat(self._descriptor).st_size
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(self._descriptor, 1)
+        os.dup2(self._descriptor, 2)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        super().close()
