@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-PORT = 8080
+PORT = int(os.environ.get("PORT", "8080"))
 ACCEPT_AFTER_SIGTERM = 1.0
 PATIENCE_AFTER_SIGTERM = 8.0
 LONGEST_REQUEST = 16 * 1024
