@@ -12,7 +12,6 @@ import posixpath
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -91,18 +90,16 @@ class _Files:
         return self._store.blobs.read(self.named(name)[0], DOCUMENT_LIMIT)
 
 
-def load_archive(store: ImageStore, file: IO[bytes], pins: PinSet) -> list[tuple[str, str]]:
+def load_archive(store: ImageStore, path: Path, pins: PinSet) -> list[tuple[str, str]]:
     """Take in every image of an archive, which may be compressed as a whole.
 
     Returns names ("" for an image without one) and manifest digests; the names are not given
     yet. Raises InvalidImage, OSError.
     """
-    file.seek(0, io.SEEK_END)
-    size = file.tell()
-    file.seek(0)
     files = _Files(store, pins)
-    for entry, content in archive_entries(decompressed(file, size)):
-        files.take(entry, content)
+    with path.open("rb") as file:
+        for entry, content in archive_entries(decompressed(file, path.stat().st_size)):
+            files.take(entry, content)
     if files.find("index.json") is not None:
         found = list(_oci_images(store, files))
     elif files.find("manifest.json") is not None:

@@ -150,15 +150,15 @@ def decode_configuration(data: bytes) -> ImageConfiguration:
 
 
 class _Ambiguity(msgspec.Struct):
-    config: msgspec.Raw | None = None
-    layers: msgspec.Raw | None = None
-    manifests: msgspec.Raw | None = None
+    config: msgspec.Raw = msgspec.Raw()
+    layers: msgspec.Raw = msgspec.Raw()
+    manifests: msgspec.Raw = msgspec.Raw()
 
 
 def _refuse_ambiguous(data: bytes) -> None:
     """A document with the members of both could be checked as one and used as the other."""
     members = _decode(data, _Ambiguity)
-    if members.manifests is not None and (members.config or members.layers) is not None:
+    if bytes(members.manifests) and (bytes(members.config) or bytes(members.layers)):
         raise InvalidImage("the document is both a manifest and an index")
 
 

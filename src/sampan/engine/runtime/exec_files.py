@@ -14,7 +14,6 @@ class ExecFiles:
         self.specification = bundle / f"{stem}.json"
         self.process_file = bundle / f"{stem}.pid"
         self.log = bundle / f"{stem}.log"
-        self.failure = ""
 
     def process(self) -> processes.ProcessIdentity | None:
         try:
@@ -24,9 +23,7 @@ class ExecFiles:
 
     def read_failure(self) -> str:
         """What the runtime (not the command) had to say about a failure."""
-        if self.log.exists():
-            self.failure = self.log.read_text(errors="replace").strip()
-        return self.failure
+        return self.log.read_text(errors="replace").strip() if self.log.exists() else ""
 
     def remove(self) -> None:
         for file in (self.specification, self.process_file, self.log):

@@ -74,9 +74,6 @@ class RuntimeExecSession:
                         yield self._outputs[descriptor], piece
                     elif piece is not None:
                         self._close_output(descriptor)
-            code = await self._finished
-            if self._files.failure and code:
-                yield "stderr", self._files.failure.encode() + b"\n"
         finally:
             for descriptor in tuple(self._outputs):
                 self._close_output(descriptor)
