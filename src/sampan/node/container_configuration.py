@@ -61,7 +61,6 @@ def configuration(
     """Raises MissingReference (shown as CreateContainerConfigError) for a forbidden user."""
     security, of_pod = container.security_context, pod.spec.security_context
     known = around.environment
-    escalation = security.allow_privilege_escalation
     return ContainerConfiguration(
         name=container_name(pod, container.name, attempt),
         image=container.image,
@@ -80,7 +79,10 @@ def configuration(
         added_capabilities=security.capabilities.add,
         dropped_capabilities=security.capabilities.drop,
         privileged=security.privileged,
-        allow_privilege_escalation=security.privileged or escalation is not False,
+        # Unlike in Kubernetes, gaining privileges must be asked for: secure by default.
+        allow_privilege_escalation=(
+            security.privileged or security.allow_privilege_escalation is True
+        ),
         read_only_root=security.read_only_root_filesystem,
         seccomp_profile=_seccomp_profile(
             (security.seccomp_profile or of_pod.seccomp_profile), security.privileged

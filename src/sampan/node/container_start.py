@@ -60,6 +60,9 @@ async def start(
         )
     except MissingReference as error:
         raise NotStarted(Trouble("CreateContainerConfigError", str(error))) from error
+    except OSError as error:
+        reason = "CreateContainerConfigError"
+        raise NotStarted(_again(reason, str(error), services, before)) from error
     try:
         identifier = await _create_and_start(wanted, services.engine)
     except CommandNotFound as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -15,6 +15,8 @@ from sampan.node.objects import ReferencedObjects
 from sampan.node.pod_view import Pod
 from sampan.node.routing import EndpointRouting
 from sampan.node.settings import AgentSettings
+
+EventKind = Literal["Normal", "Warning"]
 
 
 class PodGroups(Protocol):
@@ -37,6 +39,6 @@ class NodeServices(msgspec.Struct, frozen=True, kw_only=True):
     routing: EndpointRouting
     groups: PodGroups
     clock: Callable[[], float]
-    record: Callable[[Pod, str, str, str], None]
+    record: Callable[[Pod, EventKind, str, str], None]
     services: Callable[[], tuple[Service, ...]]
     allocatable: dict[str, Decimal]

@@ -6,7 +6,7 @@ logs of a pod that was deleted while the node was away.
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from sampan.engine.contract import EngineError
@@ -19,25 +19,25 @@ GRACE_SECONDS = 1.0
 _log = logging.getLogger("sampan.node.orphans")
 
 
-async def remove_orphans(services: NodeServices, known: Collection[str]) -> None:
-    """Remove all that belongs to a pod whose uid isn't in `known`. Failures are logged."""
-    await _remove_containers(services, known)
+async def remove_orphans(services: NodeServices, is_known: Callable[[str], bool]) -> None:
+    """Remove all that belongs to a pod whose uid isn't known. Failures are logged."""
+    await _remove_containers(services, is_known)
     for uid in tuple(services.network.attachments()):
-        if uid not in known:
+        if not is_known(uid):
             await services.network.detach(uid)
     settings = services.settings
     for uid in _left(settings.pods_folder) | _left(settings.secrets_folder):
-        if uid not in known:
+        if not is_known(uid):
             await _remove_folders(services, uid)
     for name in _left(settings.logs_folder):
-        if name.rsplit("_", 1)[-1] not in known:
+        if not is_known(name.rsplit("_", 1)[-1]):
             await asyncio.to_thread(logs.remove_pod, settings.logs_folder / name)
 
 
-async def _remove_containers(services: NodeServices, known: Collection[str]) -> None:
+async def _remove_containers(services: NodeServices, is_known: Callable[[str], bool]) -> None:
     for status in await services.engine.containers():
         uid = status.labels.get(pod_state.LABEL_UID)
-        if uid is None or uid in known:
+        if uid is None or is_known(uid):
             continue
         try:
             await services.engine.stop(status.identifier, GRACE_SECONDS)

@@ -29,21 +29,18 @@ class PodManager:
         self._services = services
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._left: dict[str, list[ContainerStatus]] = {}
         self._closing = False
 
-    async def start(self, pods: Mapping[str, Pod]) -> None:
-        """Take over what a former agent left, and begin with the pods that the API has now."""
-        left: dict[str, list[ContainerStatus]] = {}
+    async def start(self) -> None:
+        """Find what a former agent left; each pod that comes takes over its own containers."""
         for status in await self._services.engine.containers():
-            left.setdefault(status.labels.get(pod_state.LABEL_UID, ""), []).append(status)
+            uid = status.labels.get(pod_state.LABEL_UID, "")
+            self._left.setdefault(uid, []).append(status)
         self._services.engine.on_change(self._container_changed)
-        for pod in pods.values():
-            self._add(pod, tuple(left.get(pod.metadata.uid, ())))
 
-    @property
-    def known(self) -> frozenset[str]:
-        """The uids of the pods that have a worker."""
-        return frozenset(self._workers)
+    def has(self, uid: str) -> bool:
+        return uid in self._workers
 
     def worker(self, namespace: str, name: str) -> PodWorker | None:
         """The worker of the newest pod of this name."""
@@ -53,6 +50,9 @@ class PodManager:
             if (worker.pod.metadata.namespace, worker.pod.metadata.name) == (namespace, name)
         ]
         return found[-1] if found else None
+
+    def workers(self) -> list[PodWorker]:
+        return list(self._workers.values())
 
     def pods(self) -> list[Pod]:
         return [worker.pod for worker in self._workers.values()]
@@ -67,7 +67,7 @@ class PodManager:
         if worker:
             worker.change(new)
         else:
-            self._add(new, ())
+            self._add(new, tuple(self._left.pop(new.metadata.uid, ())))
 
     def _vanish(self, uid: str) -> None:
         if uid in self._workers:

@@ -11,9 +11,11 @@ import logging
 from pathlib import Path
 
 from sampan.engine.contract import ContainerStatus, EngineError
+from sampan.host.nftables import NftablesError
 from sampan.kubernetes.client.contract import ApiError, Conflict, NotFound
 from sampan.kubernetes.kinds.resource import PODS
 from sampan.kubernetes.machinery import timestamps
+from sampan.network.address_pool import AddressesExhausted
 from sampan.node import container_start, logs, pod_plan
 from sampan.node.container_runs import ContainerRuns
 from sampan.node.node_services import NodeServices
@@ -26,6 +28,8 @@ from sampan.node.references import MissingReference
 from sampan.node.status_writer import StatusWriter
 
 RETRY_SECONDS = 1.0
+PREPARE_ERRORS = (MissingReference, OSError, ApiError, NftablesError, AddressesExhausted)
+REMOVE_ERRORS = (EngineError, OSError, ApiError, NftablesError)
 
 _log = logging.getLogger("sampan.node.pod")
 
@@ -206,7 +210,7 @@ class PodWorker:
     async def _prepare(self, action: Prepare) -> None:
         try:
             await self._sandbox.prepare(self.pod)
-        except (MissingReference, OSError, ApiError) as error:
+        except PREPARE_ERRORS as error:
             waits = isinstance(error, MissingReference)
             until = None if waits else self._services.clock() + RETRY_SECONDS
             self._troubles[""] = Trouble("ContainerCreating", "", until)
@@ -257,7 +261,7 @@ class PodWorker:
         """The pod has ended: its containers and their logs stay until it is deleted."""
         try:
             await self._sandbox.remove()
-        except OSError as error:
+        except REMOVE_ERRORS as error:
             await self._failed("FailedKillPod", error)
         else:
             self._released = True
@@ -271,7 +275,7 @@ class PodWorker:
             await asyncio.to_thread(logs.remove_pod, folder)
             if not self._gone:
                 await self._delete()
-        except (EngineError, OSError, ApiError) as error:
+        except REMOVE_ERRORS as error:
             await self._failed("FailedKillPod", error)
         else:
             self._finished = True

@@ -1,0 +1,173 @@
+"""The node's own HTTPS API, which the API server asks for logs, exec and statistics.
+
+Every caller shows a certificate of the cluster's authority, and only the API server's own
+client identity and administrators get an answer. No body is ever read.
+"""
+
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from sampan.engine.contract import Engine, EngineError, ExecSession
+from sampan.foundation.wire.message import Request, Response, WebSocket
+from sampan.node import exec_stream, log_request, node_statistics
+from sampan.node.pod_manager import PodManager
+from sampan.node.pod_state import Run
+from sampan.node.settings import AgentSettings
+
+API_CLIENT = "kube-apiserver-kubelet-client"
+ADMINISTRATORS = "system:masters"
+_TRUE = {"1", "true"}
+
+_log = logging.getLogger("sampan.node.api")
+
+
+class Refused(Exception):
+    """An answer other than success, with a message for the caller."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class KubeletApi:
+    """`handle` answers one request."""
+
+    def __init__(self, settings: AgentSettings, engine: Engine, pods: PodManager) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._pods = pods
+        container = r"/(?P<namespace>[^/]+)/(?P<pod>[^/]+)/(?P<container>[^/]+)"
+        self._routes: tuple[tuple[re.Pattern[str], Route], ...] = (
+            (re.compile("/healthz"), self._health),
+            (re.compile("/pods"), self._list_pods),
+            (re.compile("/stats/summary"), self._statistics),
+            (re.compile("/containerLogs" + container), self._logs),
+            (re.compile("/exec" + container), self._exec),
+            (re.compile("/attach" + container), self._attach),
+        )
+
+    async def handle(self, request: Request) -> Response:
+        if not is_authorized(request):
+            return _text(403, "Forbidden: this certificate may not use the API of the node\n")
+        for pattern, route in self._routes:
+            match = pattern.fullmatch(request.path)
+            if match:
+                try:
+                    return await route(request, **match.groupdict())
+                except Refused as refusal:
+                    return _text(refusal.status, f"{refusal}\n")
+        return _text(404, "404 page not found\n")
+
+    async def _health(self, _request: Request) -> Response:
+        return _text(200, "ok")
+
+    async def _list_pods(self, _request: Request) -> Response:
+        items = self._pods.pods()
+        body = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items}
+        return _json(msgspec.json.encode(body))
+
+    async def _statistics(self, _request: Request) -> Response:
+        summary = await node_statistics.summary(self._settings, self._engine, self._pods)
+        return _json(msgspec.json.encode(summary))
+
+    async def _logs(self, request: Request, namespace: str, pod: str, container: str) -> Response:
+        try:
+            wanted = log_request.parse(request)
+        except ValueError as error:
+            raise Refused(400, str(error)) from error
+        runs = self._runs(namespace, pod, container)
+        run = self._previous(namespace, pod, container, runs) if wanted.previous else runs[-1]
+        status = await self._engine.status(run.identifier)
+        following = wanted.follow and not run.has_ended
+        ended_event = self._engine.wait(run.identifier) if following else None
+        pieces: AsyncIterator[bytes] = log_request.read(Path(status.log_path), wanted, ended_event)
+        return Response(headers={"content-type": "text/plain"}, body=pieces)
+
+    def _previous(self, namespace: str, pod: str, container: str, runs: tuple[Run, ...]) -> Run:
+        """The last run that ended, as the container's lastState shows it."""
+        worker = self._pods.worker(namespace, pod)
+        wanted = [item for item in worker.pod.all_containers if item.name == container]
+        if worker and runs[-1].has_ended and restarts(worker.pod, wanted[0], runs[-1]):
+            return runs[-1]
+        if len(runs) < 2:
+            raise Refused(400, f'previous terminated container "{container}" not found')
+        return runs[-2]
+
+    def _runs(self, namespace: str, pod: str, container: str) -> tuple[Run, ...]:
+        worker = self._pods.worker(namespace, pod)
+        if worker is None:
+            raise Refused(404, f'pod "{namespace}/{pod}" is not on this node')
+        if container not in {item.name for item in worker.pod.all_containers}:
+            raise Refused(404, f'container "{container}" not found in pod "{namespace}/{pod}"')
+        runs = tuple(run for run in worker.runs.by_container().get(container, ()) if not run.reason)
+        if not runs:
+            message = f'container "{container}" in pod "{pod}" is waiting to start'
+            raise Refused(400, message)
+        return runs
+
+    async def _exec(self, request: Request, namespace: str, pod: str, container: str) -> Response:
+        command = tuple(value for key, value in request.query if key == "command")
+        if not command:
+            raise Refused(400, "you must specify at least 1 command")
+        run = self._runs(namespace, pod, container)[-1]
+        if not run.is_running:
+            raise Refused(400, f'container "{container}" is not running')
+        if not request.wants_websocket:
+            raise Refused(400, "exec needs a WebSocket (SPDY is not supported)")
+        terminal, stdin = _flag(request, "tty"), _flag(request, "stdin", "input")
+
+        async def converse(socket: WebSocket) -> None:
+            session = await self._begin(socket, run.identifier, command, terminal, stdin)
+            if session is not None:
+                await exec_stream.stream(socket, session, command)
+
+        return Response(websocket=converse, subprotocols=exec_stream.SUBPROTOCOLS)
+
+    async def _begin(
+        self,
+        socket: WebSocket,
+        identifier: str,
+        command: tuple[str, ...],
+        terminal: bool,
+        stdin: bool,
+    ) -> ExecSession | None:
+        try:
+            return await self._engine.execute(identifier, command, terminal=terminal, stdin=stdin)
+        except EngineError as error:
+            _log.info("exec in %s refused: %s", identifier[:12], error)
+            await exec_stream.send_outcome(socket, exec_stream.failure(str(error)))
+            await socket.close()
+            return None
+
+    async def _attach(
+        self, _request: Request, namespace: str, pod: str, container: str
+    ) -> Response:
+        self._runs(namespace, pod, container)
+        raise Refused(501, "attach is not supported by this node; use logs or exec")
+
+
+Route = Callable[..., Awaitable[Response]]
+
+
+def is_authorized(request: Request) -> bool:
+    """The API server's own client certificate, or an administrator's."""
+    return ("commonName", API_CLIENT) in request.peer_subject or (
+        "organizationName",
+        ADMINISTRATORS,
+    ) in request.peer_subject
+
+
+def _flag(request: Request, *names: str) -> bool:
+    return any(request.parameter(name).lower() in _TRUE for name in names)
+
+
+def _text(status: int, text: str) -> Response:
+    return Response(status=status, headers={"content-type": "text/plain"}, body=text.encode())
+
+
+def _json(body: bytes) -> Response:
+    return Response(headers={"content-type": "application/json"}, body=body)
