@@ -59,16 +59,23 @@ def attribute_text(kind: int, value: str) -> bytes:
 
 
 def parse_attributes(payload: bytes) -> dict[int, bytes]:
-    """Attributes by kind; the last of each kind wins. A malformed tail is an error."""
-    found = {}
+    """Attributes by kind; the last of each kind wins. NetlinkError if they are malformed."""
+    return dict(_attributes(payload))
+
+
+def parse_list(payload: bytes) -> list[bytes]:
+    """The values of attributes that all mean the same. NetlinkError if they are malformed."""
+    return [value for _, value in _attributes(payload)]
+
+
+def _attributes(payload: bytes) -> Iterator[tuple[int, bytes]]:
     offset = 0
     while offset + 4 <= len(payload):
         length, kind = _ATTRIBUTE.unpack_from(payload, offset)
         if length < 4 or offset + length > len(payload):
             raise NetlinkError(errno.EBADMSG, "malformed netlink attribute")
-        found[kind & _TYPE_MASK] = payload[offset + 4 : offset + length]
+        yield kind & _TYPE_MASK, payload[offset + 4 : offset + length]
         offset += (length + 3) & ~3
-    return found
 
 
 class NetlinkSocket:

@@ -6,25 +6,15 @@ A change takes a fraction of a millisecond where a spawned `nft` takes ten times
 
 import ctypes
 from pathlib import Path
-from typing import Protocol, Self
-
-import msgspec
+from typing import Self
 
 from sampan.host.namespaces import in_network_namespace
 
 _LIBRARY = "libnftables.so.1"
-_OUTPUT_JSON, _OUTPUT_HANDLE = 1 << 4, 1 << 3
 
 
 class NftablesError(Exception):
     """The ruleset refused the commands; nothing of them was done. The text is nft's own."""
-
-
-class PacketRules(Protocol):
-    """What may be asked of a ruleset."""
-
-    def run(self, commands: str) -> str:
-        """Do all of `commands` (the language of nft(8)) or none; the output, if they list."""
 
 
 def _load() -> ctypes.CDLL:
@@ -36,7 +26,6 @@ def _load() -> ctypes.CDLL:
     for name in ("nft_ctx_get_output_buffer", "nft_ctx_get_error_buffer"):
         getattr(library, name).argtypes = (ctypes.c_void_p,)
         getattr(library, name).restype = ctypes.c_char_p
-    library.nft_ctx_output_set_flags.argtypes = (ctypes.c_void_p, ctypes.c_uint)
     library.nft_run_cmd_from_buffer.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
     return library
 
@@ -79,17 +68,6 @@ class Nftables:
 
     def run(self, commands: str) -> str:
         """Do all of `commands` in one transaction or none of them (NftablesError)."""
-        return self._run(commands, 0)
-
-    def list_rules(self, family: str, table: str, chain: str) -> list[tuple[int, str]]:
-        """The handle and the comment of each rule of one chain, in order (NftablesError)."""
-        command = f"list chain {family} {table} {chain}"
-        listing = msgspec.json.decode(self._run(command, _OUTPUT_JSON | _OUTPUT_HANDLE))
-        rules = [item["rule"] for item in listing["nftables"] if "rule" in item]
-        return [(rule["handle"], rule.get("comment", "")) for rule in rules]
-
-    def _run(self, commands: str, flags: int) -> str:
-        self._library.nft_ctx_output_set_flags(self._context, flags)
         failed = self._library.nft_run_cmd_from_buffer(self._context, commands.encode())
         output: bytes = self._library.nft_ctx_get_output_buffer(self._context)
         error: bytes = self._library.nft_ctx_get_error_buffer(self._context)

@@ -19,7 +19,8 @@ from sampan.host.netlink_message import NetlinkError, NetlinkSocket
 
 _NETFILTER = 12
 _SUBSYSTEM = 10
-_GET_TABLE, _GET_RULE, _NEW_ELEMENT, _DELETE_ELEMENT, _GET_GENERATION = 1, 7, 12, 14, 16
+_GET_TABLE, _GET_CHAIN, _GET_RULE = 1, 4, 7
+_NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT, _GET_GENERATION = 12, 13, 14, 16
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _FAMILIES = {"inet": 1, "ip": 2, "bridge": 7}
 _GOTO = -4
@@ -48,6 +49,7 @@ class Rule(msgspec.Struct, frozen=True):
     """One rule of a chain, as far as it can be told from others."""
 
     handle: int
+    chain: str
     comment: str
 
 
@@ -79,12 +81,7 @@ class NftablesSocket:
 
     def has_table(self, family: str, table: str) -> bool:
         body = _header(family) + message.attribute_text(1, table)
-        try:
-            return bool(self._socket.ask(_kind(_GET_TABLE), 0, body, f"find table {table}"))
-        except NetlinkError as refusal:
-            if refusal.errno == errno.ENOENT:
-                return False
-            raise
+        return bool(self._ask_unless_missing(_GET_TABLE, body, f"find table {table}"))
 
     def rules(self, family: str, table: str, chain: str | None = None) -> list[Rule]:
         """The rules of one table, or of one chain of it; none if it does not exist."""
@@ -93,6 +90,34 @@ class NftablesSocket:
             body += message.attribute_text(2, chain)
         answers = self._socket.ask(_kind(_GET_RULE), message.DUMP, body, f"list {table}")
         return [_parse_rule(answer) for answer in answers]
+
+    def policy(self, family: str, table: str, chain: str) -> str | None:
+        """`accept` or `drop`, None if there is no such chain or it is no base chain."""
+        body = _header(family) + message.attribute_text(1, table) + message.attribute_text(3, chain)
+        answers = self._ask_unless_missing(_GET_CHAIN, body, f"find chain {chain}")
+        code = message.parse_attributes(answers[0][4:]).get(5) if answers else None
+        return None if code is None else ("accept" if code[-1] else "drop")
+
+    def _ask_unless_missing(self, operation: int, body: bytes, purpose: str) -> list[bytes]:
+        try:
+            return self._socket.ask(_kind(operation), 0, body, purpose)
+        except NetlinkError as refusal:
+            if refusal.errno == errno.ENOENT:
+                return []
+            raise
+
+    def elements(self, family: str, table: str, set_name: str) -> list[Element]:
+        """Everything that a set or map holds; NetlinkError (ENOENT) if it does not exist."""
+        body = (
+            _header(family) + message.attribute_text(1, table) + message.attribute_text(2, set_name)
+        )
+        purpose = f"list elements of {set_name}"
+        answers = self._socket.ask(_kind(_GET_ELEMENT), message.DUMP, body, purpose)
+        return [
+            element
+            for answer in answers
+            for element in _parse_elements(message.parse_attributes(answer[4:]).get(3, b""))
+        ]
 
     def apply(self, changes: Iterable[ElementChange]) -> None:
         """Make all these changes in one transaction, in their order, or none of them."""
@@ -144,10 +169,21 @@ def _element(element: Element, delete: bool) -> bytes:
     return message.nested(1, parts)
 
 
+def _parse_elements(listed: bytes) -> Iterator[Element]:
+    for one in message.parse_list(listed):
+        attributes = message.parse_attributes(one)
+        key = message.parse_attributes(attributes[1])[1]
+        data = message.parse_attributes(attributes.get(2, b""))
+        verdict = message.parse_attributes(data.get(2, b""))
+        goto = verdict.get(2, b"").rstrip(b"\0").decode()
+        yield Element(key, data.get(1, b""), goto)
+
+
 def _parse_rule(body: bytes) -> Rule:
     attributes = message.parse_attributes(body[4:])
     (handle,) = struct.unpack(">Q", attributes[3])
-    return Rule(handle, _comment(attributes.get(7, b"")))
+    chain = attributes[2].rstrip(b"\0").decode()
+    return Rule(handle, chain, _comment(attributes.get(7, b"")))
 
 
 def _comment(user_data: bytes) -> str:
@@ -159,4 +195,3 @@ def _comment(user_data: bytes) -> str:
             return user_data[offset + 2 : offset + 2 + length].rstrip(b"\0").decode()
         offset += 2 + length
     return ""
-

@@ -1,0 +1,79 @@
+"""Tracked connections: finding those that are answered from one place, and forgetting them.
+
+Formats: linux/netfilter/nfnetlink_conntrack.h; filtered dumps need Linux 5.8. Why a
+connection should be forgotten is not known here.
+"""
+
+import errno
+import socket
+import struct
+from ipaddress import IPv4Address
+from typing import Self
+
+from sampan.host import netlink_message as message
+from sampan.host.netlink_message import NetlinkError, NetlinkSocket
+
+_NETFILTER = 12
+_GET, _DELETE = 1 << 8 | 1, 1 << 8 | 2
+_HEADER = struct.pack(">BBH", socket.AF_INET, 0, 0)
+_TUPLE_ORIGINAL, _TUPLE_REPLY, _FILTER = 1, 2, 25
+_TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
+_IP_SOURCE, _IP_DESTINATION = 1, 2
+_PROTOCOL_NUMBER, _PROTOCOL_SOURCE_PORT = 1, 2
+_FILTER_ORIGINAL_FLAGS, _FILTER_REPLY_FLAGS = 1, 2
+_BY_SOURCE, _BY_PROTOCOL, _BY_SOURCE_PORT = 1 << 0, 1 << 3, 1 << 4
+
+
+class ConnectionTable:
+    """The tracked connections of the calling thread's network namespace (NetlinkError)."""
+
+    def __init__(self) -> None:
+        self._socket = NetlinkSocket(_NETFILTER)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def forget_translated(self, protocol: int, address: IPv4Address, port: int) -> int:
+        """Forget each connection that is answered from this address and port although it was
+        addressed elsewhere; how many there were."""
+        translated = [
+            original
+            for original in self._answered_from(protocol, address, port)
+            if _destination(original) != address
+        ]
+        return sum(self._forget(original) for original in translated)
+
+    def _answered_from(self, protocol: int, address: IPv4Address, port: int) -> list[bytes]:
+        reply = message.nested(
+            _TUPLE_IP, message.attribute(_IP_SOURCE, address.packed)
+        ) + message.nested(
+            _TUPLE_PROTOCOL,
+            message.attribute_u8(_PROTOCOL_NUMBER, protocol),
+            message.attribute(_PROTOCOL_SOURCE_PORT, struct.pack(">H", port)),
+        )
+        wanted = message.nested(
+            _FILTER,
+            message.attribute_u32(_FILTER_ORIGINAL_FLAGS, 0),
+            message.attribute_u32(_FILTER_REPLY_FLAGS, _BY_SOURCE | _BY_PROTOCOL | _BY_SOURCE_PORT),
+        )
+        body = _HEADER + message.nested(_TUPLE_REPLY, reply) + wanted
+        answers = self._socket.ask(_GET, message.DUMP, body, "list tracked connections")
+        return [message.parse_attributes(answer[4:])[_TUPLE_ORIGINAL] for answer in answers]
+
+    def _forget(self, original: bytes) -> bool:
+        body = _HEADER + message.nested(_TUPLE_ORIGINAL, original)
+        try:
+            self._socket.request(_DELETE, 0, body, "forget a connection")
+        except NetlinkError as refusal:
+            if refusal.errno == errno.ENOENT:
+                return False
+            raise
+        return True
+
+
+def _destination(original: bytes) -> IPv4Address:
+    addresses = message.parse_attributes(message.parse_attributes(original)[_TUPLE_IP])
+    return IPv4Address(addresses[_IP_DESTINATION])
