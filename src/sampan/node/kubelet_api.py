@@ -4,9 +4,11 @@ Every caller shows a certificate of the cluster's authority, and only the API se
 client identity and administrators get an answer. No body is ever read.
 """
 
+import functools
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -15,7 +17,9 @@ from sampan.engine.contract import Engine, EngineError, ExecSession
 from sampan.foundation.wire.message import Request, Response, WebSocket
 from sampan.node import exec_stream, log_request, node_statistics
 from sampan.node.pod_manager import PodManager
+from sampan.node.pod_plan import restarts
 from sampan.node.pod_state import Run
+from sampan.node.pod_worker import PodWorker
 from sampan.node.settings import AgentSettings
 
 API_CLIENT = "kube-apiserver-kubelet-client"
@@ -36,7 +40,14 @@ class Refused(Exception):
 class KubeletApi:
     """`handle` answers one request."""
 
-    def __init__(self, settings: AgentSettings, engine: Engine, pods: PodManager) -> None:
+    def __init__(
+        self,
+        settings: AgentSettings,
+        engine: Engine,
+        pods: PodManager,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
         self._settings = settings
         self._engine = engine
         self._pods = pods
@@ -76,28 +87,20 @@ class KubeletApi:
 
     async def _logs(self, request: Request, namespace: str, pod: str, container: str) -> Response:
         try:
-            wanted = log_request.parse(request)
+            wanted = log_request.options(request, self._clock())
         except ValueError as error:
             raise Refused(400, str(error)) from error
-        runs = self._runs(namespace, pod, container)
-        run = self._previous(namespace, pod, container, runs) if wanted.previous else runs[-1]
+        worker, runs = self._runs(namespace, pod, container)
+        if log_request.wants_previous(request):
+            run = _previous(worker, container, runs)
+        else:
+            run = runs[-1]
         status = await self._engine.status(run.identifier)
-        following = wanted.follow and not run.has_ended
-        ended_event = self._engine.wait(run.identifier) if following else None
-        pieces: AsyncIterator[bytes] = log_request.read(Path(status.log_path), wanted, ended_event)
-        return Response(headers={"content-type": "text/plain"}, body=pieces)
+        end = functools.partial(self._engine.wait, run.identifier)
+        body = log_request.output(Path(status.log_path), wanted, end)
+        return Response(headers={"content-type": "text/plain"}, body=body)
 
-    def _previous(self, namespace: str, pod: str, container: str, runs: tuple[Run, ...]) -> Run:
-        """The last run that ended, as the container's lastState shows it."""
-        worker = self._pods.worker(namespace, pod)
-        wanted = [item for item in worker.pod.all_containers if item.name == container]
-        if worker and runs[-1].has_ended and restarts(worker.pod, wanted[0], runs[-1]):
-            return runs[-1]
-        if len(runs) < 2:
-            raise Refused(400, f'previous terminated container "{container}" not found')
-        return runs[-2]
-
-    def _runs(self, namespace: str, pod: str, container: str) -> tuple[Run, ...]:
+    def _runs(self, namespace: str, pod: str, container: str) -> tuple[PodWorker, tuple[Run, ...]]:
         worker = self._pods.worker(namespace, pod)
         if worker is None:
             raise Refused(404, f'pod "{namespace}/{pod}" is not on this node')
@@ -107,13 +110,13 @@ class KubeletApi:
         if not runs:
             message = f'container "{container}" in pod "{pod}" is waiting to start'
             raise Refused(400, message)
-        return runs
+        return worker, runs
 
     async def _exec(self, request: Request, namespace: str, pod: str, container: str) -> Response:
         command = tuple(value for key, value in request.query if key == "command")
         if not command:
             raise Refused(400, "you must specify at least 1 command")
-        run = self._runs(namespace, pod, container)[-1]
+        run = self._runs(namespace, pod, container)[1][-1]
         if not run.is_running:
             raise Refused(400, f'container "{container}" is not running')
         if not request.wants_websocket:
@@ -159,6 +162,16 @@ def is_authorized(request: Request) -> bool:
         "organizationName",
         ADMINISTRATORS,
     ) in request.peer_subject
+
+
+def _previous(worker: PodWorker, container: str, runs: tuple[Run, ...]) -> Run:
+    """The last run that ended, as the container's lastState shows it."""
+    wanted = next(item for item in worker.pod.all_containers if item.name == container)
+    if runs[-1].has_ended and restarts(worker.pod, wanted, runs[-1]):
+        return runs[-1]
+    if len(runs) < 2:
+        raise Refused(400, f'previous terminated container "{container}" not found')
+    return runs[-2]
 
 
 def _flag(request: Request, *names: str) -> bool:

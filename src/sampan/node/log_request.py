@@ -1,11 +1,11 @@
 """What a request for a container's log asks for, and the bytes that answer it."""
 
-from collections.abc import Callable
-from datetime import datetime
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
+from sampan.engine.logs import LogOptions, read_log
 from sampan.foundation.wire.message import Request
 from sampan.kubernetes.machinery import timestamps
 
@@ -13,30 +13,23 @@ _TRUE = {"1", "true"}
 T = TypeVar("T")
 
 
-class LogRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`tail` and `limit_bytes` None mean all."""
-
-    follow: bool = False
-    previous: bool = False
-    timestamps: bool = False
-    tail: int | None = None
-    limit_bytes: int | None = None
-    since: datetime | None = None
+def wants_previous(request: Request) -> bool:
+    return _flag(request, "previous")
 
 
-def parse(request: Request, now: datetime) -> LogRequest:
-    """Raises ValueError with a message for the caller."""
+def options(request: Request, now: float) -> LogOptions:
+    """The parameters as the API has them (PodLogOptions); sinceSeconds goes before sinceTime.
+
+    Raises ValueError with a message for the caller.
+    """
     seconds = _number(request, "sinceSeconds")
     since = _value(request, "sinceTime", timestamps.parse)
-    if seconds is not None:
-        since = now.fromtimestamp(now.timestamp() - seconds, now.tzinfo)
-    return LogRequest(
+    return LogOptions(
         follow=_flag(request, "follow"),
-        previous=_flag(request, "previous"),
         timestamps=_flag(request, "timestamps"),
         tail=_number(request, "tailLines"),
-        limit_bytes=_number(request, "limitBytes"),
-        since=since,
+        limit_bytes=_number(request, "limitBytes") or 0,
+        since=now - seconds if seconds is not None else since.timestamp() if since else 0,
     )
 
 
@@ -59,3 +52,24 @@ def _value(request: Request, name: str, read: Callable[[str], T]) -> T | None:
         return read(text)
     except ValueError as error:
         raise ValueError(f"{name}: {text!r} can't be read") from error
+
+
+async def output(
+    path: Path, wanted: LogOptions, end: Callable[[], Awaitable[object]]
+) -> AsyncIterator[bytes]:
+    """The log's bytes; when it is followed, until `end` returns and all was read."""
+    ended = asyncio.Event()
+    waiting = asyncio.create_task(_set_after(end, ended)) if wanted.follow else None
+    try:
+        async for _, piece in read_log(path, wanted, ended):
+            yield piece
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+
+
+async def _set_after(end: Callable[[], Awaitable[object]], ended: asyncio.Event) -> None:
+    try:
+        await end()
+    finally:
+        ended.set()

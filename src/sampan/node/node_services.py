@@ -1,6 +1,7 @@
 """What every pod worker of a node shares, as one frozen record."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Literal, Protocol
 
@@ -29,7 +30,8 @@ class PodGroups(Protocol):
 
 class NodeServices(msgspec.Struct, frozen=True, kw_only=True):
     """`clock` gives seconds since the epoch; `record` tells an event of a pod: its type
-    (Normal or Warning), reason and message."""
+    (Normal or Warning), reason and message. `aside` makes a call that may take long without
+    holding the event loop."""
 
     settings: AgentSettings
     engine: Engine
@@ -42,3 +44,4 @@ class NodeServices(msgspec.Struct, frozen=True, kw_only=True):
     record: Callable[[Pod, EventKind, str, str], None]
     services: Callable[[], tuple[Service, ...]]
     allocatable: dict[str, Decimal]
+    aside: Callable[[Callable[[], None]], Awaitable[None]] = asyncio.to_thread

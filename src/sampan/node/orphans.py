@@ -4,7 +4,7 @@ Done once, when the agent has learnt which pods are its own: containers, network
 logs of a pod that was deleted while the node was away.
 """
 
-import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ async def remove_orphans(services: NodeServices, is_known: Callable[[str], bool]
             await _remove_folders(services, uid)
     for name in _left(settings.logs_folder):
         if not is_known(name.rsplit("_", 1)[-1]):
-            await asyncio.to_thread(logs.remove_pod, settings.logs_folder / name)
+            await services.aside(functools.partial(logs.remove_pod, settings.logs_folder / name))
 
 
 async def _remove_containers(services: NodeServices, is_known: Callable[[str], bool]) -> None:
@@ -50,7 +50,7 @@ async def _remove_folders(services: NodeServices, uid: str) -> None:
     settings = services.settings
     folders = PodFolders(settings.pods_folder / uid, settings.secrets_folder / uid)
     try:
-        await asyncio.to_thread(folders.remove)
+        await services.aside(folders.remove)
         services.groups.remove(f"{settings.cgroup}/pod{uid}")
     except OSError as error:
         _log.warning("folders of deleted pod %s stay: %s", uid, error)

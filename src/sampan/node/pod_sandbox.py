@@ -117,5 +117,5 @@ class PodSandbox:
         """Take everything away. Raises OSError when the kernel still holds something."""
         await self._services.objects.forget(self._uid)
         await self._services.network.detach(self._uid)
-        await asyncio.to_thread(self._folders.remove)
+        await self._services.aside(self._folders.remove)
         self._services.groups.remove(self.cgroup)

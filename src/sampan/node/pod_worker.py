@@ -7,6 +7,7 @@ so that a deletion is never held up by a slow stop before it.
 """
 
 import asyncio
+import functools
 import logging
 from pathlib import Path
 
@@ -272,7 +273,7 @@ class PodWorker:
             await self.runs.remove_all()
             await asyncio.gather(self._sandbox.remove(), self._status.flush())
             folder = logs.pod_folder(self._services.settings.logs_folder, self.pod.metadata)
-            await asyncio.to_thread(logs.remove_pod, folder)
+            await self._services.aside(functools.partial(logs.remove_pod, folder))
             if not self._gone:
                 await self._delete()
         except REMOVE_ERRORS as error:
