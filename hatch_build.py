@@ -45,8 +45,6 @@ def compile_schema(source: dict[str, Any]) -> dict[str, Any]:
         schema["ref"] = source["$ref"].removeprefix(REFERENCE)
     else:
         schema["type"] = _plain_type(source)
-    if "enum" in source:
-        schema["enum"] = [value for value in source["enum"] if value is not None]
     if "x-kubernetes-patch-strategy" in source:
         schema["patch_strategies"] = source["x-kubernetes-patch-strategy"].split(",")
     if "properties" in source:

@@ -70,8 +70,6 @@ def _schema(schema: Schema, prose: str, edition: Edition) -> Object:
         shown["type"] = schema.type
     if schema.format:
         shown["format"] = "date-time" if schema.format == "micro-time" else schema.format
-    if schema.enum:
-        shown["enum"] = list(schema.enum)
     if schema.items is not None:
         shown["items"] = _schema(schema.items, "", edition)
     if schema.values is not None:

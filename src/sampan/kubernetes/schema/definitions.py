@@ -32,7 +32,6 @@ class Schema(msgspec.Struct, frozen=True):
     format: str = ""
     properties: dict[str, "Schema"] = {}
     required: tuple[str, ...] = ()
-    enum: tuple[str, ...] = ()
     items: "Schema | None" = None
     values: "Schema | None" = None
     merge_key: str = ""
