@@ -117,11 +117,11 @@ def _matches(expressions: tuple[Expression, ...], labels: dict[str, str]) -> boo
 def dynamic(columns: Columns, needs: Requirements, feasible: Booleans) -> Verdict:
     """Judge ports, resources, spreads and affinities among the nodes that are still left."""
     refusals: list[Refusal] = []
-    left = feasible
+    left = suitable = feasible
     for refused in (*_ports(columns, needs, left), *_resources(columns, needs, left)):
         refusals.append(refused)
         feasible = feasible & ~refused.nodes
-    for refused in _topologies(columns, needs, feasible):
+    for refused in _topologies(columns, needs, suitable, feasible):
         refusals.append(refused)
         feasible = feasible & ~refused.nodes
     return Verdict(feasible, tuple(refusals))
@@ -163,10 +163,12 @@ def _resources(columns: Columns, needs: Requirements, left: Booleans) -> Iterabl
             yield Refusal(reason, refused)
 
 
-def _topologies(columns: Columns, needs: Requirements, left: Booleans) -> Iterable[Refusal]:
+def _topologies(
+    columns: Columns, needs: Requirements, suitable: Booleans, left: Booleans
+) -> Iterable[Refusal]:
     for spread in needs.spreads:
         if spread.required:
-            refused = left & ~_evenly(columns, needs, spread, left)
+            refused = left & ~_evenly(columns, needs, spread, suitable)
             if refused.any():
                 reason = "node(s) didn't match pod topology spread constraints"
                 yield Refusal(reason, refused)
@@ -204,10 +206,11 @@ def _domains(columns: Columns, topology_key: str) -> list[str]:
     ]
 
 
-def _evenly(columns: Columns, needs: Requirements, spread: Spread, left: Booleans) -> Booleans:
-    """The nodes that keep the skew within its bound, if the pod goes there."""
+def _evenly(columns: Columns, needs: Requirements, spread: Spread, suitable: Booleans) -> Booleans:
+    """The nodes that keep the skew within its bound, if the pod goes there. A suitable node that
+    happens to be full counts for the least."""
     counts = domain_counts(columns, spread.term)
-    eligible = left & (counts >= 0)
+    eligible = suitable & (counts >= 0)
     if not eligible.any():
         return eligible
     own = int(spread.term.matches(needs.namespace, needs.labels))
