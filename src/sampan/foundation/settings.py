@@ -12,7 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-DEFAULT_NAME = "sampan"
+from sampan.foundation.instance_name import DEFAULT_NAME as DEFAULT_NAME
+from sampan.foundation.instance_name import full_name, run_folder
+
 _NAME_FORM = re.compile(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?")
 _DERIVED_SLOTS = 50
 
@@ -46,7 +48,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def full_name(self) -> str:
         """The name used for folders, tables and control groups: `sampan` or `sampan-NAME`."""
-        return DEFAULT_NAME if self.slot == 0 else f"{DEFAULT_NAME}-{self.name}"
+        return full_name(self.name)
 
     @property
     def state_folder(self) -> Path:
@@ -56,7 +58,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def run_folder(self) -> Path:
         """Sockets, process records and pinned namespaces; empty after a reboot."""
-        return Path("/run") / self.full_name
+        return Path(run_folder(self.name))
 
     @property
     def configuration_folder(self) -> Path:
