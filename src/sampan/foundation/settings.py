@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from sampan.foundation.instance_name import DEFAULT_NAME as DEFAULT_NAME
-from sampan.foundation.instance_name import full_name, run_folder
+from sampan.foundation import instance_name
+
+DEFAULT_NAME = instance_name.DEFAULT_NAME
 
 _NAME_FORM = re.compile(r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?")
 _DERIVED_SLOTS = 50
@@ -48,7 +49,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def full_name(self) -> str:
         """The name used for folders, tables and control groups: `sampan` or `sampan-NAME`."""
-        return full_name(self.name)
+        return instance_name.full_name(self.name)
 
     @property
     def state_folder(self) -> Path:
@@ -58,7 +59,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def run_folder(self) -> Path:
         """Sockets, process records and pinned namespaces; empty after a reboot."""
-        return Path(run_folder(self.name))
+        return Path(instance_name.run_folder(self.name))
 
     @property
     def configuration_folder(self) -> Path:
