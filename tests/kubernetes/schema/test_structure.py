@@ -65,7 +65,7 @@ def test_a_value_of_the_wrong_type_is_refused(tree: dict[str, Any], message: str
 
 
 def test_bytes_must_be_base64() -> None:
-    with pytest.raises(WrongType, match="base64|ASCII"):
+    with pytest.raises(WrongType, match=r"base64|ASCII"):
         check("io.k8s.api.core.v1.Secret", {"data": {"a": "§"}})
 
 
