@@ -12,7 +12,6 @@ from sampan.node.settings import AgentSettings
 
 Object = dict[str, Any]
 CONTROL_PLANE_NODE = 1
-KUBERNETES_VERSION = "v1.37.0"
 
 
 class Readiness(msgspec.Struct, frozen=True):
@@ -91,10 +90,10 @@ def node_information(settings: AgentSettings) -> Mapping[str, str]:
     return {
         "architecture": settings.architecture,
         "bootID": settings.boot_identifier,
-        "containerRuntimeVersion": f"sampan://{settings.version}",
+        "containerRuntimeVersion": f"sampan://{settings.version.rpartition('sampan.')[2]}",
         "kernelVersion": settings.kernel_version,
         "kubeProxyVersion": "",
-        "kubeletVersion": f"{KUBERNETES_VERSION}+sampan",
+        "kubeletVersion": settings.version,
         "machineID": settings.machine_identifier,
         "operatingSystem": settings.operating_system,
         "osImage": settings.operating_system_image,

@@ -13,7 +13,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `certificate_file` and `key_file` are the node's identity towards the API
     (`system:node:NAME`); the serving pair is that of its own HTTPS API, whose clients must show
-    a certificate signed by `authority_file`.
+    a certificate signed by `authority_file`. `version` is `v1.37.0+sampan.OWN`: the API that the
+    agent speaks, and Sampan's own.
     """
 
     instance: Instance
