@@ -87,7 +87,9 @@ def _guard(network: NodeNetwork) -> str:
 
 
 def _rejection(network: NodeNetwork) -> str:
-    """Service addresses that were not translated, and strangers who would reach pods."""
+    """Service addresses that were not translated, strangers who would reach pods, and what
+    belongs to no connection: its source would not be translated back, and resets would follow.
+    """
     inside = f'{{ "{network.bridge}", "{network.overlay_device}", "{network.node_device}" }}'
     pods = f'{{ "{network.bridge}", "{network.overlay_device}" }}'
     services = f"""
@@ -99,6 +101,7 @@ def _rejection(network: NodeNetwork) -> str:
                 type filter hook forward priority filter; policy accept;
                 {services}
                 iifname != {inside} oifname {pods} ct state new drop
+                iifname {pods} ct state invalid drop
             }}
             chain sent {{
                 type filter hook output priority filter; policy accept;
@@ -110,18 +113,20 @@ def _rejection(network: NodeNetwork) -> str:
 def _masquerade(network: NodeNetwork) -> str:
     """Whose source must become this node's, so that the answer comes back through it.
 
-    A translated connection of somebody who is no pod of this node, leaving it again; a program
-    on 127.0.0.1 that reaches a pod; a pod that reaches itself through its service; a pod that
-    speaks to a node (which else would answer by the overlay) or to the world.
+    Whoever is no pod of this node and is sent on to another's; a program on 127.0.0.1 that
+    reaches a pod; a pod that reaches itself through its service; a pod that speaks to a node
+    (which else would answer by the overlay) or to the world.
     """
     inside = f"{{ {network.pod_range}, {network.service_range} }}"
-    outward = f'{{ "{network.overlay_device}", "{network.node_device}" }}'
+    to_pods = f'oifname "{network.bridge}"'
+    strangers = f"ip saddr != {network.pod_subnet}"
     return f"""
             chain outgoing {{
                 type nat hook postrouting priority srcnat; policy accept;
-                ct status dnat oifname {outward} ip saddr != {network.pod_subnet} masquerade
-                ct status dnat oifname "{network.bridge}" ip saddr 127.0.0.0/8 masquerade
-                ct status dnat oifname "{network.bridge}" ip saddr . ip daddr @hairpin masquerade
+                oifname "{network.overlay_device}" {strangers} masquerade
+                ct status dnat oifname "{network.node_device}" {strangers} masquerade
+                ct status dnat {to_pods} ip saddr 127.0.0.0/8 masquerade
+                ct status dnat {to_pods} ip saddr . ip daddr @hairpin masquerade
                 ip saddr {network.pod_subnet} ip daddr != {inside} masquerade
             }}
     """
