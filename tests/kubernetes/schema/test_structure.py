@@ -2,11 +2,16 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sampan.kubernetes.schema.structure import WrongType, check
 
 POD = "io.k8s.api.core.v1.Pod"
+_FIELDS = ("metadata", "spec", "status", "labels", "name", "containers", "ports", "env", "foo",
+           "resources", "limits", "containerPort", "volumes", "emptyDir", "hostNetwork")  # fmt: skip
 DEPLOYMENT = "io.k8s.api.apps.v1.Deployment"
 
 
@@ -133,3 +138,23 @@ def test_free_form_values_stay() -> None:
     tree = {"metadata": {"managedFields": [{"fieldsV1": {"f:a": {}, "x": None}}]}, **_pod()}
     check(POD, tree)
     assert tree["metadata"]["managedFields"] == [{"fieldsV1": {"f:a": {}, "x": None}}]
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", "a", "1Gi", "80%"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(_FIELDS), inner, max_size=3)
+    ),
+    max_leaves=15,
+)
+
+
+@given(st.dictionaries(st.sampled_from(_FIELDS), _values, max_size=3))
+def test_a_second_pass_finds_nothing_to_change(tree: dict[str, Any]) -> None:
+    try:
+        check(POD, tree)
+    except WrongType:
+        return
+    before = msgspec.json.encode(tree)
+    assert check(POD, tree).unknown == []
+    assert msgspec.json.encode(tree) == before

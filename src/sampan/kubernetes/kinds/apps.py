@@ -109,12 +109,12 @@ DEPLOYMENT = make(
             ),
             about="Number of the pod with ready state",
         ),
-        number(
+        text(
             "Up-to-date",
             lambda obj: part(obj, "status", "updatedReplicas") or 0,
             about="Replicas that have the desired template.",
         ),
-        number(
+        text(
             "Available",
             lambda obj: part(obj, "status", "availableReplicas") or 0,
             about="Replicas that have been ready for at least minReadySeconds.",

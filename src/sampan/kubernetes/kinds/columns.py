@@ -46,7 +46,7 @@ CREATED_AT = Column(
 
 
 def text(name: str, cell: Callable[[Object], Any], priority: int = 0, about: str = "") -> Column:
-    """A column of text that does not depend on the time."""
+    """A column of text, or of counts, that does not depend on the time."""
     return Column(
         name=name,
         type="string",

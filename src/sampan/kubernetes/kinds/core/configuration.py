@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Iterator
 
-from sampan.kubernetes.kinds.columns import AGE, NAME, number, text
+from sampan.kubernetes.kinds.columns import AGE, NAME, text
 from sampan.kubernetes.kinds.kind import Cause, Object, Subresource
 from sampan.kubernetes.kinds.object_metadata import check_immutable
 from sampan.kubernetes.kinds.record import make
@@ -93,7 +93,7 @@ CONFIG_MAP = make(
     short_names=("cm",),
     columns=(
         NAME,
-        number(
+        text(
             "Data",
             lambda obj: len(obj.get("data") or ()) + len(obj.get("binaryData") or ()),
             about="The number of keys.",
@@ -110,7 +110,7 @@ SECRET = make(
     columns=(
         NAME,
         text("Type", lambda obj: obj.get("type", ""), about="What the secret is for."),
-        number("Data", lambda obj: len(obj.get("data") or ()), about="The number of keys."),
+        text("Data", lambda obj: len(obj.get("data") or ()), about="The number of keys."),
         AGE,
     ),
 )
@@ -121,7 +121,7 @@ SERVICE_ACCOUNT = make(
     subresources=(Subresource("token", "TokenRequest", "authentication.k8s.io/v1", ("create",)),),
     columns=(
         NAME,
-        number("Secrets", lambda obj: len(obj.get("secrets") or ()), about="Secrets it may use."),
+        text("Secrets", lambda obj: len(obj.get("secrets") or ()), about="Secrets it may use."),
         AGE,
     ),
 )

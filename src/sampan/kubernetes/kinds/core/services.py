@@ -56,7 +56,7 @@ def _prepare(new: Object, old: Object | None) -> None:
     for port in spec.get("ports") or ():
         earlier = given.get(_identity(port))
         if spec["type"] in _NODE_PORT_TYPES and earlier:
-            port.setdefault("nodePort", earlier)
+            port["nodePort"] = port.get("nodePort") or earlier
         elif before.get("type") in _NODE_PORT_TYPES and port.get("nodePort") == earlier:
             port.pop("nodePort", None)
     if before.get("type") in _NODE_PORT_TYPES and spec["type"] not in _NODE_PORT_TYPES:
