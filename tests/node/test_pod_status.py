@@ -102,10 +102,15 @@ def test_a_missing_image_is_shown_as_the_reason_to_wait(make_pod):
 
 def test_a_command_that_cannot_be_executed_is_a_run_without_a_container(make_pod, make_run):
     refused = make_run(
-        ended_at=NOW, started=0.0, exit_code=128, reason="StartError", delay=10.0, message="not found"
+        ended_at=NOW,
+        started=0.0,
+        exit_code=128,
+        reason="StartError",
+        delay=10.0,
+        message="not found",
     )
     shown = container(pod_status(make_pod(), state(refused), NOW, HOST))
-    assert shown["containerID"] is None
+    assert "containerID" not in shown
     assert shown["lastState"]["terminated"]["reason"] == "StartError"
     assert shown["lastState"]["terminated"]["message"] == "not found"
 

@@ -96,8 +96,11 @@ class KubeletApi:
         else:
             run = runs[-1]
         status = await self._engine.status(run.identifier)
+        path = Path(status.log_path)
+        if not path.exists():
+            raise Refused(404, f'the log of container "{container}" is no longer there')
         end = functools.partial(self._engine.wait, run.identifier)
-        body = log_request.output(Path(status.log_path), wanted, end)
+        body = log_request.output(path, wanted, end)
         return Response(headers={"content-type": "text/plain"}, body=body)
 
     def _runs(self, namespace: str, pod: str, container: str) -> tuple[PodWorker, tuple[Run, ...]]:

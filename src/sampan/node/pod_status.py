@@ -80,7 +80,7 @@ def container_status(pod: Pod, container: Container, state: PodState, now: float
         "name": container.name,
         "image": container.image,
         "imageID": f"{container.image.split('@')[0]}@{digest}" if digest else "",
-        "containerID": _container_id(run),
+        **_without_empty({"containerID": _container_id(run)}),
         "ready": ready,
         "started": started,
         "restartCount": run.attempt if run else 0,

@@ -18,8 +18,16 @@ from sampan.node.pod_view import Pod, PodStatus
 Object = dict[str, Any]
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
+CORRECTION_PAUSE = 1.0
 
 _log = logging.getLogger("sampan.node.status")
+
+
+class _Answer(msgspec.Struct):
+    metadata: Metadata
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
 
 
 class StatusWriter:
@@ -29,6 +37,9 @@ class StatusWriter:
         self._wanted: Object | None = None
         self._written: Object | None = None
         self._version = 0
+        self._seen: Pod | None = None
+        self._corrected = float("-inf")
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
 
     def offer(self, status: Object) -> None:
@@ -38,15 +49,34 @@ class StatusWriter:
         self._wanted = status
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._write())
+            self._task.add_done_callback(self._after_writing)
+
+    def _after_writing(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self._set_right()
 
     def seen(self, pod: Pod) -> None:
         """What the API now holds; if it isn't what was written last, write again."""
-        if self._written is None or _number(pod.metadata.resource_version) <= self._version:
+        self._seen = pod
+        if self._task is None or self._task.done():
+            self._set_right()
+
+    def _set_right(self) -> None:
+        """Not while a write is under way: what is seen then may be that write itself."""
+        pod = self._seen
+        if pod is None or self._written is None or self._closed:
             return
-        if pod.status != _as_view(self._written):
-            wanted, self._wanted = self._wanted, None
-            if wanted is not None:
-                self.offer(wanted)
+        is_newer = _number(pod.metadata.resource_version) > self._version
+        if not is_newer or pod.status == _as_view(self._written):
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._corrected + CORRECTION_PAUSE:
+            loop.call_at(self._corrected + CORRECTION_PAUSE, self._set_right)
+            return
+        self._corrected = loop.time()
+        wanted, self._wanted, self._written = self._wanted, None, None
+        if wanted is not None:
+            self.offer(wanted)
 
     async def flush(self) -> None:
         """Wait until the last offer is written or refused for good."""
@@ -54,6 +84,8 @@ class StatusWriter:
             await asyncio.shield(self._task)
 
     async def close(self) -> None:
+        """Write no more."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -78,7 +110,7 @@ class StatusWriter:
             PODS, self._pod.name, body, self._pod.namespace, subresource="status"
         )
         self._written = status
-        self._version = _number(msgspec.json.decode(raw, type=Pod).metadata.resource_version)
+        self._version = _number(_decode(raw).metadata.resource_version)
 
 
 def _number(resource_version: str) -> int:
