@@ -223,6 +223,40 @@ def test_rules_of_containers(container: dict[str, Any], field: str, message: str
     assert message is None or causes[path] == message
 
 
+@pytest.mark.parametrize(
+    ("context", "field"),
+    [
+        ({"runAsUser": -1}, "runAsUser"),
+        ({"fsGroup": 2**31}, "fsGroup"),
+        (
+            {"seccompProfile": {"type": "Localhost", "localhostProfile": ""}},
+            "seccompProfile.localhostProfile",
+        ),
+        (
+            {"seccompProfile": {"type": "Localhost", "localhostProfile": "../a"}},
+            "seccompProfile.localhostProfile",
+        ),
+        (
+            {"seccompProfile": {"type": "Unconfined", "localhostProfile": "a"}},
+            "seccompProfile.localhostProfile",
+        ),
+        ({"seccompProfile": {"type": "Magic"}}, "seccompProfile.type"),
+        ({"sysctls": [{"name": "net.ipv4+x", "value": "1"}]}, "sysctls[0].name"),
+        (
+            {"sysctls": [{"name": "a.b", "value": "1"}, {"name": "a/b", "value": "1"}]},
+            "sysctls[1].name",
+        ),
+    ],
+)
+def test_rules_of_security(context: dict[str, Any], field: str) -> None:
+    assert f"spec.securityContext.{field}" in _causes(_pod({"securityContext": context}))
+
+
+def test_privilege_is_not_both_given_and_refused() -> None:
+    context = {"privileged": True, "allowPrivilegeEscalation": False}
+    assert "spec.containers[0].securityContext" in _causes(_pod(securityContext=context))
+
+
 def test_a_subpath_stays_below_its_volume() -> None:
     mount = {"name": "v", "mountPath": "/v", "subPath": "a/../../b"}
     causes = _causes(_pod({"volumes": [{"name": "v"}]}, volumeMounts=[mount]))

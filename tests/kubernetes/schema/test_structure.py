@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from sampan.kubernetes.schema.structure import WrongType, check
 
 POD = "io.k8s.api.core.v1.Pod"
-_FIELDS = ("metadata", "spec", "status", "labels", "name", "containers", "ports", "env", "foo",
-           "resources", "limits", "containerPort", "volumes", "emptyDir", "hostNetwork")  # fmt: skip
+_FIELDS = (
+    *("metadata", "labels", "name", "spec", "status", "containers", "ports", "containerPort"),
+    *("env", "resources", "limits", "volumes", "emptyDir", "hostNetwork", "foo"),
+)
 DEPLOYMENT = "io.k8s.api.apps.v1.Deployment"
 
 

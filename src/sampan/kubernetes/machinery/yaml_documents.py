@@ -30,7 +30,8 @@ _NOTHING = object()
 
 
 def decode(body: bytes) -> Decoded:
-    """One YAML document; raises InvalidBody.
+    """One YAML document; raises InvalidBody. Takes up to half a second for the largest bodies:
+    whoever has an event loop to keep going calls this in a thread.
 
     Aliases are refused: JSON has none, and they are what bombs are made of.
     """

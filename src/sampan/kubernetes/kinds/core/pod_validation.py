@@ -7,6 +7,7 @@ from typing import Any
 from sampan.kubernetes.kinds.core.container_validation import check_containers
 from sampan.kubernetes.kinds.core.pod_defaults import CONTAINER_LISTS
 from sampan.kubernetes.kinds.core.scheduling_validation import check_placement
+from sampan.kubernetes.kinds.core.security_validation import check_pod_security
 from sampan.kubernetes.kinds.core.volume_validation import check_volumes
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery import names
@@ -48,6 +49,7 @@ def check_pod_spec(spec: Object, field: str) -> Iterator[Cause]:
     yield from _check_names(spec, field)
     yield from _check_network(spec, field)
     yield from check_placement(spec, field)
+    yield from check_pod_security(spec, field)
 
 
 def _check_numbers(spec: Object, field: str) -> Iterator[Cause]:
