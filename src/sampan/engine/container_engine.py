@@ -37,15 +37,14 @@ from sampan.engine.runtime.host_facts import host_facts
 from sampan.engine.runtime.oci_runtime import OciRuntime
 from sampan.engine.runtime.record import ContainerRecord, read_record, write_record
 from sampan.engine.runtime.specification import runtime_specification
-from sampan.engine.runtime.users import resolve_user
+from sampan.engine.runtime.users import user_in_root
 from sampan.engine.snapshots import overlay
-from sampan.host import cgroups, paths, processes
+from sampan.host import cgroups, processes
 
 DEFAULT_RUNTIME = "/usr/bin/crun"
 DEFAULT_MONITOR = "/usr/bin/conmon"
 _DEFAULT_STOP_SIGNAL = "SIGTERM"
 _SPAWNS_AT_ONCE = 8
-_ACCOUNT_FILE_LIMIT = 1 << 20
 
 
 class ContainerEngine:
@@ -269,13 +268,9 @@ class ContainerEngine:
         configuration = record.configuration
         folder = self._folders.container(record.identifier)
         root = overlay.mount_snapshot(folder, [Path(layer) for layer in image.layers])
-        with paths.opened_folder(root) as descriptor:
-            user = resolve_user(
-                configuration.user or image.execution.user,
-                _account_file(descriptor, "etc/passwd"),
-                _account_file(descriptor, "etc/group"),
-                configuration.supplemental_groups,
-            )
+        user = user_in_root(
+            root, configuration.user or image.execution.user, configuration.supplemental_groups
+        )
         specification = runtime_specification(
             configuration,
             image.execution,
@@ -360,10 +355,3 @@ def signal_number(name: str) -> int:
         return signal.Signals[full]
     except KeyError as error:
         raise InvalidConfiguration(f"there is no signal {name!r}") from error
-
-
-def _account_file(root: int, path: str) -> str:
-    try:
-        return paths.read_in_root(root, path, _ACCOUNT_FILE_LIMIT).decode(errors="replace")
-    except FileNotFoundError:
-        return ""

@@ -7,7 +7,9 @@ process must be in a mount namespace as `ContainerEngine.open` wants it.
 import asyncio
 import logging
 
-from sampan.engine.container_engine import ContainerEngine
+from sampan.engine.build.run_step import StepRunner
+from sampan.engine.build.service import BuildService
+from sampan.engine.container_engine import DEFAULT_RUNTIME, ContainerEngine
 from sampan.engine.container_service import ContainerService
 from sampan.engine.images.local import LocalImages
 from sampan.engine.images.service import ImageService
@@ -16,7 +18,8 @@ from sampan.engine.service.server import EngineServer
 from sampan.foundation.settings import Instance
 
 _log = logging.getLogger(__name__)
-_CGROUP = "containers"
+_CONTAINERS = "containers"
+_BUILDS = "builds"
 _SOCKET = "engine.sock"
 
 
@@ -25,11 +28,16 @@ async def run_engine(instance: Instance, stop: asyncio.Event) -> None:
     store = ImageStore(instance.state_folder / "images")
     state = instance.state_folder / "engine"
     engine = await ContainerEngine.open(state, instance.run_folder / "engine", LocalImages(store))
-    containers = ContainerService(engine, f"{instance.cgroup}/{_CGROUP}", state / "logs")
+    containers = ContainerService(engine, f"{instance.cgroup}/{_CONTAINERS}", state / "logs")
+    builds = BuildService(
+        store,
+        StepRunner(instance.run_folder / "builds", f"{instance.cgroup}/{_BUILDS}", DEFAULT_RUNTIME),
+    )
     server = EngineServer(
         instance.run_folder / _SOCKET,
-        {**ImageService(store).handlers(), **containers.handlers()},
+        {**ImageService(store).handlers(), **builds.handlers(), **containers.handlers()},
     )
+    await builds.recover()
     await containers.start()
     await server.start()
     _log.info("the engine answers at %s", instance.run_folder / _SOCKET)

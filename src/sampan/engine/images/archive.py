@@ -27,6 +27,7 @@ from sampan.engine.images.documents import (
     Descriptor,
     Index,
     InvalidImage,
+    architecture_of,
     decode_configuration,
     decode_index,
     decode_manifest,
@@ -46,7 +47,6 @@ from sampan.engine.images.streams import (
 _FILE_LIMIT = 10_000
 _NESTED_INDEXES = 4
 _BLOB_LIMIT = 32 << 30
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class _DockerEntry(msgspec.Struct, rename="pascal"):
@@ -132,7 +132,7 @@ def _manifest_of(store: ImageStore, descriptor: Descriptor, depth: int) -> str:
         return descriptor.digest
     if descriptor.media_type not in (INDEX_TYPE, DOCKER_INDEX_TYPE) or depth == 0:
         raise InvalidImage(f"{descriptor.media_type[:100]!r} is no kind of image")
-    architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
+    architecture = architecture_of(platform.machine())
     for candidate in decode_index(data).manifests:
         wanted = candidate.platform
         if wanted is None or (wanted.os, wanted.architecture) == ("linux", architecture):

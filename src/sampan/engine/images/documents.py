@@ -24,6 +24,7 @@ IMAGE_NAME_ANNOTATION = "io.containerd.image.name"
 
 DOCUMENT_LIMIT = 4 << 20
 _LAYER_COUNT_LIMIT = 127
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -101,6 +102,11 @@ class ImageConfiguration(msgspec.Struct, frozen=True, kw_only=True, omit_default
     @property
     def execution(self) -> ExecutionConfiguration:
         return self.config or ExecutionConfiguration()
+
+
+def architecture_of(machine: str) -> str:
+    """The name that images use for a machine as uname(2) names it."""
+    return _ARCHITECTURES.get(machine, machine)
 
 
 def digest_of(data: bytes) -> str:

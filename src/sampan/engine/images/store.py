@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -142,9 +142,13 @@ class ImageStore:
         )
 
     async def unpack(self, image: StoredImage) -> None:
-        """Unpack the layers that are not yet, one image at a time."""
+        """Unpack the layers that are not yet. Raises InvalidImage, OSError."""
+        await self.unpack_layers(image.diff_ids, image.blobs)
+
+    async def unpack_layers(self, diff_ids: Sequence[str], blobs: Sequence[str]) -> None:
+        """The same for layers that are no image yet; one unpacking at a time."""
         async with self._unpacking:
-            await asyncio.to_thread(self.layers.unpack, image.diff_ids, image.blobs)
+            await asyncio.to_thread(self.layers.unpack, diff_ids, blobs)
 
     def release(self, owner: str, container: str) -> None:
         (self._owner_folder(owner) / container).unlink(missing_ok=True)

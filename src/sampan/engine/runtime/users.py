@@ -1,15 +1,18 @@
 """Who a container's process runs as: `uid[:gid]` or names from the image's passwd and group.
 
 The rules are those of the OCI image specification (config, `User`) and of passwd(5) and
-group(5). Pure: the two files' texts are arguments.
+group(5).
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
 from sampan.engine.contract import InvalidConfiguration
+from sampan.host import paths
 
+_FILE_LIMIT = 1 << 20
 _HIGHEST = 2**32 - 2
 
 
@@ -23,7 +26,7 @@ class ResolvedUser(msgspec.Struct, frozen=True):
 
 
 def resolve_user(user: str, passwd: str, group: str, more_groups: Iterable[int]) -> ResolvedUser:
-    """Numbers for a user as configured; "" is root. Raises InvalidConfiguration."""
+    """Numbers for a user as configured; "" is root. Pure. Raises InvalidConfiguration."""
     name, _, group_name = (user or "0").partition(":")
     entry = _find(passwd, name, fields=7)
     if entry is not None:
@@ -38,6 +41,21 @@ def resolve_user(user: str, passwd: str, group: str, more_groups: Iterable[int])
     else:
         groups = set(_memberships(group, entry[0])) if entry is not None else set()
     return ResolvedUser(uid, gid, tuple(sorted(groups.union(more_groups))), home)
+
+
+def user_in_root(root: Path, user: str, more_groups: Iterable[int]) -> ResolvedUser:
+    """The same with the files that lie in an image's root. Raises OSError too."""
+    with paths.opened_folder(root) as descriptor:
+        passwd = _account_file(descriptor, "etc/passwd")
+        group = _account_file(descriptor, "etc/group")
+    return resolve_user(user, passwd, group, more_groups)
+
+
+def _account_file(root: int, path: str) -> str:
+    try:
+        return paths.read_in_root(root, path, _FILE_LIMIT).decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _group(name: str, text: str, user: str) -> int:
