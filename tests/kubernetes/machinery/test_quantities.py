@@ -1,7 +1,5 @@
 """Quantities: exact values and canonical forms."""
 
-from decimal import Decimal
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,10 +57,3 @@ def test_the_canonical_form_has_the_same_value_and_is_its_own(number: int, suffi
     canonical = quantities.canonical(text)
     assert quantities.parse(canonical) == quantities.parse(text)
     assert quantities.canonical(canonical) == canonical
-
-
-@given(st.integers(-(10**15), 10**15))
-def test_numbers_survive_both_forms(thousandths: int) -> None:
-    value = Decimal(thousandths).scaleb(-3)
-    assert quantities.parse(quantities.format_decimal(value)) == value
-    assert quantities.parse(quantities.format_binary(value)) == value

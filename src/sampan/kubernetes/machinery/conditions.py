@@ -12,11 +12,6 @@ def find(conditions: Sequence[Condition] | None, kind: str) -> Condition | None:
     return next((it for it in conditions or () if it.get("type") == kind), None)
 
 
-def is_true(conditions: Sequence[Condition] | None, kind: str) -> bool:
-    condition = find(conditions, kind)
-    return condition is not None and condition.get("status") == "True"
-
-
 def with_condition(
     conditions: Sequence[Condition] | None,
     kind: str,
@@ -42,7 +37,3 @@ def with_condition(
     if old is None:
         return [*(conditions or ()), new]
     return [new if it is old else it for it in conditions or ()]
-
-
-def without_condition(conditions: Sequence[Condition] | None, kind: str) -> list[Condition]:
-    return [it for it in conditions or () if it.get("type") != kind]

@@ -50,16 +50,6 @@ def canonical(text: str | int | float) -> str:
     return _canonical(str(text))
 
 
-def format_decimal(value: Decimal) -> str:
-    """A number as a quantity with a decimal suffix."""
-    return _decimal_form(value, exponent_form=False)
-
-
-def format_binary(value: Decimal) -> str:
-    """A number as a quantity with a binary suffix, where it is a whole one."""
-    return _binary_form(value)
-
-
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> tuple[Decimal, str]:
     """The value, and its family: `binary`, `decimal` or `exponent`."""

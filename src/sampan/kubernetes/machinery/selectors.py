@@ -219,12 +219,6 @@ def from_object(selector: Mapping[str, Any] | None) -> Selector | None:
     return Selector(tuple(requirements))
 
 
-def from_labels(labels: Mapping[str, str]) -> Selector:
-    """What matches every object that carries all of `labels`."""
-    pairs = sorted(labels.items())
-    return Selector(tuple(Requirement(key, "in", frozenset((value,))) for key, value in pairs))
-
-
 def show(selector: Selector) -> str:
     """The text form, as kubectl shows it: `a=b,c in (d,e)`; `<none>` when there is nothing."""
     return ",".join(_show(requirement) for requirement in selector.requirements) or "<none>"

@@ -161,11 +161,6 @@ def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> Object
     return failure(422, "Invalid", f'{full_kind} "{name}" is invalid: {listed}', details)
 
 
-def too_many_requests(message: str, retry_after_seconds: int) -> Object:
-    details = {"retryAfterSeconds": retry_after_seconds}
-    return failure(429, "TooManyRequests", message, details)
-
-
 def internal() -> Object:
     """Whatever went wrong is in the log, not in the answer."""
     return failure(500, "InternalError", "Internal error occurred: see the server's log")
