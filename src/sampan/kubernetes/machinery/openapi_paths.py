@@ -155,10 +155,12 @@ class _Writer:
         if subresource is not None:
             target = _subresource_definition(subresource)
         suffix = subresource.name.capitalize() if subresource else ""
+        methods = {verb: _METHODS[verb] for verb in verbs if verb in _METHODS}
         return {
-            _METHODS[verb]: self.operation(verb, _METHODS[verb], target, suffix, subresource)
-            for verb in verbs
-            if verb in _METHODS
+            method: self.operation(
+                verb, method if target else "connect", target, suffix, subresource
+            )
+            for verb, method in methods.items()
         }
 
     def _add(self, found: Object, path: str, operations: Object, *, named: bool) -> None:
