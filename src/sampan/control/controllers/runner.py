@@ -155,12 +155,14 @@ def _all_seen(cache: Cache[Any], writes: Sequence[Write]) -> Callable[[], bool]:
 
 def _is_seen(cache: Cache[Any], write: Write) -> bool:
     """Whether a cache shows a write, or something that came after it."""
-    if isinstance(write.action, plans.Delete):
-        key = key_of(write.action.namespace, write.action.name)
-        present = cache.get(key)
-        if present is None or present.metadata.uid != write.action.uid:
-            return True
-        return present.metadata.deletion_timestamp is not None
-    if write.head is None:
+    action, head = write.action, write.head
+    if isinstance(action, plans.Create):
+        return head is None or cache.revision >= int(head.metadata.resource_version)
+    name = str(action.body["metadata"]["name"]) if isinstance(action, plans.Update) else action.name
+    present = cache.get(key_of(action.namespace, name))
+    if present is None:
         return True
-    return cache.revision >= int(write.head.metadata.resource_version or 0)
+    if head is None:
+        replaced = isinstance(action, plans.Delete) and present.metadata.uid != action.uid
+        return replaced or present.metadata.deletion_timestamp is not None
+    return int(present.metadata.resource_version) >= int(head.metadata.resource_version)
