@@ -9,7 +9,8 @@ endpoints, shared by all services that have so many:
 
 The chain `endpoints-3` draws an index below 3 and translates to what the map holds for it. A
 packet that drew the index of an endpoint which vanished at that moment takes index 0.
-NodePorts have the same pair of maps without the address.
+NodePorts have the same pair of maps without the address. Above 32 endpoints there are chains
+for powers of two alone: a service then fills so many indexes that each endpoint has four or more.
 """
 
 import struct
@@ -20,7 +21,9 @@ from ipaddress import IPv4Address
 from sampan.host.nftables_netlink import Element
 from sampan.network.contract import NodeNetwork, ServicePort, TransportProtocol
 
-PREPARED_COUNTS = range(1, 33)
+_MOST_EXACT = 32
+_SHARED_SLOTS = (256, 512, 1024, 2048, 4096)
+_SLOTS_AN_ENDPOINT = 4
 
 SERVICES, ENDPOINTS = "services", "endpoints"
 NODE_PORTS, NODE_ENDPOINTS = "node_ports", "node_endpoints"
@@ -41,22 +44,23 @@ def service_elements(port: ServicePort, chain: str = "") -> Elements:
     if not port.endpoints:
         return dict(_unready(port))
     elements: Elements = {}
+    count = slots(len(port.endpoints))
     addresses = (*((port.address,) if port.address else ()), *port.external_addresses)
     for address in addresses:
         key = address.packed + _transport(port.protocol, port.port)
-        _add(elements, (SERVICES, ENDPOINTS), key, port, chain or endpoints_chain(port))
+        _add(elements, (SERVICES, ENDPOINTS), key, port, chain or f"endpoints-{count}")
     if port.node_port:
         key = _transport(port.protocol, port.node_port)
-        _add(elements, (NODE_PORTS, NODE_ENDPOINTS), key, port, chain or node_chain(port))
+        _add(elements, (NODE_PORTS, NODE_ENDPOINTS), key, port, chain or f"node-endpoints-{count}")
     return elements
 
 
-def endpoints_chain(port: ServicePort) -> str:
-    return f"endpoints-{len(port.endpoints)}"
-
-
-def node_chain(port: ServicePort) -> str:
-    return f"node-endpoints-{len(port.endpoints)}"
+def slots(endpoints: int) -> int:
+    """How many indexes a service with this many endpoints fills."""
+    if endpoints <= _MOST_EXACT:
+        return endpoints
+    fitting = (each for each in _SHARED_SLOTS if each >= _SLOTS_AN_ENDPOINT * endpoints)
+    return next(fitting, _SHARED_SLOTS[-1])
 
 
 def _add(
@@ -65,7 +69,9 @@ def _add(
     verdicts, endpoints = maps
     elements[verdicts, key] = Element(key, goto=chain)
     if not port.affinity_seconds:
-        for index, endpoint in enumerate(port.endpoints):
+        count = len(port.endpoints)
+        for index in range(slots(count)):
+            endpoint = port.endpoints[index % count]
             indexed = key + struct.pack("=I", index)
             data = endpoint.address.packed + struct.pack(">HH", endpoint.port, 0)
             elements[endpoints, indexed] = Element(indexed, data)
@@ -104,7 +110,8 @@ def service_table(network: NodeNetwork) -> str:
 
 
 def _layout(network: NodeNetwork) -> str:
-    chains = "".join(endpoint_chains(count) for count in PREPARED_COUNTS)
+    counts = (*range(1, _MOST_EXACT + 1), *_SHARED_SLOTS)
+    chains = "".join(_endpoint_chains(count) for count in counts)
     drawn = "numgen random mod 2 : ip daddr . th dport"
     return f"""
             map {ENDPOINTS} {{ typeof ip daddr . meta l4proto . th dport . {drawn}
@@ -123,8 +130,8 @@ def _layout(network: NodeNetwork) -> str:
     """
 
 
-def endpoint_chains(count: int) -> str:
-    """The chains for services with this many endpoints, without their table."""
+def _endpoint_chains(count: int) -> str:
+    """The chains for services that fill so many indexes, without their table."""
     service_key = "ip daddr . meta l4proto . th dport"
     node_key = "meta l4proto . th dport"
     return _endpoint_chain(f"endpoints-{count}", service_key, count, ENDPOINTS) + _endpoint_chain(

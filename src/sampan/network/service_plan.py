@@ -94,15 +94,6 @@ def _grouped(
     ]
 
 
-def endpoint_counts(changes: Iterable[ServiceChange]) -> set[int]:
-    """For how many endpoints chains are needed."""
-    return {
-        len(change.after.endpoints)
-        for change in changes
-        if change.after is not None and change.after.endpoints
-    }
-
-
 def removed_udp_endpoints(changes: Iterable[ServiceChange]) -> set[Endpoint]:
     """Endpoints that connections without an end must not go to any longer."""
     removed: set[Endpoint] = set()

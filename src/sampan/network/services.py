@@ -15,9 +15,7 @@ from sampan.network.contract import NodeNetwork, ServicePort
 from sampan.network.ruleset import Ruleset
 from sampan.network.service_maps import (
     MAPS,
-    PREPARED_COUNTS,
     Elements,
-    endpoint_chains,
     layout_mark,
     service_table,
 )
@@ -26,7 +24,6 @@ from sampan.network.service_plan import (
     Plan,
     ServiceChange,
     element_changes,
-    endpoint_counts,
     plan,
     removed_udp_endpoints,
     service_changes,
@@ -49,7 +46,6 @@ class KernelServiceRules:
         self._applied: dict[str, ServicePort] = {}
         self._owners: Owners = {}
         self._contested: frozenset[str] = frozenset()
-        self._counts: set[int] = set()
         self._rule_count = 0
         self._opened = False
         self._applying = asyncio.Lock()
@@ -90,12 +86,6 @@ class KernelServiceRules:
         same = any(rule.comment == layout_mark(self._network) for rule in rules)
         if not same or any(rule.chain.startswith(_AFFINITY) for rule in rules):
             return self._make_table()
-        prepared = {rule.chain for rule in rules}
-        self._counts = {
-            int(chain.removeprefix("endpoints-"))
-            for chain in prepared
-            if chain.startswith("endpoints-")
-        }
         self._begin()
         return {
             (map_name, element.key): element
@@ -105,7 +95,6 @@ class KernelServiceRules:
 
     def _make_table(self) -> Elements:
         self._ruleset.run(service_table(self._network))
-        self._counts = set(PREPARED_COUNTS)
         self._begin()
         return {}
 
@@ -118,23 +107,18 @@ class KernelServiceRules:
         self._rule_count = len(self._ruleset.rules("ip", self._table))
 
     def _add_chains(self, planned: Plan) -> None:
-        """The chains that elements are about to lead to."""
-        commands = []
-        missing = endpoint_counts(planned.accepted) - self._counts
-        if missing:
-            chains = "".join(endpoint_chains(count) for count in sorted(missing))
-            commands.append(f"table ip {self._table} {{ {chains} }}")
+        """The chains of services with affinity that elements are about to lead to."""
+        commands: list[str] = []
         for change in planned.accepted:
             if _has_affinity(change.after):
                 commands += affinity_commands(
                     self._table, change.name, _with_affinity(change.before), change.after
                 )
         self._run(commands)
-        self._counts |= missing
 
     def _remove_chains(self, planned: Plan) -> None:
         """The chains that no element leads to any longer."""
-        commands = []
+        commands: list[str] = []
         for change in planned.accepted:
             if _has_affinity(change.before) and not _has_affinity(change.after):
                 commands += affinity_commands(self._table, change.name, change.before, None)
