@@ -1,0 +1,144 @@
+"""The cache of all resources, fed by one watch of the whole store.
+
+Theory: the store is the truth and its order of revisions is the only order. One task applies
+committed changes as they come; whoever wrote one waits until the cache has reached its
+revision, so that every answer can be read back at once. `on_event` lets the indexes of other
+stages (roles, addresses) follow without another watch.
+"""
+
+import asyncio
+import contextlib
+import heapq
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import msgspec
+
+from sampan.control.api.cache.resource_cache import ResourceCache
+from sampan.control.api.cache.stored_object import CacheEvent, from_store, store_prefix
+from sampan.kubernetes.kinds.kind import Kind
+from sampan.kubernetes.kinds.resource import Resource
+from sampan.store.contract import Change, Store, StoreError
+
+_log = logging.getLogger("sampan.api.cache")
+
+EventCallback = Callable[[Kind, CacheEvent], None]
+_SLICE = 500
+_RETRY_SECONDS = 0.1
+
+
+class WatchCache:
+    """Every stored resource's cache, kept at one revision."""
+
+    def __init__(self, store: Store, kinds: Iterable[Kind]) -> None:
+        self._store = store
+        self._kinds = tuple(kind for kind in kinds if kind.stored)
+        self._by_prefix: dict[bytes, ResourceCache] = {}
+        self._by_resource: dict[Resource, ResourceCache] = {}
+        self._callbacks: list[EventCallback] = []
+        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._sequence = 0
+        self._task: asyncio.Task[None] | None = None
+        self.revision = 0
+
+    def of(self, resource: Resource) -> ResourceCache:
+        return self._by_resource[resource]
+
+    @property
+    def resources(self) -> tuple[ResourceCache, ...]:
+        return tuple(self._by_resource.values())
+
+    def on_event(self, callback: EventCallback) -> None:
+        """Call back for each applied change, before any watcher's client can act on it."""
+        self._callbacks.append(callback)
+
+    async def start(self) -> None:
+        """Load everything, then follow."""
+        self.revision = await self._store.revision()
+        for kind in self._kinds:
+            cache = ResourceCache(kind, self.revision)
+            await self._load(cache)
+            prefix = store_prefix(kind)
+            self._by_prefix[prefix] = cache
+            self._by_resource[kind.resource] = cache
+        changes = self._store.watch(b"/", after=self.revision)
+        self._task = asyncio.create_task(self._follow(changes), name="watch cache")
+
+    async def close(self) -> None:
+        """End the watches and stop following the store."""
+        for cache in self.resources:
+            for watcher in cache.watchers:
+                watcher.end()
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    @property
+    def is_following(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def reached(self, revision: int) -> None:
+        """Return once the cache reflects a revision."""
+        if self.revision >= revision:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._sequence += 1
+        heapq.heappush(self._waiters, (revision, self._sequence, waiter))
+        await waiter
+
+    async def _load(self, cache: ResourceCache) -> None:
+        prefix = store_prefix(cache.kind)
+        after = b""
+        while True:
+            page = await self._store.range(
+                prefix, after=after, limit=_SLICE, revision=self.revision
+            )
+            objects = []
+            for entry in page.entries:
+                key = entry.key[len(prefix) :].decode()
+                try:
+                    objects.append(from_store(cache.kind, key, entry.value, entry.revision))
+                except (msgspec.DecodeError, KeyError, TypeError):
+                    _log.exception("%s in the store can't be read; it is left out", entry.key)
+            cache.extend(objects)
+            if not page.more:
+                return
+            after = page.entries[-1].key
+            await asyncio.sleep(0)
+
+    async def _follow(self, changes: AsyncIterator[tuple[Change, ...]]) -> None:
+        while True:
+            try:
+                async for batch in changes:
+                    for change in batch:
+                        self._apply(change)
+                    self._wake()
+            except StoreError:
+                _log.exception("the store's watch ended; it is resumed")
+            await asyncio.sleep(_RETRY_SECONDS)
+            changes = self._store.watch(b"/", after=self.revision)
+
+    def _apply(self, change: Change) -> None:
+        cut = change.key.find(b"/", change.key.find(b"/", 1) + 1) + 1
+        cache = self._by_prefix.get(change.key[:cut])
+        if cache is not None:
+            self._apply_to(cache, change.key[cut:].decode(), change)
+        self.revision = change.revision
+
+    def _apply_to(self, cache: ResourceCache, key: str, change: Change) -> None:
+        try:
+            event = cache.apply(key, change.value, change.revision)
+        except (msgspec.DecodeError, KeyError, TypeError):
+            _log.exception("%s in the store can't be read; it is left out", change.key)
+            return
+        if event is not None:
+            for callback in self._callbacks:
+                callback(cache.kind, event)
+
+    def _wake(self) -> None:
+        while self._waiters and self._waiters[0][0] <= self.revision:
+            waiter = heapq.heappop(self._waiters)[2]
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,0 +1,52 @@
+"""POST to a collection."""
+
+from sampan.control.api import rendering
+from sampan.control.api.admission.write import Write
+from sampan.control.api.call import Call
+from sampan.control.api.decoding import Form, decoded
+from sampan.control.api.refusal import Refused
+from sampan.control.api.request_options import dry_run_of
+from sampan.control.api.writer import Writer
+from sampan.foundation.wire.message import Response
+from sampan.kubernetes.kinds.kind import Kind
+from sampan.kubernetes.machinery import status
+
+
+def form_of(kind: Kind) -> Form:
+    """What the body of a write to the main resource must be."""
+    return Form(kind.definition, kind.resource.kind, kind.resource.group_version)
+
+
+class Creating:
+    """The handler of `create`."""
+
+    def __init__(self, writer: Writer, clock: rendering.Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+
+    async def __call__(self, call: Call) -> Response:
+        kind = call.routed
+        keep_nothing = dry_run_of(call.request)
+        body = await decoded(call, form_of(kind))
+        namespace = call.attributes.namespace if kind.resource.namespaced else ""
+        given = body.tree["metadata"].get("namespace", "")
+        if kind.resource.namespaced:
+            if not namespace:
+                raise Refused(status.bad_request("an empty namespace may not be set on creation"))
+            if given and given != namespace:
+                raise Refused(
+                    status.bad_request(
+                        "the namespace of the provided object does not match the namespace sent "
+                        "on the request"
+                    )
+                )
+        write = Write(
+            kind=kind,
+            identity=call.identity,
+            namespace=namespace,
+            new=body.tree,
+            causes=body.causes,
+            warnings=call.warnings,
+        )
+        written = await self._writer.create(write, dry_run=keep_nothing)
+        return rendering.one(kind, written.data, call.request, self._clock, code=201)

@@ -1,0 +1,136 @@
+"""Bodies of writes: from bytes to a tree of the right kind that holds to its schema.
+
+The body is taken from the wire here, after authorization, and never more than the server's
+limit of it.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from sampan.control.api.call import Call
+from sampan.control.api.refusal import Refused
+from sampan.foundation.wire.message import Request
+from sampan.kubernetes.kinds.kind import Cause, Object
+from sampan.kubernetes.machinery import codecs, status, yaml_documents
+from sampan.kubernetes.machinery.causes import invalid
+from sampan.kubernetes.schema import structure
+
+Policy = Literal["Strict", "Warn", "Ignore"]
+
+_POLICIES: dict[str, Policy] = {"": "Warn", "Strict": "Strict", "Warn": "Warn", "Ignore": "Ignore"}
+_JSON = ("", "application/json")
+_YAML = ("application/yaml", "application/x-yaml", "text/yaml")
+_SUPPORTED = ("application/json", "application/yaml")
+_SHOWN_PATCH = 400
+
+
+class Form(msgspec.Struct, frozen=True):
+    """What a body must be: its schema's name, kind and apiVersion."""
+
+    definition: str
+    kind: str
+    group_version: str
+
+
+class Body(msgspec.Struct):
+    """A decoded object, and the rules of its schema that it breaks."""
+
+    tree: Object
+    causes: list[Cause]
+
+
+def media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def policy_of(request: Request) -> Policy:
+    """What becomes of unknown fields. Raises Refused (400)."""
+    given = request.parameter("fieldValidation")
+    if given not in _POLICIES:
+        raise Refused(status.bad_request(f"fieldValidation: Unsupported value: {given!r}"))
+    return _POLICIES[given]
+
+
+async def decoded(call: Call, form: Form) -> Body:
+    """The object that a create or update brings. Raises Refused (400, 413, 415)."""
+    policy = policy_of(call.request)
+    content = _decode(media_type(call.request), await call.request.read_body())
+    tree = content.tree
+    _check_kind(tree, form)
+    problems = [status.duplicate_field(path) for path in content.duplicates]
+    findings = _checked(form, tree)
+    problems += [status.unknown_field(path) for path in findings.unknown]
+    if problems and policy == "Strict":
+        raise Refused(status.strict_decoding(form.group_version, form.kind, problems))
+    if policy == "Warn":
+        call.warnings += problems
+    return Body(tree, findings.causes)
+
+
+def patched(call: Call, form: Form, tree: Object, patch: bytes) -> Body:
+    """The result of a patch, held to the schema. Raises Refused (400, 422)."""
+    _check_kind(tree, form)
+    findings = _checked(form, tree)
+    problems = [status.unknown_field(path) for path in findings.unknown]
+    policy = policy_of(call.request)
+    if problems and policy == "Strict":
+        shown = patch[:_SHOWN_PATCH].decode(errors="replace")
+        detail = f"strict decoding error: {', '.join(problems)}"
+        raise Refused(status.invalid("", "", "", [invalid("patch", shown, detail)]))
+    if policy == "Warn":
+        call.warnings += [it for it in problems if it not in call.warnings]
+    return Body(tree, findings.causes)
+
+
+def any_value(body: bytes, content_type: str) -> Any:
+    """A patch or options: any value in JSON or YAML. Raises Refused (400, 415)."""
+    try:
+        if content_type in _YAML or content_type.endswith("+yaml"):
+            return yaml_documents.decode(body).tree
+        return codecs.decode_json(body, report_duplicates=False).tree
+    except codecs.InvalidBody as error:
+        raise Refused(status.bad_request(str(error))) from error
+
+
+def _decode(content_type: str, body: bytes) -> codecs.Decoded:
+    try:
+        if content_type in _JSON:
+            return codecs.decode_object(body)
+        if content_type in _YAML:
+            content = yaml_documents.decode(body)
+            if not isinstance(content.tree, dict):
+                raise codecs.InvalidBody("couldn't get version/kind; the body is not an object")
+            return content
+    except codecs.InvalidBody as error:
+        raise Refused(status.bad_request(str(error))) from error
+    raise Refused(status.unsupported_media_type(_SUPPORTED))
+
+
+def _check_kind(tree: Object, form: Form) -> None:
+    """A body may leave out what its URL says; it may not say otherwise."""
+    version, kind = tree.setdefault("apiVersion", ""), tree.setdefault("kind", "")
+    if version and version != form.group_version:
+        raise Refused(
+            status.bad_request(
+                f"the API version in the data ({version}) does not match the expected API "
+                f"version ({form.group_version})"
+            )
+        )
+    if kind and kind != form.kind:
+        raise Refused(
+            status.bad_request(
+                f"the kind in the data ({kind}) does not match the expected kind ({form.kind})"
+            )
+        )
+    tree["apiVersion"], tree["kind"] = form.group_version, form.kind
+
+
+def _checked(form: Form, tree: Object) -> structure.Findings:
+    try:
+        findings = structure.check(form.definition, tree)
+    except structure.WrongType as error:
+        refusal = status.cannot_decode(form.group_version, form.kind, str(error))
+        raise Refused(refusal) from error
+    tree.setdefault("metadata", {})
+    return findings

@@ -1,0 +1,197 @@
+"""DELETE of one object or of many: at once, after a grace, or when all finalizers are gone.
+
+The rules are those of k8s.io/apiserver `registry/generic/registry/store.go` and of the pod's
+own strategy. A pod that is bound is removed by its node's agent, which deletes it again with
+a grace of zero once its containers have ended.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from sampan.control.api import rendering
+from sampan.control.api.admission.write import Write
+from sampan.control.api.cache.stored_object import StoredObject
+from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.call import Call
+from sampan.control.api.decoding import any_value, media_type
+from sampan.control.api.refusal import Refused, response_of
+from sampan.control.api.request_options import dry_run, flag, integer, selection_of
+from sampan.control.api.updating import object_key
+from sampan.control.api.writer import ATTEMPTS, Writer
+from sampan.foundation.wire.message import Request, Response
+from sampan.kubernetes.kinds.kind import Kind, Object
+from sampan.kubernetes.kinds.resource import NAMESPACES, PODS
+from sampan.kubernetes.machinery import status
+from sampan.kubernetes.machinery.timestamps import parse, to_seconds
+
+ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+_DEFAULT_GRACE = 30
+_ENDED = ("Succeeded", "Failed")
+_Propagation = Literal["", "Background", "Foreground", "Orphan"]
+
+
+class Preconditions(msgspec.Struct, frozen=True, rename="camel"):
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+class DeleteOptions(msgspec.Struct, frozen=True, rename="camel"):
+    """metav1.DeleteOptions, from the body and the query."""
+
+    grace_period_seconds: int | None = None
+    preconditions: Preconditions | None = None
+    propagation_policy: _Propagation | None = None
+    orphan_dependents: bool | None = None
+    dry_run: tuple[str, ...] | None = None
+
+
+class Deleting:
+    """The handlers of `delete` and `deletecollection`."""
+
+    def __init__(self, writer: Writer, cache: WatchCache, clock: Callable[[], datetime]) -> None:
+        self._writer = writer
+        self._cache = cache
+        self._clock = clock
+
+    async def one(self, call: Call) -> Response:
+        options = await options_of(call.request)
+        kind, key = call.routed, object_key(call)
+        data, gone = await self.delete(call, kind, key, options)
+        if gone and kind.resource != PODS:
+            metadata = msgspec.json.decode(data)["metadata"]
+            answer = status.success(kind.resource, metadata["name"], metadata["uid"])
+            return response_of(answer)
+        return rendering.one(kind, data, call.request, self._clock)
+
+    async def many(self, call: Call) -> Response:
+        """Deletes what matches now; what is gone meanwhile is passed over."""
+        options = await options_of(call.request)
+        kind = call.routed
+        chosen = list(self._cache.of(kind.resource).select(selection_of(call)))
+        for stored in chosen:
+            try:
+                await self.delete(call, kind, stored.key, options)
+            except Refused as refusal:
+                if refusal.status.get("code") != 404:
+                    raise
+        metadata = {"resourceVersion": str(self._cache.revision)}
+        return await rendering.many(kind, chosen, metadata, call.request, self._clock)
+
+    async def delete(
+        self, call: Call, kind: Kind, key: str, options: DeleteOptions
+    ) -> tuple[bytes, bool]:
+        """The object's JSON as it is now or was at last, and whether it is gone.
+
+        Raises Refused: 404, 409 when a precondition fails, 403 when it may not be deleted.
+        """
+        keep = dry_run(options.dry_run or ())
+        for _ in range(ATTEMPTS):
+            stored = self._cache.of(kind.resource).get(key)
+            if stored is None:
+                raise Refused(status.not_found(kind.resource, key.partition("/")[2]))
+            self._check(call, kind, stored, options)
+            tree = marked(kind, stored.decoded(), options, self._clock())
+            if tree is None:
+                if keep or await self._writer.remove(kind, stored):
+                    return stored.data, True
+                continue
+            if tree == stored.decoded():
+                return stored.data, False
+            written = await self._writer.commit(kind, stored, tree, dry_run=keep)
+            if written is not None:
+                return written.data, False
+        raise Refused(status.conflict(kind.resource, key.partition("/")[2]))
+
+    def _check(self, call: Call, kind: Kind, stored: StoredObject, options: DeleteOptions) -> None:
+        tree = stored.decoded()
+        wanted = options.preconditions or Preconditions()
+        for field, given, now in (
+            ("UID", wanted.uid, tree["metadata"]["uid"]),
+            ("ResourceVersion", wanted.resource_version, str(stored.revision)),
+        ):
+            if given and given != now:
+                raise Refused(
+                    status.precondition_failed(kind.resource, stored.name, field, given, now)
+                )
+        namespace = tree["metadata"].get("namespace", "")
+        self._writer.judge(Write(kind, call.identity, namespace, new=None, old=tree))
+
+
+def marked(kind: Kind, tree: Object, options: DeleteOptions, now: datetime) -> Object | None:
+    """The object marked for deletion; None when nothing keeps it from going at once."""
+    metadata = tree["metadata"]
+    finalizers = _finalizers(kind, metadata, options)
+    if finalizers:
+        metadata["finalizers"] = finalizers
+    else:
+        metadata.pop("finalizers", None)
+    grace = _grace(tree, options) if kind.resource == PODS else 0
+    waits = bool(finalizers) or (
+        kind.resource == NAMESPACES and bool((tree.get("spec") or {}).get("finalizers"))
+    )
+    if not grace and not waits:
+        return None
+    until = now + timedelta(seconds=grace)
+    before = metadata.get("deletionTimestamp")
+    if before is None or (kind.resource == PODS and until < parse(before)):
+        metadata["deletionTimestamp"] = to_seconds(until)
+        metadata["deletionGracePeriodSeconds"] = grace
+        if before is None and "generation" in metadata:
+            metadata["generation"] += 1
+    if kind.resource == NAMESPACES:
+        tree["status"] = {**(tree.get("status") or {}), "phase": "Terminating"}
+    return tree
+
+
+def _finalizers(kind: Kind, metadata: Object, options: DeleteOptions) -> list[str]:
+    """What the propagation policy adds or takes away; without one, nothing changes."""
+    present = list(metadata.get("finalizers") or ())
+    policy = options.propagation_policy
+    if policy is None and options.orphan_dependents is not None:
+        policy = "Orphan" if options.orphan_dependents else "Background"
+    if not policy or kind.resource == NAMESPACES:
+        return present
+    kept = [it for it in present if it not in (ORPHAN, FOREGROUND)]
+    added = {"Orphan": [ORPHAN], "Foreground": [FOREGROUND]}.get(policy, [])
+    return kept + added
+
+
+def _grace(pod: Object, options: DeleteOptions) -> int:
+    """Seconds that a pod gets: none when it never ran on a node, or has ended already."""
+    spec, phase = pod.get("spec") or {}, (pod.get("status") or {}).get("phase")
+    if not spec.get("nodeName") or phase in _ENDED:
+        return 0
+    grace = options.grace_period_seconds
+    if grace is None:
+        before = pod["metadata"].get("deletionGracePeriodSeconds")
+        grace = before if before is not None else spec.get("terminationGracePeriodSeconds")
+    return max(0, _DEFAULT_GRACE if grace is None else grace)
+
+
+async def options_of(request: Request) -> DeleteOptions:
+    """Raises Refused (400)."""
+    content = await request.read_body()
+    given: Any = any_value(content, media_type(request)) if content else {}
+    try:
+        options = msgspec.convert(given, DeleteOptions)
+    except msgspec.ValidationError as error:
+        raise Refused(status.bad_request(f"DeleteOptions: {error}")) from error
+    query = {key for key, _ in request.query}
+    if "gracePeriodSeconds" in query:
+        grace = integer(request, "gracePeriodSeconds")
+        options = msgspec.structs.replace(options, grace_period_seconds=grace)
+    if "propagationPolicy" in query:
+        policy = request.parameter("propagationPolicy")
+        if policy not in ("Background", "Foreground", "Orphan"):
+            raise Refused(status.bad_request(f"propagationPolicy: Unsupported value: {policy!r}"))
+        options = msgspec.structs.replace(options, propagation_policy=policy)
+    if "orphanDependents" in query:
+        orphan = flag(request, "orphanDependents")
+        options = msgspec.structs.replace(options, orphan_dependents=orphan)
+    if "dryRun" in query:
+        values = tuple(value for key, value in request.query if key == "dryRun")
+        options = msgspec.structs.replace(options, dry_run=values)
+    return options

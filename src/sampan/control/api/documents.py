@@ -1,0 +1,136 @@
+"""What the API tells about itself: discovery, OpenAPI, version, health and metrics.
+
+Discovery and OpenAPI are made once, when first asked for, and leave as bytes.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+import msgspec
+
+from sampan.control.api.call import Call
+from sampan.control.api.refusal import JSON_HEADERS, Refused
+from sampan.foundation.wire.message import Response
+from sampan.kubernetes.kinds.kind import Kind, Object
+from sampan.kubernetes.machinery import discovery, openapi, status
+
+_AGGREGATED = "g=apidiscovery.k8s.io"
+_AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
+_TEXT_HEADERS = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+VERSION: Object = {
+    "major": "1",
+    "minor": "37",
+    "gitVersion": "v1.37.0+sampan",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
+
+Check = Callable[[], str]
+"""The name of a health check's failure; empty when all is well."""
+
+
+class Documents:
+    """The handler of every path that is no resource's."""
+
+    def __init__(
+        self,
+        kinds: Sequence[Kind],
+        server_address: str,
+        checks: dict[str, Check],
+        metrics: Callable[[], bytes],
+    ) -> None:
+        self._kinds = tuple(kinds)
+        self._server_address = server_address
+        self._checks = checks
+        self._metrics = metrics
+        self._cached = lru_cache(maxsize=128)(self._made)
+
+    async def __call__(self, call: Call) -> Response:
+        """Raises Refused (404, 405)."""
+        path = call.request.path.rstrip("/") or "/"
+        if call.request.method not in ("GET", "HEAD"):
+            raise Refused(status.method_not_allowed())
+        if path.startswith(_HEALTH_PATHS):
+            return self._health(call, path)
+        if path == "/metrics":
+            return Response(headers=_TEXT_HEADERS, body=self._metrics())
+        aggregated = _AGGREGATED in call.request.headers.get("accept", "")
+        if path.startswith("/openapi/"):
+            # The documents are large: they are made beside the loop.
+            body = await asyncio.to_thread(self._cached, path, False)
+        else:
+            body = self._cached(path, aggregated)
+        if body is None:
+            raise Refused(status.path_not_found())
+        return self._answer(call, path, body, aggregated=aggregated)
+
+    def _answer(self, call: Call, path: str, body: bytes, *, aggregated: bool) -> Response:
+        headers = dict(JSON_HEADERS)
+        if aggregated and path in ("/api", "/apis"):
+            headers["Content-Type"] = _AGGREGATED_TYPE
+        if path.startswith(("/openapi/", "/api")):
+            tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+            headers |= {"ETag": tag, "Vary": "Accept"}
+            if call.request.headers.get("if-none-match") == tag:
+                return Response(status=304, headers=headers)
+        return Response(headers=headers, body=body)
+
+    def _made(self, path: str, aggregated: bool) -> bytes | None:
+        document = self._document(path, aggregated=aggregated)
+        return None if document is None else msgspec.json.encode(document)
+
+    def _document(self, path: str, *, aggregated: bool) -> Object | None:
+        kinds = self._kinds
+        if aggregated and path in ("/api", "/apis"):
+            return discovery.aggregated(kinds, core=path == "/api")
+        made: dict[str, Callable[[], Object]] = {
+            "/": lambda: {"paths": self._paths()},
+            "/version": lambda: VERSION,
+            "/api": lambda: discovery.core_versions(self._server_address),
+            "/apis": lambda: discovery.group_list(kinds),
+            "/openapi/v2": lambda: openapi.version_2(kinds),
+            "/openapi/v3": lambda: openapi.index(kinds),
+        }
+        if path in made:
+            return made[path]()
+        if path.startswith("/openapi/v3/"):
+            return openapi.version_3(kinds, path.removeprefix("/openapi/v3/"))
+        return self._of_group(path.split("/")[1:])
+
+    def _of_group(self, parts: list[str]) -> Object | None:
+        match parts:
+            case ["api", version]:
+                return discovery.resource_list(self._kinds, "", version)
+            case ["apis", group]:
+                return discovery.group(self._kinds, group)
+            case ["apis", group, version]:
+                return discovery.resource_list(self._kinds, group, version)
+        return None
+
+    def _paths(self) -> list[str]:
+        names = [f"/{name}" for name in openapi.document_names(self._kinds)]
+        return sorted({"/api", "/apis", "/openapi/v2", "/openapi/v3", "/version", *names})
+
+    def _health(self, call: Call, path: str) -> Response:
+        root, _, name = path.removeprefix("/").partition("/")
+        if name and name not in self._checks:
+            raise Refused(status.path_not_found())
+        # A server that is shutting down is alive, but takes no new work.
+        chosen = [it for it in self._checks if (it == name if name else it != "shutdown")]
+        if root == "readyz" and not name:
+            chosen.append("shutdown")
+        failed = {it: problem for it in chosen if (problem := self._checks[it]())}
+        lines = [
+            f"[-]{it} failed: {failed[it]}" if it in failed else f"[+]{it} ok" for it in chosen
+        ]
+        verdict = f"{root} check failed" if failed else f"{root} check passed"
+        verbose = any(key == "verbose" for key, _ in call.request.query)
+        text = "\n".join((*lines, verdict)) + "\n" if verbose or failed else "ok"
+        return Response(status=500 if failed else 200, headers=_TEXT_HEADERS, body=text.encode())

@@ -1,0 +1,197 @@
+"""Logs and commands of pods: passed through to the agent of the node that runs them.
+
+The caller was authorized here; the agent trusts the API's own client certificate. Bytes and
+frames pass unchanged, at the pace of the slower side.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from ipaddress import ip_address
+
+from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.call import Call
+from sampan.control.api.refusal import Refused
+from sampan.control.api.updating import object_key
+from sampan.foundation.wire.http_client import HandshakeRefused, HttpsTransport
+from sampan.foundation.wire.message import Request, Response, WebSocket, whole
+from sampan.foundation.wire.web_socket import offered_subprotocols
+from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.kinds.resource import NODES, PODS
+from sampan.kubernetes.machinery import status
+
+SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+_KUBELET_PORT = 10250
+_LOG_PARAMETERS = frozenset(
+    ("follow", "tailLines", "sinceSeconds", "sinceTime", "timestamps", "previous", "limitBytes")
+)
+_STREAM_PARAMETERS = frozenset(("command", "stdin", "stdout", "stderr", "tty"))
+
+
+class NodeProxy:
+    """The handlers of `pods/log`, `pods/exec` and `pods/attach`."""
+
+    def __init__(self, cache: WatchCache, context: ssl.SSLContext | None) -> None:
+        self._cache = cache
+        self._context = context
+        self._transports: dict[str, HttpsTransport] = {}
+
+    async def log(self, call: Call) -> Response:
+        """Raises Refused: 404, 400 while there is nothing to read, 500 without the node."""
+        pod, container = self._target(call)
+        node = self._node(pod)
+        request = Request(
+            method="GET",
+            path=f"/containerLogs/{_pod_path(call)}/{container}",
+            query=_chosen(call.request, _LOG_PARAMETERS),
+        )
+        try:
+            answer = await self._transport(node).send(request)
+        except ConnectionError as error:
+            raise Refused(_unreachable(pod, error)) from error
+        if answer.status >= 400:
+            message = (await whole(answer.body)).decode(errors="replace")[:1024]
+            raise Refused(status.failure(answer.status, _reason(answer.status), message))
+        return Response(headers={"Content-Type": "text/plain"}, body=answer.body)
+
+    async def execute(self, call: Call) -> Response:
+        return await self._stream(call, "exec")
+
+    async def attach(self, call: Call) -> Response:
+        return await self._stream(call, "attach")
+
+    async def close(self) -> None:
+        for transport in self._transports.values():
+            await transport.close()
+
+    async def _stream(self, call: Call, action: str) -> Response:
+        request = call.request
+        if not request.wants_websocket:
+            raise Refused(
+                status.bad_request(
+                    f"{action} is served over WebSocket ({SUBPROTOCOLS[0]}); "
+                    "this client asked for another kind of stream"
+                )
+            )
+        offered = offered_subprotocols([request.headers.get("sec-websocket-protocol", "")])
+        shared = [name for name in SUBPROTOCOLS if name in offered]
+        if not shared:
+            raise Refused(
+                status.bad_request(f"no shared subprotocol; served are {', '.join(SUBPROTOCOLS)}")
+            )
+        pod, container = self._target(call)
+        path = f"/{action}/{_pod_path(call)}/{container}"
+        query = _chosen(request, _STREAM_PARAMETERS)
+        try:
+            transport = self._transport(self._node(pod))
+            upstream = await transport.connect(path, query, shared[:1])
+        except HandshakeRefused as error:
+            raise Refused(
+                status.failure(error.status, _reason(error.status), str(error))
+            ) from error
+        except ConnectionError as error:
+            raise Refused(_unreachable(pod, error)) from error
+
+        async def relay(client: WebSocket) -> None:
+            await _relay(client, upstream)
+
+        return Response(websocket=relay, subprotocols=(shared[0],))
+
+    def _target(self, call: Call) -> tuple[Object, str]:
+        """The pod, and the container that is meant."""
+        stored = self._cache.of(PODS).get(object_key(call))
+        name = call.attributes.name
+        if stored is None:
+            raise Refused(status.not_found(PODS, name))
+        pod = stored.decoded()
+        spec = pod.get("spec") or {}
+        names = [
+            it["name"]
+            for group in ("containers", "initContainers", "ephemeralContainers")
+            for it in spec.get(group) or ()
+        ]
+        asked = call.request.parameter("container")
+        if asked and asked not in names:
+            message = f"container {asked} is not valid for pod {name}"
+            raise Refused(status.bad_request(message))
+        if not asked and len(spec.get("containers") or ()) > 1:
+            listed = " ".join(it["name"] for it in spec["containers"])
+            message = (
+                f"a container name must be specified for pod {name}, choose one of: [{listed}]"
+            )
+            raise Refused(status.bad_request(message))
+        return pod, asked or names[0]
+
+    def _node(self, pod: Object) -> str:
+        """The base URL of the agent that runs a pod."""
+        name = (pod.get("spec") or {}).get("nodeName")
+        if not name:
+            message = f"pod {pod['metadata']['name']} does not have a host assigned"
+            raise Refused(status.bad_request(message))
+        stored = self._cache.of(NODES).get(f"/{name}")
+        if stored is None:
+            raise Refused(status.not_found(NODES, name))
+        now = stored.decoded().get("status") or {}
+        address = next(
+            (it["address"] for it in now.get("addresses") or () if it["type"] == "InternalIP"), ""
+        )
+        if not _is_reachable(address):
+            raise Refused(status.failure(500, "InternalError", f"node {name} has no address"))
+        endpoint = (now.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
+        return f"https://{address}:{endpoint.get('Port') or _KUBELET_PORT}"
+
+    def _transport(self, base_url: str) -> HttpsTransport:
+        if self._context is None:
+            raise Refused(status.service_unavailable("this server has no credentials for nodes"))
+        transport = self._transports.get(base_url)
+        if transport is None:
+            transport = self._transports[base_url] = HttpsTransport(base_url, self._context)
+        return transport
+
+
+def _is_reachable(address: str) -> bool:
+    """Whether it is a node's address: agents write it, and must not point the API at itself."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return not (parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified)
+
+
+async def _relay(client: WebSocket, upstream: WebSocket) -> None:
+    """Pass messages both ways until either side closes."""
+    tasks = [
+        asyncio.create_task(_pump(client, upstream)),
+        asyncio.create_task(_pump(upstream, client)),
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(ConnectionError):
+            await upstream.close()
+
+
+async def _pump(source: WebSocket, target: WebSocket) -> None:
+    while (message := await source.receive()) is not None:
+        await target.send(message)
+
+
+def _pod_path(call: Call) -> str:
+    return f"{call.attributes.namespace}/{call.attributes.name}"
+
+
+def _chosen(request: Request, names: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for pair in request.query if pair[0] in names)
+
+
+def _reason(code: int) -> str:
+    reasons = {400: "BadRequest", 403: "Forbidden", 404: "NotFound"}
+    return reasons.get(code, "InternalError")
+
+
+def _unreachable(pod: Object, error: ConnectionError) -> Object:
+    node = pod["spec"]["nodeName"]
+    return status.failure(500, "InternalError", f"node {node} can't be reached: {error}")

@@ -1,0 +1,26 @@
+"""How a stage says no: an exception that carries the Status to answer with."""
+
+import msgspec
+
+from sampan.foundation.wire.message import Response
+from sampan.kubernetes.kinds.kind import Object
+
+JSON_HEADERS = {"Content-Type": "application/json"}
+
+
+class Refused(Exception):
+    """The request is answered with `status`, a Status object of Kubernetes' form."""
+
+    def __init__(self, status: Object, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status.get("message", ""))
+        self.status = status
+        self.headers = headers or {}
+
+
+def response_of(status: Object, headers: dict[str, str] | None = None) -> Response:
+    """A Status as an answer; its code is the answer's."""
+    return Response(
+        status=int(status.get("code", 200)),
+        headers=JSON_HEADERS | (headers or {}),
+        body=msgspec.json.encode(status),
+    )

@@ -1,0 +1,261 @@
+"""The API server: the stages in their order, and the parts that they share.
+
+    a request → answering → authentication → impersonation → authorization → routing
+    → (for a write: decoding → defaulting → admission → validation → verdicts → store)
+
+A client in the same process enters after authentication, under its own name, and passes every
+other stage like everyone.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+
+from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
+from sampan.control.api.admission.node_restriction import restrict_nodes
+from sampan.control.api.admission.priority import set_priority
+from sampan.control.api.admission.role_escalation import RoleEscalation
+from sampan.control.api.admission.service_account import ServiceAccount
+from sampan.control.api.admission.tolerations import DefaultTolerations
+from sampan.control.api.answering import answer
+from sampan.control.api.attributes import attributes_of
+from sampan.control.api.authentication import AUTHENTICATED, Authentication
+from sampan.control.api.authorization.authorizer import Authorizer
+from sampan.control.api.bootstrap import Bootstrap
+from sampan.control.api.cache.selection import Selection
+from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.call import Call, Handler, chained
+from sampan.control.api.creating import Creating
+from sampan.control.api.deleting import Deleting
+from sampan.control.api.documents import Documents
+from sampan.control.api.getting import Getting
+from sampan.control.api.impersonation import Impersonation
+from sampan.control.api.listing import Listing
+from sampan.control.api.metering import Metering
+from sampan.control.api.node_proxy import NodeProxy
+from sampan.control.api.reviews import Reviews
+from sampan.control.api.routing import Handlers, Router
+from sampan.control.api.service_addresses import ServiceAddresses
+from sampan.control.api.settings import ApiSettings
+from sampan.control.api.subresources.binding import Binding
+from sampan.control.api.subresources.eviction import Eviction
+from sampan.control.api.subresources.finalize import Finalize
+from sampan.control.api.subresources.scale import Scale
+from sampan.control.api.subresources.token import Token
+from sampan.control.api.updating import Updating
+from sampan.control.api.watching import Watching
+from sampan.control.api.writer import Writer
+from sampan.foundation.pki.tokens import TokenSigner
+from sampan.foundation.wire.message import Identity, Request, Response
+from sampan.kubernetes.client.api_client import ApiClient
+from sampan.kubernetes.kinds.all import ALL
+from sampan.kubernetes.kinds.resource import SERVICES
+from sampan.store.contract import Store, StoreError
+
+COMPACTION_SECONDS = 300.0
+_ACCOUNT_PREFIX = "system:serviceaccount:"
+
+_log = logging.getLogger("sampan.api")
+
+
+class ApiServer:
+    """One API server over one store. `create`, then `start`; `handle` answers requests."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        settings: ApiSettings,
+        signer: TokenSigner,
+        clock: Callable[[], datetime],
+        random: Random,
+        kubelet_context: ssl.SSLContext | None,
+    ) -> None:
+        self._store = store
+        self._shutting_down = False
+        self._compaction: asyncio.Task[None] | None = None
+        self._cache = cache = WatchCache(store, ALL)
+        self._authorizer = Authorizer(cache)
+        authentication = Authentication(cache, signer, settings.issuer, clock)
+        self._addresses = ServiceAddresses(cache, settings, random)
+        self._writer = Writer(
+            store,
+            cache,
+            clock=clock,
+            random=random,
+            admissions=(
+                ServiceAccount(cache, random),
+                DefaultTolerations(settings.toleration_seconds),
+                set_priority,
+            ),
+            verdicts=(
+                NamespaceLifecycle(cache),
+                restrict_nodes,
+                RoleEscalation(self._authorizer),
+            ),
+            reserve={SERVICES: self._addresses.reserved},
+        )
+        self._proxy = NodeProxy(cache, kubelet_context)
+        self._bootstrap = Bootstrap(self._writer, cache, settings)
+        self._metering = Metering(cache)
+        documents = Documents(
+            ALL,
+            f"{settings.advertised_address}:{settings.port}",
+            {"ping": _well, "cache": self._cache_check, "shutdown": self._shutdown_check},
+            self._metering.exposition,
+        )
+        reviews = Reviews(self._authorizer, authentication, settings.issuer)
+        router = Router(self._handlers(signer, settings, clock, random), reviews.create, documents)
+        inner = (self._metering, answer, self._authorizer)
+        self._inside: Handler = chained(inner, router)
+        self._outside: Handler = chained(
+            (
+                self._metering,
+                answer,
+                authentication,
+                Impersonation(self._authorizer),
+                self._authorizer,
+            ),
+            router,
+        )
+
+    @classmethod
+    def create(
+        cls,
+        store: Store,
+        *,
+        settings: ApiSettings,
+        signer: TokenSigner,
+        clock: Callable[[], datetime],
+        random: Random,
+        kubelet_context: ssl.SSLContext | None = None,
+    ) -> "ApiServer":
+        """A server that has not started. `kubelet_context` carries the client certificate with
+        which the server asks nodes for logs; without it those answer 503."""
+        return cls(
+            store,
+            settings=settings,
+            signer=signer,
+            clock=clock,
+            random=random,
+            kubelet_context=kubelet_context,
+        )
+
+    async def start(self) -> None:
+        """Load the cache and put in place what every cluster has."""
+        await self._cache.start()
+        self._addresses.load(self._cache.of(SERVICES).select(Selection()))
+        await self._bootstrap.run()
+        self._compaction = asyncio.create_task(self._compact(), name="compaction")
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request from the network; never raises."""
+        return await self._outside(Call(request, attributes_of(request)))
+
+    async def handle_as(self, request: Request, identity: Identity) -> Response:
+        """Answer a request of somebody who is known already."""
+        return await self._inside(Call(request, attributes_of(request), identity))
+
+    def transport(self, identity: Identity) -> "InProcessTransport":
+        return InProcessTransport(self, identity)
+
+    def client(self, user: str) -> ApiClient:
+        """A client in this process under a component's own name."""
+        identity = component_identity(user)
+        return ApiClient(self.transport(identity), user_agent=user.rpartition(":")[2])
+
+    def begin_shutdown(self) -> None:
+        """From now on `readyz` fails; requests are still answered."""
+        self._shutting_down = True
+
+    async def close(self) -> None:
+        """End every watch and stop following the store, which stays open."""
+        self.begin_shutdown()
+        if self._compaction is not None:
+            self._compaction.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._compaction
+        await self._cache.close()
+        await self._proxy.close()
+
+    def _handlers(
+        self,
+        signer: TokenSigner,
+        settings: ApiSettings,
+        clock: Callable[[], datetime],
+        random: Random,
+    ) -> Handlers:
+        writer, cache = self._writer, self._cache
+        getting, updating = Getting(cache, clock), Updating(writer, clock)
+        deleting, scale = Deleting(writer, cache, clock), Scale(writer, cache)
+        token = Token(cache, signer, settings.issuer, clock, random)
+        return {
+            ("", "get"): getting,
+            ("", "list"): Listing(cache, clock),
+            ("", "watch"): Watching(cache, clock, random),
+            ("", "create"): Creating(writer, clock),
+            ("", "update"): updating.update,
+            ("", "patch"): updating.patch,
+            ("", "delete"): deleting.one,
+            ("", "deletecollection"): deleting.many,
+            ("status", "get"): getting,
+            ("status", "update"): updating.update,
+            ("status", "patch"): updating.patch,
+            ("scale", "get"): scale.get,
+            ("scale", "update"): scale.update,
+            ("scale", "patch"): scale.patch,
+            ("binding", "create"): Binding(writer, clock).create,
+            ("eviction", "create"): Eviction(deleting).create,
+            ("token", "create"): token.create,
+            ("finalize", "update"): Finalize(writer, clock).update,
+            ("log", "get"): self._proxy.log,
+            ("exec", "create"): self._proxy.execute,
+            ("attach", "create"): self._proxy.attach,
+        }
+
+    def _cache_check(self) -> str:
+        return "" if self._cache.is_following else "the cache does not follow the store"
+
+    def _shutdown_check(self) -> str:
+        return "the server is shutting down" if self._shutting_down else ""
+
+    async def _compact(self) -> None:
+        """Forget history that the cache has left behind for a whole period."""
+        while True:
+            before = self._cache.revision
+            await asyncio.sleep(COMPACTION_SECONDS)
+            try:
+                await self._store.compact(before)
+            except StoreError:
+                _log.exception("compaction failed; it is tried again")
+
+
+class InProcessTransport:
+    """Carries a component's requests straight into the stages after authentication."""
+
+    def __init__(self, server: ApiServer, identity: Identity) -> None:
+        self._server = server
+        self._identity = identity
+
+    async def send(self, request: Request) -> Response:
+        return await self._server.handle_as(request, self._identity)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def component_identity(user: str) -> Identity:
+    """The identity of a component of the control plane; service accounts get their groups."""
+    if not user.startswith(_ACCOUNT_PREFIX):
+        return Identity(name=user, groups=(AUTHENTICATED,))
+    namespace = user[len(_ACCOUNT_PREFIX) :].partition(":")[0]
+    accounts = _ACCOUNT_PREFIX.removesuffix(":") + "s"
+    return Identity(name=user, groups=(accounts, f"{accounts}:{namespace}", AUTHENTICATED))
+
+
+def _well() -> str:
+    return ""

@@ -1,0 +1,182 @@
+"""Addresses and node ports of services: who has which, and the next free one.
+
+Theory: what is taken is told by the cache's events, plus what is reserved by writes that are
+not committed yet. Choosing and reserving happen without waiting, so two creates at once never
+get the same; a reservation ends with its write, when the cache knows the outcome.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import AddressValueError, IPv4Address
+from random import Random
+
+import msgspec
+
+from sampan.control.api.admission.write import Write
+from sampan.control.api.cache.stored_object import CacheEvent, StoredObject
+from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.refusal import Refused
+from sampan.control.api.settings import ApiSettings
+from sampan.kubernetes.kinds.kind import Cause, Kind, Object
+from sampan.kubernetes.kinds.resource import SERVICES
+from sampan.kubernetes.machinery import status
+from sampan.kubernetes.machinery.causes import invalid
+
+_HEADLESS = "None"
+_NODE_PORT_TYPES = ("NodePort", "LoadBalancer")
+# The first addresses are for services that ask for one of their own, as Kubernetes keeps them.
+_STATIC_ADDRESSES = 256
+
+
+class _Port(msgspec.Struct, rename="camel"):
+    node_port: int = 0
+
+
+class _Spec(msgspec.Struct, rename={"cluster_ip": "clusterIP"}):
+    cluster_ip: str = ""
+    ports: tuple[_Port, ...] = ()
+
+
+class _Service(msgspec.Struct):
+    spec: _Spec
+
+
+_decode = msgspec.json.Decoder(_Service).decode
+_Key = str | int
+
+
+class ServiceAddresses:
+    """The allocator of one cluster. An address is known by its text, a port by its number."""
+
+    def __init__(self, cache: WatchCache, settings: ApiSettings, random: Random) -> None:
+        self._range = settings.service_range
+        self._ports = settings.node_ports
+        self._random = random
+        self._taken: dict[_Key, str] = {}
+        self._reserved: set[_Key] = set()
+        cache.on_event(self._note)
+
+    def load(self, services: Iterator[StoredObject]) -> None:
+        """Take in the services that are there when the server starts."""
+        for stored in services:
+            self._taken |= dict.fromkeys(_held(stored), stored.key)
+
+    @contextmanager
+    def reserved(self, write: Write) -> Iterator[None]:
+        """Give the service what it needs, for the time of its write.
+
+        Raises Refused (422) when what it asks for is taken or out of range, or nothing is free.
+        """
+        kept: list[_Key] = []
+        try:
+            if write.new is not None:
+                self._allocate(write, write.new, kept)
+            yield
+        finally:
+            self._reserved.difference_update(kept)
+
+    def _allocate(self, write: Write, service: Object, kept: list[_Key]) -> None:
+        spec = service["spec"]
+        owner = f"{write.namespace}/{service['metadata']['name']}"
+        causes: list[Cause] = []
+        if spec.get("type") != "ExternalName" and spec.get("clusterIP") != _HEADLESS:
+            self._allocate_address(spec, owner, kept, causes)
+        if spec.get("type") in _NODE_PORT_TYPES:
+            for index, port in enumerate(spec.get("ports") or ()):
+                self._allocate_port(port, f"spec.ports[{index}].nodePort", owner, kept, causes)
+        if causes:
+            name = service["metadata"]["name"]
+            raise Refused(status.invalid("", SERVICES.kind, name, causes))
+
+    def _allocate_address(
+        self, spec: Object, owner: str, kept: list[_Key], causes: list[Cause]
+    ) -> None:
+        asked = spec.get("clusterIP")
+        if not asked:
+            spec["clusterIP"] = self._free_address(kept)
+            spec["clusterIPs"] = [spec["clusterIP"]]
+            return
+        problem = self._address_problem(asked)
+        if not problem and not self._hold(asked, owner, kept):
+            problem = "failed to allocate IP " + asked + ": provided IP is already allocated"
+        if problem:
+            causes.append(invalid("spec.clusterIPs", [asked], problem))
+
+    def _address_problem(self, asked: str) -> str:
+        try:
+            inside = IPv4Address(asked) in self._range
+        except AddressValueError:
+            return "must be a valid IP address"
+        if inside:
+            return ""
+        return (
+            f"failed to allocate IP {asked}: the provided IP is not in the valid range. "
+            f"The range of valid IPs is {self._range}"
+        )
+
+    def _allocate_port(
+        self, port: Object, field: str, owner: str, kept: list[_Key], causes: list[Cause]
+    ) -> None:
+        asked = port.get("nodePort", 0)
+        low, high = self._ports
+        # TCP and UDP of one service may share the number of a node port.
+        if not asked:
+            port["nodePort"] = self._free_port(kept)
+        elif not low <= asked <= high:
+            detail = (
+                f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
+            )
+            causes.append(invalid(field, asked, detail))
+        elif asked not in kept and not self._hold(asked, owner, kept):
+            causes.append(invalid(field, asked, "provided port is already allocated"))
+
+    def _hold(self, key: _Key, owner: str, kept: list[_Key]) -> bool:
+        """Reserve what was asked for; what the same service has already stays its own."""
+        if self._taken.get(key, owner) != owner or key in self._reserved:
+            return False
+        self._reserved.add(key)
+        kept.append(key)
+        return True
+
+    def _free_address(self, kept: list[_Key]) -> str:
+        size = self._range.num_addresses - 1
+        first = min(_STATIC_ADDRESSES, size // 2)
+        start = self._random.randrange(first, size)
+        for offset in range(size - 1):
+            candidate = str(self._range[1 + (start + offset - 1) % (size - 1)])
+            if self._take(candidate, kept):
+                return candidate
+        raise Refused(status.failure(500, "InternalError", "no free address is left for services"))
+
+    def _free_port(self, kept: list[_Key]) -> int:
+        low, high = self._ports
+        start = self._random.randrange(high - low + 1)
+        for offset in range(high - low + 1):
+            candidate = low + (start + offset) % (high - low + 1)
+            if self._take(candidate, kept):
+                return candidate
+        raise Refused(status.failure(500, "InternalError", "no free node port is left"))
+
+    def _take(self, key: _Key, kept: list[_Key]) -> bool:
+        if key in self._taken or key in self._reserved:
+            return False
+        self._reserved.add(key)
+        kept.append(key)
+        return True
+
+    def _note(self, kind: Kind, event: CacheEvent) -> None:
+        if kind.resource != SERVICES:
+            return
+        if event.old is not None:
+            for key in _held(event.old):
+                self._taken.pop(key, None)
+        if event.new is not None:
+            self._taken |= dict.fromkeys(_held(event.new), event.new.key)
+
+
+def _held(stored: StoredObject) -> list[_Key]:
+    spec = _decode(stored.data).spec
+    held: list[_Key] = [port.node_port for port in spec.ports if port.node_port]
+    if spec.cluster_ip and spec.cluster_ip != _HEADLESS:
+        held.append(spec.cluster_ip)
+    return held

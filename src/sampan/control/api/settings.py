@@ -1,0 +1,38 @@
+"""What an API server needs to know of the instance it serves."""
+
+from ipaddress import IPv4Address, IPv4Network
+
+import msgspec
+
+from sampan.foundation.settings import Instance
+
+
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Ranges, addresses and defaults; `toleration_seconds` is how long a pod stays by default
+    on a node that is not ready or unreachable."""
+
+    service_range: IPv4Network
+    kubernetes_service_address: IPv4Address
+    dns_service_address: IPv4Address
+    advertised_address: IPv4Address
+    port: int = 6443
+    node_ports: tuple[int, int] = (30000, 32767)
+    cluster_domain: str = "cluster.local"
+    toleration_seconds: int = 5
+
+    @property
+    def issuer(self) -> str:
+        """Who signs the tokens of service accounts, and their audience by default."""
+        return f"https://kubernetes.default.svc.{self.cluster_domain}"
+
+
+def settings_of(instance: Instance) -> ApiSettings:
+    """The settings that follow from an instance's name."""
+    return ApiSettings(
+        service_range=instance.service_range,
+        kubernetes_service_address=instance.kubernetes_service_address,
+        dns_service_address=instance.dns_service_address,
+        advertised_address=instance.node_address(1),
+        port=instance.api_port,
+        cluster_domain=instance.cluster_domain,
+    )

@@ -1,0 +1,1 @@
+"""What is behind a name beyond the object itself: scale, binding, eviction, token, finalize."""

@@ -1,0 +1,160 @@
+"""PUT and PATCH of an object or of its status.
+
+A patch is a function of the current version and is applied again when that has changed
+meanwhile; a replaced object is applied again only when it names no version.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from sampan.control.api import rendering
+from sampan.control.api.admission.write import Write
+from sampan.control.api.cache.stored_object import StoredObject
+from sampan.control.api.call import Call
+from sampan.control.api.creating import form_of
+from sampan.control.api.decoding import any_value, decoded, media_type, patched
+from sampan.control.api.refusal import Refused
+from sampan.control.api.request_options import dry_run_of
+from sampan.control.api.writer import Writer
+from sampan.foundation.wire.message import Response
+from sampan.kubernetes.kinds.kind import Cause, Kind, Object
+from sampan.kubernetes.machinery import patches, status
+from sampan.kubernetes.machinery.strategic_merge import strategic_merge_patch
+
+PATCH_TYPES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+Patch = Callable[[Object], Object]
+
+
+def object_key(call: Call) -> str:
+    """The cache's key of the object that a call names."""
+    namespaced = call.routed.resource.namespaced
+    return f"{call.attributes.namespace if namespaced else ''}/{call.attributes.name}"
+
+
+class Updating:
+    """The handlers of `update` and `patch`, for the main resource and for `/status`."""
+
+    def __init__(self, writer: Writer, clock: rendering.Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+
+    async def update(self, call: Call) -> Response:
+        body = await decoded(call, form_of(call.routed))
+        metadata = body.tree["metadata"]
+        name = metadata.setdefault("name", call.attributes.name)
+        if name != call.attributes.name:
+            raise Refused(
+                status.bad_request(
+                    f"the name of the object ({name}) does not match the name on the URL "
+                    f"({call.attributes.name})"
+                )
+            )
+        _check_namespace(call, metadata)
+        # The stages after this change the tree in place, and may run more than once.
+        encoded = msgspec.json.encode(body.tree)
+
+        def change(stored: StoredObject) -> Write:
+            return _write(call, stored, _decode(encoded), body.causes)
+
+        return await self._commit(call, change)
+
+    async def patch(self, call: Call) -> Response:
+        apply = await patch_of(call, call.routed.definition)
+        raw = call.request.body
+
+        def change(stored: StoredObject) -> Write:
+            tree = apply(stored.decoded())
+            if not isinstance(tree.get("metadata"), dict):
+                raise Refused(status.bad_request("the patched object has no metadata"))
+            body = patched(call, form_of(call.routed), tree, raw)
+            _check_same(call, tree)
+            return _write(call, stored, tree, body.causes)
+
+        return await self._commit(call, change)
+
+    async def _commit(self, call: Call, change: Callable[[StoredObject], Write]) -> Response:
+        written = await self._writer.update(
+            call.routed, object_key(call), change, dry_run=dry_run_of(call.request)
+        )
+        return rendering.one(call.routed, written.data, call.request, self._clock)
+
+
+async def patch_of(call: Call, definition: str) -> Patch:
+    """The patch in the body, as a function of a tree that it may change.
+
+    Raises Refused: 400 and 413 for a bad patch, 415 for a kind of patch that isn't served;
+    the function itself raises Refused (422) when the patch doesn't fit.
+    """
+    content_type = media_type(call.request)
+    if content_type not in PATCH_TYPES:
+        raise Refused(status.unsupported_media_type(PATCH_TYPES))
+    value = any_value(await call.request.read_body(), content_type)
+    if content_type != PATCH_TYPES[0] and not isinstance(value, dict):
+        raise Refused(status.bad_request("the patch is not an object"))
+
+    def apply(tree: Object) -> Object:
+        try:
+            if content_type == PATCH_TYPES[0]:
+                return patches.json_patch(tree, value)
+            if content_type == PATCH_TYPES[1]:
+                merged: Object = patches.merge_patch(tree, value)
+                return merged
+            return strategic_merge_patch(definition, tree, value)
+        except patches.InvalidPatch as error:
+            raise Refused(status.bad_request(str(error))) from error
+        except patches.PatchTooLarge as error:
+            raise Refused(status.failure(413, "RequestEntityTooLarge", str(error))) from error
+        except patches.PatchRefused as error:
+            refusal = f"the server rejected our request due to an error in our request: {error}"
+            raise Refused(status.failure(422, "Invalid", refusal)) from error
+
+    return apply
+
+
+def _write(call: Call, stored: StoredObject, new: Object, causes: list[Cause]) -> Write:
+    kind: Kind = call.routed
+    if kind.resource.namespaced:
+        new["metadata"].setdefault("namespace", call.attributes.namespace)
+    return Write(
+        kind=kind,
+        identity=call.identity,
+        namespace=call.attributes.namespace if kind.resource.namespaced else "",
+        new=new,
+        old=stored.decoded(),
+        subresource=call.attributes.subresource,
+        causes=causes,
+        warnings=call.warnings,
+    )
+
+
+def _check_namespace(call: Call, metadata: Object) -> None:
+    if call.routed.resource.namespaced:
+        given = metadata.setdefault("namespace", call.attributes.namespace)
+        if given != call.attributes.namespace:
+            raise Refused(
+                status.bad_request(
+                    "the namespace of the provided object does not match the namespace sent on "
+                    "the request"
+                )
+            )
+
+
+def _check_same(call: Call, tree: Object) -> None:
+    """A patch can't rename; the answer is that of a PUT."""
+    _check_namespace(call, tree["metadata"])
+    name = tree["metadata"].setdefault("name", call.attributes.name)
+    if name != call.attributes.name:
+        raise Refused(
+            status.bad_request(
+                f"the name of the object ({name}) does not match the name on the URL "
+                f"({call.attributes.name})"
+            )
+        )

@@ -1,0 +1,278 @@
+"""The last stages of every write: defaults, admission, strategy, validation, and the store.
+
+Theory: a write is a function of the current version. It is applied to what the cache has and
+committed only if that is still current; when another writer was first, it is applied again to
+the newer version, unless the client named the version it meant. The answer is given once the
+cache has the commit, so that a client can read what it wrote.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from random import Random
+
+import msgspec
+
+from sampan.control.api.admission.write import Admission, Write
+from sampan.control.api.cache.stored_object import (
+    StoredObject,
+    spliced,
+    store_key,
+    stored_value,
+)
+from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.names import generated_name, new_uid
+from sampan.control.api.refusal import Refused
+from sampan.kubernetes.kinds.kind import Kind, Object
+from sampan.kubernetes.kinds.resource import Resource
+from sampan.kubernetes.machinery import status
+from sampan.kubernetes.machinery.timestamps import to_seconds
+from sampan.store.contract import Conflict, Store
+
+GENERATED_NAME_ATTEMPTS = 8
+ATTEMPTS = 32
+_KEPT = ("uid", "creationTimestamp", "generateName")
+_GIVEN_BY_SERVER = (
+    "resourceVersion",
+    "selfLink",
+    "managedFields",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
+
+Reserve = Callable[[Write], AbstractContextManager[None]]
+Change = Callable[[StoredObject], Write]
+"""Makes the write from the current version; called again when that changes meanwhile."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """The JSON of what a write led to; `gone` when the object was removed by it."""
+
+    data: bytes
+    gone: bool = False
+
+
+class Writer:
+    """Commits creates and updates. `reserve` gives resources of some kinds what they need."""
+
+    def __init__(
+        self,
+        store: Store,
+        cache: WatchCache,
+        *,
+        clock: Callable[[], datetime],
+        random: Random,
+        admissions: tuple[Admission, ...],
+        verdicts: tuple[Admission, ...],
+        reserve: dict[Resource, Reserve],
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._clock = clock
+        self._random = random
+        self._admissions = admissions
+        self._verdicts = verdicts
+        self._reserve = reserve
+
+    async def create(self, write: Write, *, dry_run: bool = False) -> Written:
+        """Raises Refused; AlreadyExists is 409."""
+        new = write.object
+        metadata = self._begin(write, new)
+        base = "" if metadata.get("name") else metadata.get("generateName", "")
+        for attempt in range(GENERATED_NAME_ATTEMPTS if base else 1):
+            if base:
+                metadata["name"] = generated_name(base, self._random)
+            if attempt == 0:
+                self._admit(write, new)
+            with self._reserved(write):
+                written = await self._insert(write.kind, new, dry_run=dry_run)
+            if written is not None:
+                return written
+        raise Refused(status.already_exists(write.kind.resource, metadata["name"]))
+
+    async def update(
+        self, kind: Kind, key: str, change: Change, *, dry_run: bool = False
+    ) -> Written:
+        """Raises Refused: 404 when the object isn't there, 409 when its version isn't the
+        one that the new object names."""
+        name = key.partition("/")[2]
+        for _ in range(ATTEMPTS):
+            stored = self._cache.of(kind.resource).get(key)
+            if stored is None:
+                raise Refused(status.not_found(kind.resource, name))
+            written = await self._replace(stored, change(stored), dry_run=dry_run)
+            if written is not None:
+                return written
+        raise Refused(status.conflict(kind.resource, name))
+
+    async def transform(
+        self,
+        kind: Kind,
+        key: str,
+        change: Callable[[StoredObject], Object],
+        *,
+        dry_run: bool = False,
+    ) -> Written:
+        """Commit what `change` makes of the current version as it is, without the rules for
+        writers of the main resource: for subresources that set what those may not.
+
+        Raises Refused (404), and whatever `change` raises.
+        """
+        name = key.partition("/")[2]
+        for _ in range(ATTEMPTS):
+            stored = self._cache.of(kind.resource).get(key)
+            if stored is None:
+                raise Refused(status.not_found(kind.resource, name))
+            new = change(stored)
+            if is_over(new):
+                if dry_run or await self.remove(kind, stored):
+                    return Written(msgspec.json.encode(new), gone=True)
+                continue
+            written = await self.commit(kind, stored, new, dry_run=dry_run)
+            if written is not None:
+                return written
+        raise Refused(status.conflict(kind.resource, name))
+
+    async def remove(self, kind: Kind, stored: StoredObject) -> bool:
+        """Take an object out of the store; False when it has changed meanwhile."""
+        try:
+            change = await self._store.delete(store_key(kind, stored.key), expected=stored.revision)
+        except Conflict:
+            await self._catch_up()
+            return False
+        if change is None:
+            await self._catch_up()
+            return False
+        await self._cache.reached(change.revision)
+        return True
+
+    async def commit(
+        self, kind: Kind, stored: StoredObject, new: Object, *, dry_run: bool = False
+    ) -> Written | None:
+        """Replace a version by a finished object; None when it has changed meanwhile."""
+        value = stored_value(new)
+        if dry_run:
+            return Written(spliced(value, stored.revision))
+        try:
+            entry = await self._store.put(
+                store_key(kind, stored.key), value, expected=stored.revision
+            )
+        except Conflict:
+            await self._catch_up()
+            return None
+        await self._cache.reached(entry.revision)
+        return Written(spliced(value, entry.revision))
+
+    def judge(self, write: Write) -> None:
+        """The verdicts on a deletion. Raises Refused."""
+        for admission in self._verdicts:
+            admission(write)
+
+    def _begin(self, write: Write, new: Object) -> Object:
+        """The metadata that every new object gets."""
+        metadata: Object = new["metadata"]
+        for field in _GIVEN_BY_SERVER:
+            metadata.pop(field, None)
+        if write.kind.resource.namespaced:
+            metadata["namespace"] = write.namespace
+        metadata["uid"] = new_uid(self._random)
+        metadata["creationTimestamp"] = to_seconds(self._clock())
+        return metadata
+
+    def _admit(self, write: Write, new: Object) -> None:
+        """Defaults, what admission adds, the kind's strategy, validation, then the verdicts."""
+        kind = write.kind
+        if not write.causes:
+            kind.default(new)
+            for admission in self._admissions:
+                admission(write)
+            prepare = kind.prepare_status if write.subresource == "status" else kind.prepare
+            prepare(new, write.old)
+        causes = write.causes or kind.validate(new, write.old)
+        if causes:
+            name = str(new["metadata"].get("name", ""))
+            raise Refused(status.invalid(kind.resource.group, kind.resource.kind, name, causes))
+        for admission in self._verdicts:
+            admission(write)
+
+    async def _insert(self, kind: Kind, new: Object, *, dry_run: bool) -> Written | None:
+        """None when the name is taken."""
+        metadata = new["metadata"]
+        key = f"{metadata.get('namespace', '')}/{metadata['name']}"
+        value = stored_value(new)
+        if dry_run:
+            taken = self._cache.of(kind.resource).get(key) is not None
+            return None if taken else Written(value)
+        try:
+            entry = await self._store.put(store_key(kind, key), value, expected=0)
+        except Conflict:
+            return None
+        await self._cache.reached(entry.revision)
+        return Written(spliced(value, entry.revision))
+
+    async def _replace(
+        self, stored: StoredObject, write: Write, *, dry_run: bool
+    ) -> Written | None:
+        """None when another writer was first and the client named no version."""
+        new, old, kind = write.object, write.old, write.kind
+        assert old is not None
+        pinned = _restore_metadata(write, new, old)
+        self._admit(write, new)
+        new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        if is_over(new):
+            return await self._finish(stored, write, dry_run=dry_run)
+        if new == old:
+            return Written(stored.data)
+        with self._reserved(write):
+            written = await self.commit(kind, stored, new, dry_run=dry_run)
+        if written is None and pinned:
+            raise Refused(status.conflict(kind.resource, stored.name))
+        return written
+
+    async def _finish(self, stored: StoredObject, write: Write, *, dry_run: bool) -> Written | None:
+        """The last finalizer is gone: so is the object."""
+        if not dry_run and not await self.remove(write.kind, stored):
+            return None
+        return Written(msgspec.json.encode(write.object), gone=True)
+
+    def _reserved(self, write: Write) -> AbstractContextManager[None]:
+        reserve = self._reserve.get(write.kind.resource)
+        return reserve(write) if reserve is not None and not write.subresource else nullcontext()
+
+    async def _catch_up(self) -> None:
+        await self._cache.reached(await self._store.revision())
+
+
+def _restore_metadata(write: Write, new: Object, old: Object) -> bool:
+    """Give back what a writer may leave out; True when it named the version that it means.
+
+    Raises Refused (409) for another version or uid than the current one.
+    """
+    given, before = new["metadata"], old["metadata"]
+    resource, name = write.kind.resource, before["name"]
+    version = given.pop("resourceVersion", "") or ""
+    if version and version != before["resourceVersion"]:
+        raise Refused(status.conflict(resource, name))
+    if given.get("uid") and given["uid"] != before["uid"]:
+        raise Refused(
+            status.precondition_failed(resource, name, "UID", given["uid"], before["uid"])
+        )
+    for field in _GIVEN_BY_SERVER:
+        given.pop(field, None)
+        if field in before and field != "resourceVersion":
+            given[field] = before[field]
+    for field in _KEPT:
+        if field in before:
+            given.setdefault(field, before[field])
+    return bool(version)
+
+
+def is_over(tree: Object) -> bool:
+    """Whether an object that is being deleted has nothing left to wait for."""
+    metadata = tree["metadata"]
+    return (
+        "deletionTimestamp" in metadata
+        and not metadata.get("deletionGracePeriodSeconds")
+        and not metadata.get("finalizers")
+        and not (tree["kind"] == "Namespace" and (tree.get("spec") or {}).get("finalizers"))
+    )
