@@ -10,7 +10,8 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +155,13 @@ def spawn(
     stderr: int | None = None,
     inherited: Mapping[int, int] | None = None,
     new_session: bool = False,
+    folder: Path | None = None,
 ) -> ChildProcess:
     """Start a program, `command[0]` being its path. Must be called in the running event loop.
 
     A stream that is None is /dev/null. `inherited` gives further descriptors by the number
-    that the child shall know them by. Raises OSError when it can't be started.
+    that the child shall know them by; `folder` is where it starts. Raises OSError when it
+    can't be started.
     """
     actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = []
     for number, descriptor in enumerate((stdin, stdout, stderr)):
@@ -170,19 +173,36 @@ def spawn(
     moved = _moved_away(inherited or {})
     actions += [(os.POSIX_SPAWN_DUP2, moved[number], number) for number in moved]
     try:
-        process = os.posix_spawn(
-            command[0],
-            tuple(command),
-            environment,
-            file_actions=actions,
-            setsid=new_session,
-            setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
-        )
+        with _working_in(folder):
+            process = os.posix_spawn(
+                command[0],
+                tuple(command),
+                environment,
+                file_actions=actions,
+                setsid=new_session,
+                setsigmask=(),
+                setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
+            )
     finally:
         for descriptor in moved.values():
             os.close(descriptor)
     return ChildProcess(process)
+
+
+@contextmanager
+def _working_in(folder: Path | None) -> Iterator[None]:
+    """posix_spawn can't set the child's folder, so ours is changed for that moment; our own
+    paths are absolute."""
+    if folder is None:
+        yield
+        return
+    before = os.open(".", os.O_PATH | os.O_DIRECTORY)
+    try:
+        os.chdir(folder)
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
 
 
 def _moved_away(inherited: Mapping[int, int]) -> dict[int, int]:

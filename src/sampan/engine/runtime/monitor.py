@@ -59,14 +59,14 @@ class Monitor:
             *(("--terminal",) if terminal else ()),
             *(("--stdin",) if stdin else ()),
         ]
-        report = await self._report_of(command)
+        report = await self._report_of(command, bundle)
         process = processes.identity_of(report.pid) if report.pid > 0 else None
         monitor = processes.identity_of(int((bundle / "monitor.pid").read_text() or 0))
         if process is None or monitor is None:
             raise failure(report.message or "the container's process ended before it was started")
         return CreatedProcess(process, monitor)
 
-    async def _report_of(self, command: Iterable[str]) -> _Report:
+    async def _report_of(self, command: Iterable[str], bundle: Path) -> _Report:
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
         received = bytearray()
@@ -88,6 +88,8 @@ class Monitor:
                 environment=ENVIRONMENT | {"_OCI_SYNCPIPE": str(_SYNC_DESCRIPTOR)},
                 inherited={_SYNC_DESCRIPTOR: writer},
                 new_session=True,
+                # conmon leaves a file `oom` where it started.
+                folder=bundle,
             )
         except BaseException:
             os.close(reader)
