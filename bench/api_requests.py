@@ -1,0 +1,85 @@
+"""The API alone, over TLS, with SQLite on the disk: creates, gets, lists, selectors, memory."""
+
+import itertools
+import random
+from collections.abc import Iterator
+
+import uvloop
+
+from bench import tls_client
+from bench.api_process import ApiProcess, running_api
+from bench.measurement import Measurement, milliseconds, quantile, rate, spread
+from bench.sample_pod import NAMESPACE, pod_body
+
+_CONNECTIONS = 32
+_PODS = 6000
+_WARM_UP = 300
+_GETS = 20_000
+_LISTS = 11
+_COLLECTION = f"/api/v1/namespaces/{NAMESPACE}/pods"
+
+
+def measure() -> list[Measurement]:
+    with running_api() as server:
+        return uvloop.run(_measure(server))
+
+
+async def _measure(server: ApiProcess) -> list[Measurement]:
+    empty = server.memory()
+    rows = [await _creates(server), await _gets(server), *await _lists(server)]
+    figure = f"{empty:.0f} MB, {server.memory():.0f} MB"
+    return [*rows, Measurement(f"API memory (PSS): empty, {_PODS:,} pods", figure, "≤ 250 MB")]
+
+
+async def _creates(server: ApiProcess) -> Measurement:
+    def creates(first: int, last: int) -> Iterator[bytes]:
+        return (
+            tls_client.request("POST", _COLLECTION, pod_body(number))
+            for number in range(first, last)
+        )
+
+    await server.send(creates(_PODS, _PODS + _WARM_UP), connections=_CONNECTIONS, status=201)
+    # Made beforehand: the generator must not compete with the server for the machine.
+    prepared = iter(list(creates(0, _PODS)))
+    done = await server.send(prepared, connections=_CONNECTIONS, status=201)
+    return Measurement(
+        f"API: create pods, {_CONNECTIONS} connections, TLS, durable",
+        f"{rate(done.requests, done.seconds)}, {spread(done.latencies)}",
+        "≥ 3,000/s",
+    )
+
+
+async def _gets(server: ApiProcess) -> Measurement:
+    chance = random.Random(1)
+    prepared = [
+        tls_client.request("GET", f"{_COLLECTION}/pod-{chance.randrange(_PODS)}")
+        for _ in range(1000)
+    ]
+    requests = itertools.islice(itertools.cycle(prepared), _GETS)
+    done = await server.send(requests, connections=_CONNECTIONS, status=200)
+    return Measurement(
+        f"API: GET one pod, {_CONNECTIONS} connections, TLS",
+        f"{rate(done.requests, done.seconds)}, {spread(done.latencies)}",
+        "≥ 15,000/s",
+    )
+
+
+async def _lists(server: ApiProcess) -> list[Measurement]:
+    whole = tls_client.request("GET", "/api/v1/pods")
+    done = await server.send(iter([whole] * _LISTS), connections=1, status=200)
+    size = done.body_bytes / done.requests
+    median = quantile(done.latencies, 0.5)
+    one = tls_client.request("GET", "/api/v1/pods?labelSelector=number%3D7")
+    selected = await server.send(iter([one] * _LISTS), connections=1, status=200)
+    return [
+        Measurement(
+            f"API: LIST {_PODS + _WARM_UP:,} pods, {size / 1e6:.0f} MB of JSON",
+            f"{milliseconds(median)} ({size / median / 1e6:,.0f} MB/s)",
+            "≤ 30 ms (≥ 800 MB/s)",
+        ),
+        Measurement(
+            f"API: selector LIST that matches 1 of {_PODS + _WARM_UP:,}",
+            spread(selected.latencies),
+            "≤ 5 ms (of 100,000)",
+        ),
+    ]

@@ -1,0 +1,37 @@
+"""A pod as they are in real clusters: about 4 KB once its defaults are filled in."""
+
+import msgspec
+
+NAMESPACE = "bench"
+
+
+def pod_body(number: int) -> bytes:
+    """The JSON of `pod-NUMBER`, bound to a node so that no scheduler need look at it."""
+    labels = {"app": f"app-{number % 20}", "number": str(number), "tier": "backend"}
+    probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5}
+    container = {
+        "image": "registry.example.org/team/service:1.2.3",
+        "env": [{"name": f"SETTING_{index}", "value": f"value-{index}"} for index in range(8)],
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "64Mi"},
+            "limits": {"cpu": "500m", "memory": "128Mi"},
+        },
+        "readinessProbe": probe,
+        "livenessProbe": probe,
+    }
+    return msgspec.json.encode(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": f"pod-{number}",
+                "labels": labels,
+                "annotations": {"example.org/owner": "a team that wrote down who it is"},
+            },
+            "spec": {
+                "nodeName": "node-1",
+                "containers": [{"name": "service", **container}, {"name": "sidecar", **container}],
+            },
+        }
+    )
