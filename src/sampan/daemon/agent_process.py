@@ -20,6 +20,7 @@ from sampan.host.forking import set_process_name
 from sampan.host.machine import MachineFacts, machine_facts
 from sampan.kubernetes.client.api_client import ApiClient
 from sampan.network.contract import NodeNetwork
+from sampan.network.dns_process import DnsProcess
 from sampan.network.pods import PodNetworks
 from sampan.network.ruleset import Ruleset
 from sampan.network.services import KernelServiceRules

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import TextIO, cast
 
 from sampan.daemon.node_list import node_name
 from sampan.foundation.settings import Instance
@@ -20,7 +21,8 @@ def log_to_file(instance: Instance, component: str) -> None:
     """Send this process's log lines, and what else it says, to the component's file."""
     folder = log_folder(instance)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    set_up_logging(component, BoundedFile(folder / f"{component}.log", LARGEST_FILE))
+    file = BoundedFile(folder / f"{component}.log", LARGEST_FILE)
+    set_up_logging(component, cast(TextIO, file))
 
 
 def node_component(role: str, number: int) -> str:

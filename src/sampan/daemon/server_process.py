@@ -1,0 +1,140 @@
+"""The server's process: store, API, controllers and scheduler in one event loop.
+
+They meet through the API alone: controllers and scheduler are its clients in process, each
+under a name of its own.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from random import Random
+
+from sampan.control.api.server import ApiServer
+from sampan.control.api.settings import settings_of
+from sampan.control.controllers.all import run_controllers
+from sampan.control.controllers.settings import ControllerSettings
+from sampan.control.scheduler.loop import USER as SCHEDULER
+from sampan.control.scheduler.loop import run_scheduler
+from sampan.daemon.event_loop import run_until_terminated
+from sampan.daemon.log_files import log_to_file
+from sampan.daemon.node_list import MACHINE_NODE
+from sampan.foundation.pki import kubeconfig
+from sampan.foundation.pki.authority import KeyPair
+from sampan.foundation.pki.cluster import ClusterCredentials, prepare
+from sampan.foundation.pki.contexts import client_context, server_context
+from sampan.foundation.pki.files import write_atomically
+from sampan.foundation.pki.tokens import TokenSigner
+from sampan.foundation.settings import Instance
+from sampan.foundation.wire.http_server import serve
+from sampan.store.sqlite import SqliteStore
+
+DRAIN_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+def run(instance: Instance, *, network: int | None = None, ready: int | None = None) -> None:
+    """Be the server until SIGTERM.
+
+    `network` is a descriptor whose end of file tells that the addresses to listen on are
+    there; to `ready` one byte is written when requests are taken.
+    """
+    log_to_file(instance, "server")
+    run_until_terminated(lambda stop: _run(instance, network, ready, stop))
+
+
+async def _run(
+    instance: Instance, network: int | None, ready: int | None, stop: asyncio.Event
+) -> None:
+    credentials = prepare(instance.configuration_folder / "pki", instance, _now())
+    _write_kubeconfig(instance, credentials)
+    async with contextlib.AsyncExitStack() as running:
+        api = await running.enter_async_context(_api(instance, credentials))
+        await _end_of_file(network)
+        server = await serve(
+            api.handle,
+            addresses=(str(instance.loopback_address), str(instance.node_address(MACHINE_NODE))),
+            port=instance.api_port,
+            context=server_context(credentials.api_server, credentials.authority),
+        )
+        running.push_async_callback(server.close, DRAIN_SECONDS)
+        if ready is not None:
+            os.write(ready, b"1")
+            os.close(ready)
+        _log.info("requests are taken")
+        running.callback(api.begin_shutdown)
+        await running.enter_async_context(_clients(instance, api, credentials))
+        gc.freeze()
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def _api(instance: Instance, credentials: ClusterCredentials) -> AsyncIterator[ApiServer]:
+    """The API over the instance's store, started."""
+    folder = instance.state_folder / "server"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = await SqliteStore.open(folder / "store.db")
+    settings = settings_of(instance)
+    api = ApiServer.create(
+        store,
+        settings=settings,
+        signer=TokenSigner(credentials.service_account_key.read_bytes(), settings.issuer),
+        clock=_now,
+        random=Random(),  # noqa: S311 - suffixes of names; nothing secret is drawn from it
+        kubelet_context=client_context(credentials.authority, credentials.kubelet_client),
+    )
+    try:
+        await api.start()
+        yield api
+    finally:
+        await api.close()
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _clients(
+    instance: Instance, api: ApiServer, credentials: ClusterCredentials
+) -> AsyncIterator[None]:
+    """Controllers and scheduler at work."""
+    settings = ControllerSettings(
+        pod_range=instance.pod_range, root_certificate=credentials.authority.read_text()
+    )
+    random = Random()  # noqa: S311 - spreads choices; nothing secret is drawn from it
+    controllers = await run_controllers(api.client, settings, _now, random)
+    scheduler = await run_scheduler(api.client(SCHEDULER), _now, random)
+    try:
+        yield
+    finally:
+        await scheduler.close()
+        await controllers.close()
+
+
+def _write_kubeconfig(instance: Instance, credentials: ClusterCredentials) -> None:
+    pair = credentials.administrator
+    document = kubeconfig.kubeconfig(
+        server=f"https://{instance.loopback_address}:{instance.api_port}",
+        context=instance.name,
+        authority=credentials.authority.read_bytes(),
+        administrator=KeyPair(pair.certificate.read_bytes(), pair.key.read_bytes()),
+    )
+    content = kubeconfig.render(document)
+    if not instance.kubeconfig.exists() or instance.kubeconfig.read_bytes() != content:
+        write_atomically(instance.kubeconfig, content)
+
+
+async def _end_of_file(descriptor: int | None) -> None:
+    if descriptor is None:
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    await ended.wait()
+    loop.remove_reader(descriptor)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
