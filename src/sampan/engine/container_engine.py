@@ -28,6 +28,7 @@ from sampan.engine.contract import (
     Usage,
 )
 from sampan.engine.images.source import AcquiredImage, ImageSource
+from sampan.engine.runtime import capabilities, seccomp
 from sampan.engine.runtime import monitor as monitors
 from sampan.engine.runtime.bundle import ContainerFolders
 from sampan.engine.runtime.exec_session import RuntimeExecSession
@@ -93,6 +94,8 @@ class ContainerEngine:
         """
         folders = ContainerFolders(state, run)
         folders.make()
+        # Compiled now, so that the first container doesn't wait for it.
+        seccomp.default_program(capabilities.DEFAULT)
         program = OciRuntime(runtime, folders.runtime_state)
         engine = cls(
             folders,

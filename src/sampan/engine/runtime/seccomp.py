@@ -2,7 +2,7 @@
 
 The list is `seccomp_default.txt` beside this module; its head tells the format. Source of the
 result's form: the OCI runtime specification 1.1, config-linux, "Seccomp". Pure but for the one
-reading of that file.
+reading of that file and the compiling for this machine.
 """
 
 import errno
@@ -13,6 +13,8 @@ from importlib import resources
 from typing import Any
 
 import msgspec
+
+from sampan.host.seccomp import compile_profile
 
 _ALLOW = "SCMP_ACT_ALLOW"
 _FAIL = "SCMP_ACT_ERRNO"
@@ -60,6 +62,12 @@ def seccomp_profile(
 def default_profile(capabilities: frozenset[str]) -> dict[str, Any]:
     """The default profile on this machine; shared, so never to be changed."""
     return seccomp_profile(_default_rules(), capabilities, platform.machine())
+
+
+@functools.lru_cache(maxsize=64)
+def default_program(capabilities: frozenset[str]) -> bytes | None:
+    """The default profile compiled for this machine; None where that can't be done here."""
+    return compile_profile(default_profile(capabilities))
 
 
 @functools.cache

@@ -1,9 +1,10 @@
 """The OCI runtime configuration (config.json) of a container: one pure function.
 
 In: what the caller configured, what its image says, and facts of the host. Out: the document
-of the OCI runtime specification 1.1. Nothing is read or written here.
+of the OCI runtime specification 1.1. No file is read or written here.
 """
 
+import base64
 import posixpath
 from collections.abc import Iterator
 from typing import Any, Final
@@ -16,6 +17,7 @@ from sampan.engine.runtime import capabilities, seccomp
 from sampan.engine.runtime.users import ResolvedUser
 
 DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PROGRAM_ANNOTATION = "run.oci.seccomp_bpf_data"
 _CPU_PERIOD = 100_000
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the container's own, mounted afresh
 _OPEN_FILES = 1_048_576
@@ -76,13 +78,15 @@ def runtime_specification(
         privileged=configuration.privileged,
         available=host.capabilities,
     )
+    linux = _linux(configuration, host, granted, cgroup, process_namespace)
     return {
         "ociVersion": "1.0.2",
         "process": _process(configuration, image, user, host, granted),
         "root": {"path": root, "readonly": configuration.read_only_root},
         "hostname": configuration.hostname,
         "mounts": list(_mounts(configuration)),
-        "linux": _linux(configuration, host, granted, cgroup, process_namespace),
+        "linux": linux,
+        "annotations": _annotations(granted) if "seccomp" in linux else {},
     }
 
 
@@ -183,6 +187,12 @@ def _linux(
             "use 'default' or 'unconfined'"
         )
     return linux
+
+
+def _annotations(granted: frozenset[str]) -> dict[str, str]:
+    """crun takes the compiled filter from here; other runtimes compile the profile themselves."""
+    program = seccomp.default_program(granted)
+    return {_PROGRAM_ANNOTATION: base64.b64encode(program).decode()} if program else {}
 
 
 def _namespaces(
