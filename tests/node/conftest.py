@@ -94,6 +94,7 @@ class FakeEngine:
         self.deaf: set[str] = set()
         self.signalled: dict[str, float] = {}
         self._callbacks: list[Callable[[ContainerStatus], None]] = []
+        self._waiting: list[asyncio.Event] = []
         self._numbers = itertools.count(1)
 
     def load(self, name: str, user: str = "") -> None:
@@ -143,6 +144,8 @@ class FakeEngine:
         self.statuses[identifier] = status
         for callback in self._callbacks:
             callback(status)
+        for waiting in self._waiting:
+            waiting.set()
 
     async def stop(self, identifier: str, grace_seconds: float) -> None:
         if self.statuses[identifier].phase != "running":
@@ -156,9 +159,9 @@ class FakeEngine:
 
     async def wait(self, identifier: str) -> ContainerStatus:
         while self.statuses[identifier].phase != "exited":
-            ended = asyncio.Event()
-            self._callbacks.append(lambda _status: ended.set())
-            await ended.wait()
+            changed = asyncio.Event()
+            self._waiting.append(changed)
+            await changed.wait()
         return self.statuses[identifier]
 
     async def remove(self, identifier: str) -> None:
