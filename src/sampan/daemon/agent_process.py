@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from sampan import __version__
 from sampan.daemon import log_files, private_bridge
-from sampan.daemon.event_loop import run_until_terminated
+from sampan.daemon.event_loop import end_of_file, run_until_terminated
 from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_name
 from sampan.engine.container_engine import ContainerEngine
 from sampan.engine.images.client import ImageClient
-from sampan.foundation.pki.cluster import ClusterCredentials
+from sampan.foundation.pki.cluster import prepare
 from sampan.foundation.pki.contexts import KeyPairPaths, client_context
 from sampan.foundation.settings import Instance
 from sampan.foundation.wire.http_client import HttpsTransport
@@ -33,20 +33,24 @@ STOP_GRACE_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
-def run(instance: Instance, number: int) -> None:
-    """Be the agent of a node until SIGTERM; its containers run on."""
+def run(instance: Instance, number: int, *, server: int | None = None) -> None:
+    """Be the agent of a node until SIGTERM; its containers run on.
+
+    `server` is a descriptor whose end of file tells that the server takes requests.
+    """
     set_process_name("sampan-agent")
     log_files.log_to_file(instance, log_files.node_component("agent", number))
     settings = agent_settings(instance, number, machine_facts())
-    run_until_terminated(lambda stop: _run(settings, stop))
+    run_until_terminated(lambda stop: _run(settings, server, stop))
 
 
-async def _run(settings: AgentSettings, stop: asyncio.Event) -> None:
+async def _run(settings: AgentSettings, server: int | None, stop: asyncio.Event) -> None:
     engine = await _open_engine(settings.instance, settings.node_number)
     pair = KeyPairPaths(settings.certificate_file, settings.key_file)
     context = client_context(settings.authority_file, pair)
     client = ApiClient(HttpsTransport(settings.api_server, context), user_agent="kubelet")
     try:
+        await end_of_file(server)
         await run_agent(
             settings,
             client=client,
@@ -74,8 +78,9 @@ def agent_settings(instance: Instance, number: int, facts: MachineFacts) -> Agen
     """What the agent of a node is told; the machine's capacity is shared out evenly."""
     name = node_name(number)
     nodes = max(1, len(NodeList(instance.state_folder / "nodes.json").entries))
-    credentials = ClusterCredentials(instance.configuration_folder / "pki", instance)
-    own = credentials.node_credentials(number, name, datetime.now(UTC))
+    now = datetime.now(UTC)
+    credentials = prepare(instance.configuration_folder / "pki", instance, now)
+    own = credentials.node_credentials(number, name, now)
     is_machine = number == MACHINE_NODE
     return AgentSettings(
         instance=instance,
@@ -122,6 +127,7 @@ async def _open_engine(instance: Instance, number: int) -> ContainerEngine:
 
 def stop_containers(instance: Instance, number: int) -> None:
     """End every container of a node whose agent has ended, each by its own stop signal."""
+    log_files.log_to_file(instance, log_files.node_component("agent", number))
     run_until_terminated(lambda _stop: _stop_containers(instance, number))
 
 

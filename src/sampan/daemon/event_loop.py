@@ -23,3 +23,14 @@ def run_until_terminated(main: Callable[[asyncio.Event], Awaitable[None]]) -> No
         await main(stop)
 
     uvloop.run(run())
+
+
+async def end_of_file(descriptor: int | None) -> None:
+    """Wait until nobody can write to a pipe any more; at once for None."""
+    if descriptor is None:
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    await ended.wait()
+    loop.remove_reader(descriptor)

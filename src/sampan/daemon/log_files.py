@@ -11,6 +11,7 @@ from sampan.foundation.settings import Instance
 from sampan.foundation.telemetry import set_up_logging
 
 LARGEST_FILE = 10 * 1024 * 1024
+_STANDARD_OUTPUT, _STANDARD_ERROR = 1, 2
 
 
 def log_folder(instance: Instance) -> Path:
@@ -32,12 +33,13 @@ def node_component(role: str, number: int) -> str:
 
 class BoundedFile(io.TextIOBase):
     """A text file of mode 600, and the one before it; both together at most twice as large as
-    `limit`. It takes the place of the process's standard output and error."""
+    `limit`. It takes the place of the process's standard output and error, which is also how
+    children that are forked from here go on writing to it."""
 
     def __init__(self, path: Path, limit: int) -> None:
         self._path = path
         self._limit = limit
-        self._descriptor = -1
+        self._size = 0
         self._open()
 
     def write(self, text: str) -> int:
@@ -45,22 +47,15 @@ class BoundedFile(io.TextIOBase):
         if self._size + len(content) > self._limit:
             self._path.replace(self._path.with_suffix(".log.1"))
             self._open()
-        self._size += os.write(self._descriptor, content)
+        self._size += os.write(_STANDARD_ERROR, content)
         return len(text)
 
     def _open(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(self._path, flags, 0o600)
-        self._size = os.fstat(self._descriptor).st_size
         sys.stdout.flush()
         sys.stderr.flush()
-        os.dup2(self._descriptor, 1)
-        os.dup2(self._descriptor, 2)
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        super().close()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(self._path, flags, 0o600)
+        self._size = os.fstat(descriptor).st_size
+        os.dup2(descriptor, _STANDARD_OUTPUT)
+        os.dup2(descriptor, _STANDARD_ERROR)
+        os.close(descriptor)

@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from sampan.daemon import groups, node_space
+from sampan.daemon import groups, log_files, node_space
 from sampan.daemon.dispatcher import Dispatcher
 from sampan.daemon.node_list import MACHINE_NODE, node_name
 from sampan.daemon.process_records import ProcessRecords
@@ -22,13 +22,18 @@ from sampan.host.cgroups import control_groups
 _log = logging.getLogger(__name__)
 
 
-def start(instance: Instance, number: int) -> int:
-    """Fork the holder of a node and return its process id. Raises OSError."""
+def start(instance: Instance, number: int, *, server: int) -> int:
+    """Fork the holder of a node and return its process id. Raises OSError.
+
+    `server` is a descriptor whose end of file tells that the server takes requests.
+    """
     if number == MACHINE_NODE:
-        return forking.fork(lambda: hold(instance, number))
+        return forking.fork(lambda: hold(instance, number, server=server), keep=(server,))
     reader, writer = os.pipe()
     try:
-        forking.fork(lambda: _fork_first_process(instance, number, writer), keep=(writer,))
+        forking.fork(
+            lambda: _fork_first_process(instance, number, server, writer), keep=(server, writer)
+        )
     finally:
         os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
@@ -38,24 +43,24 @@ def start(instance: Instance, number: int) -> int:
     return int(answer)
 
 
-def _fork_first_process(instance: Instance, number: int, writer: int) -> None:
+def _fork_first_process(instance: Instance, number: int, server: int, writer: int) -> None:
     """unshare(2) gives a process namespace to children only, hence a fork in between."""
     _join_group(instance, number)
     node_space.leave_machine(instance, number)
 
     def first() -> None:
         node_space.become_first_process()
-        _hold(instance, number)
+        _hold(instance, number, server)
 
-    os.write(writer, str(forking.fork(first)).encode())
+    os.write(writer, str(forking.fork(first, keep=(server,))).encode())
 
 
-def hold(instance: Instance, number: int) -> None:
+def hold(instance: Instance, number: int, *, server: int | None = None) -> None:
     """Be the holder of a node that shares the machine's network, until SIGTERM."""
     _join_group(instance, number)
     node_space.enter_own_mounts(groups.node_system(instance, number), control_groups())
     forking.adopt_orphans()
-    _hold(instance, number)
+    _hold(instance, number, server)
 
 
 def _join_group(instance: Instance, number: int) -> None:
@@ -65,15 +70,20 @@ def _join_group(instance: Instance, number: int) -> None:
     machine.add_process(group, os.getpid())
 
 
-def _hold(instance: Instance, number: int) -> None:
+def _hold(instance: Instance, number: int, server: int | None) -> None:
     from sampan.daemon import agent_process
 
     forking.set_process_name(f"sampan-{node_name(number)}")
+    log_files.log_to_file(instance, log_files.node_component("holder", number))
     dispatcher = Dispatcher()
     records = ProcessRecords(instance.run_folder / "nodes" / node_name(number) / "processes")
 
     def start_agent() -> int:
-        return forking.fork(lambda: agent_process.run(instance, number), die_with_parent=True)
+        return forking.fork(
+            lambda: agent_process.run(instance, number, server=server),
+            keep=() if server is None else (server,),
+            die_with_parent=True,
+        )
 
     def stop_containers() -> None:
         _run_once(dispatcher, lambda: agent_process.stop_containers(instance, number))

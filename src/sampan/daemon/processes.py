@@ -23,8 +23,9 @@ class Processes:
         self._instance = instance
         self._dispatcher = dispatcher
         self._server_ready = server_ready
-        # The server waits for the end of this pipe before it binds the machine's address.
-        self._network_gate, self._gate_keeper = os.pipe()
+        # A gate is a pipe without a word: whoever waits reads its end when the keeper is closed.
+        self._network_gate, self._network_keeper = os.pipe()
+        self._server_gate, self._server_keeper = os.pipe()
 
     def start_server(self) -> int:
         reader, writer = os.pipe()
@@ -52,7 +53,7 @@ class Processes:
         from sampan.daemon import private_bridge
 
         private_bridge.set_up(self._instance)
-        os.close(self._gate_keeper)
+        os.close(self._network_keeper)
         from sampan.daemon import agent_process, engine_process, node_holder  # noqa: F401
 
         forking.prepare_to_fork()
@@ -69,7 +70,13 @@ class Processes:
     def start_node(self, number: int) -> int:
         from sampan.daemon import node_holder
 
-        return node_holder.start(self._instance, number)
+        return node_holder.start(self._instance, number, server=self._server_gate)
+
+    def open_gate(self) -> None:
+        """Let the agents go to the server; nothing happens the second time."""
+        if self._server_keeper >= 0:
+            os.close(self._server_keeper)
+            self._server_keeper = -1
 
     def cut_link(self, number: int) -> None:
         from sampan.daemon import private_bridge

@@ -19,7 +19,7 @@ from sampan.control.controllers.all import run_controllers
 from sampan.control.controllers.settings import ControllerSettings
 from sampan.control.scheduler.loop import USER as SCHEDULER
 from sampan.control.scheduler.loop import run_scheduler
-from sampan.daemon.event_loop import run_until_terminated
+from sampan.daemon.event_loop import end_of_file, run_until_terminated
 from sampan.daemon.log_files import log_to_file
 from sampan.daemon.node_list import MACHINE_NODE
 from sampan.foundation.pki import kubeconfig
@@ -54,7 +54,7 @@ async def _run(
     _write_kubeconfig(instance, credentials)
     async with contextlib.AsyncExitStack() as running:
         api = await running.enter_async_context(_api(instance, credentials))
-        await _end_of_file(network)
+        await end_of_file(network)
         server = await serve(
             api.handle,
             addresses=(str(instance.loopback_address), str(instance.node_address(MACHINE_NODE))),
@@ -124,16 +124,6 @@ def _write_kubeconfig(instance: Instance, credentials: ClusterCredentials) -> No
     content = kubeconfig.render(document)
     if not instance.kubeconfig.exists() or instance.kubeconfig.read_bytes() != content:
         write_atomically(instance.kubeconfig, content)
-
-
-async def _end_of_file(descriptor: int | None) -> None:
-    if descriptor is None:
-        return
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
-    await ended.wait()
-    loop.remove_reader(descriptor)
 
 
 def _now() -> datetime:

@@ -17,6 +17,7 @@ class Supervised:
     """`start` forks the process and returns its id; it may raise OSError.
 
     A process of this role that a supervisor before us started is adopted, not doubled.
+    `since` is when this supervisor started it, in seconds since the epoch, 0 for an adopted one.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Supervised:
         self.role = role
         self.wanted = False
         self.process: int | None = None
+        self.since = 0.0
         self.restarts = Restarts()
         self._start = start
         self._dispatcher = dispatcher
@@ -71,6 +73,7 @@ class Supervised:
         if not self.wanted or self.process is not None:
             return
         self.restarts = self.restarts.at_start(time.monotonic())
+        self.since = time.time()
         try:
             process = self._start()
             descriptor = os.pidfd_open(process)

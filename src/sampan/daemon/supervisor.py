@@ -69,7 +69,8 @@ class Supervisor:
     def _start(self) -> None:
         """The server first: it imports its own part while this process imports the nodes'."""
         started = self._role(SERVER, self._processes.start_server).run()
-        self._ready = not started
+        if not started:
+            self._server_ready()
         self._processes.prepare_nodes()
         self._role(ENGINE, self._processes.start_engine).run()
         for entry in self._nodes.entries:
@@ -90,6 +91,7 @@ class Supervisor:
 
     def _server_ready(self) -> None:
         self._ready = True
+        self._processes.open_gate()
         callbacks, self._waiting = self._waiting, []
         for callback in callbacks:
             callback()
@@ -135,7 +137,9 @@ class Supervisor:
         self._up_result(reply)
 
     def _up_result(self, reply: Reply) -> None:
-        reply.result({"nodes": [entry.name for entry in self._nodes.entries if not entry.stopped]})
+        """Each node that shall run, and since when it does."""
+        running = (entry for entry in self._nodes.entries if not entry.stopped)
+        reply.result({"nodes": {entry.name: self._holder(entry).since for entry in running}})
 
     def _status(self, _demand: Demand, reply: Reply) -> None:
         reply.result(

@@ -6,9 +6,11 @@ and configuration folders stay.
 """
 
 import contextlib
+import errno
 import select
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from sampan.network.forward_policy import ForwardPolicy
 from sampan.network.ruleset import Ruleset
 
 _STOP_SECONDS = 30.0
+_BUSY_SECONDS = 5.0
+_BUSY_PAUSE = 0.01
 _TABLE_FAMILIES = ("ip", "inet", "bridge")
 
 
@@ -89,9 +93,16 @@ def _stop_nodes(instance: Instance) -> None:
 
 
 def _end_group(machine: ControlGroups, group: str) -> None:
-    if machine.exists(group):
+    """A group stays busy for a moment after the last process that it shows has gone."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while machine.exists(group):
         machine.kill_all(group)
-        machine.remove(group)
+        try:
+            machine.remove(group)
+        except OSError as failure:
+            if failure.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE)
 
 
 def _links_of(instance: Instance) -> list[str]:

@@ -11,6 +11,7 @@ import os
 import ssl
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,16 +26,18 @@ class NotReadyInTime(Exception):
         self.names = names
 
 
-def wait_until_ready(instance: Instance, names: set[str], timeout: float) -> None:
-    """Raises NotReadyInTime, OSError when the API can't be reached."""
-    waiting = set(names)
+def wait_until_ready(instance: Instance, nodes: dict[str, float], timeout: float) -> None:
+    """`nodes` gives each name and since when the node runs; what it said of itself before that
+    does not count. Raises NotReadyInTime, OSError when the API can't be reached."""
+    waiting = set(nodes)
     deadline = time.monotonic() + timeout
     connection = _connect(instance, timeout)
     try:
         for event in _events(connection, "/api/v1/nodes?watch=1"):
             node = event["object"]
-            if is_ready(node):
-                waiting.discard(node["metadata"]["name"])
+            name = node["metadata"]["name"]
+            if is_ready(node) and _heard(node) >= int(nodes.get(name, 0)):
+                waiting.discard(name)
             if not waiting:
                 return
             if time.monotonic() > deadline:
@@ -64,6 +67,15 @@ def is_ready(node: dict[str, Any]) -> bool:
     return any(
         condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
     )
+
+
+def _heard(node: dict[str, Any]) -> float:
+    """When the node last wrote its condition Ready, in seconds since the epoch."""
+    for condition in node["status"]["conditions"]:
+        if condition["type"] == "Ready":
+            written = datetime.fromisoformat(condition["lastHeartbeatTime"])
+            return written.timestamp()
+    return 0.0
 
 
 def _events(connection: http.client.HTTPSConnection, path: str) -> Iterator[dict[str, Any]]:

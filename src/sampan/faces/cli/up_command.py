@@ -31,18 +31,19 @@ def up(session: Session, nodes: int | None, timeout: float, output: str) -> None
     instance = session.instance
     with ProgressLine() as progress:
         progress("starting")
-        names = set(_start(session, nodes or 0, progress)["nodes"])
-        progress(f"waiting for {', '.join(sorted(names))}")
-        _wait(instance, names, timeout)
+        started = _start(session, nodes or 0, progress)["nodes"]
+        names = sorted(started, key=lambda name: (len(name), name))
+        progress(f"waiting for {', '.join(names)}")
+        _wait(instance, started, timeout)
     merged = kubeconfig_merge.merge(instance)
     if output == "json":
-        click.echo(json.dumps({"nodes": sorted(names), "kubeconfig": str(merged)}))
+        click.echo(json.dumps({"nodes": names, "kubeconfig": str(merged)}))
         return
-    click.echo(f"{len(names)} node{'s' if len(names) > 1 else ''} ready: {_sorted(names)}")
+    click.echo(f"{len(names)} node{'s' if len(names) > 1 else ''} ready: {', '.join(names)}")
     click.echo(f"kubectl uses the context {instance.name!r} of {merged}", err=True)
 
 
-def _start(session: Session, nodes: int, progress: ProgressLine) -> dict[str, list[str]]:
+def _start(session: Session, nodes: int, progress: ProgressLine) -> dict[str, dict[str, float]]:
     try:
         return demand(session.instance, "up", nodes=nodes, progress=progress)
     except NotRunning:
@@ -54,15 +55,11 @@ def _start(session: Session, nodes: int, progress: ProgressLine) -> dict[str, li
         raise click.ClickException(str(failure) or "the supervisor ended at once") from failure
 
 
-def _wait(instance: Instance, names: set[str], timeout: float) -> None:
+def _wait(instance: Instance, nodes: dict[str, float], timeout: float) -> None:
     try:
-        node_readiness.wait_until_ready(instance, names, timeout)
+        node_readiness.wait_until_ready(instance, nodes, timeout)
     except node_readiness.NotReadyInTime as failure:
         raise click.ClickException(
             f"not Ready after {timeout:g} s: {failure}; "
             f"see `sampan status` and the logs in {instance.state_folder / 'log'}"
         ) from failure
-
-
-def _sorted(names: set[str]) -> str:
-    return ", ".join(sorted(names, key=lambda name: (len(name), name)))
