@@ -35,13 +35,16 @@ def main(names: list[str]) -> int:
     console = Console(stderr=True)
     rows: list[Measurement] = []
     missing: list[str] = []
-    for name in names or _BENCHES:
-        console.print(f"measuring {name} …", highlight=False)
-        try:
-            rows += importlib.import_module(f"bench.{name}").measure()
-        except NotMeasured as reason:
-            missing.append(f"{name}: {reason}")
-    Console(width=None if sys.stdout.isatty() else 140).print(_table(rows))
+    try:
+        for name in names or _BENCHES:
+            console.print(f"measuring {name} …", highlight=False)
+            try:
+                rows += importlib.import_module(f"bench.{name}").measure()
+            except NotMeasured as reason:
+                missing.append(f"{name}: {reason}")
+    finally:
+        # What has been measured is shown even when a later benchmark breaks.
+        Console(width=None if sys.stdout.isatty() else 140).print(_table(rows))
     for line in missing:
         console.print(f"not measured – {line}", highlight=False)
     return 1 if missing else 0

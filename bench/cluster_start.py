@@ -46,7 +46,7 @@ def _start(cluster: BenchCluster, nodes: int) -> tuple[float, float]:
     while command.poll() is None and time.perf_counter() - start < _PATIENCE:
         if not answering and _answers(cluster):
             answering = time.perf_counter() - start
-        time.sleep(0.005)
+        time.sleep(0.02)
     ready = time.perf_counter() - start
     _, errors = command.communicate(timeout=_PATIENCE)
     if command.returncode:
@@ -91,9 +91,8 @@ def _processes(cluster: BenchCluster) -> Iterator[tuple[str, int]]:
 
 
 def _children(role: str, process: int) -> Iterator[tuple[str, int]]:
-    text = Path(f"/proc/{process}/task/{process}/children").read_text()
-    for number, child in enumerate(text.split(), start=1):
-        name = f"{role} / child {number}"
+    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+        name = f"{role}: {Path(f'/proc/{child}/comm').read_text().strip()}"
         yield name, int(child)
         yield from _children(name, int(child))
 
