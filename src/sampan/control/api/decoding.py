@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from sampan.control.api.call import Call
+from sampan.control.api.protobuf import decoding as protobuf
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
 from sampan.kubernetes.kinds.kind import Cause, Object
@@ -21,7 +22,7 @@ Policy = Literal["Strict", "Warn", "Ignore"]
 _POLICIES: dict[str, Policy] = {"": "Warn", "Strict": "Strict", "Warn": "Warn", "Ignore": "Ignore"}
 _JSON = ("", "application/json")
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml")
-_SUPPORTED = ("application/json", "application/yaml")
+_SUPPORTED = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)
 _SHOWN_PATCH = 400
 
 
@@ -55,7 +56,7 @@ def policy_of(request: Request) -> Policy:
 async def decoded(call: Call, form: Form) -> Body:
     """The object that a create or update brings. Raises Refused (400, 413, 415)."""
     policy = policy_of(call.request)
-    content = _decode(media_type(call.request), await call.request.read_body())
+    content = _decode(media_type(call.request), await call.request.read_body(), form)
     tree = content.tree
     _check_kind(tree, form)
     problems = [status.duplicate_field(path) for path in content.duplicates]
@@ -83,18 +84,22 @@ def patched(call: Call, form: Form, tree: Object, patch: bytes) -> Body:
     return Body(tree, findings.causes)
 
 
-def any_value(body: bytes, content_type: str) -> Any:
-    """A patch or options: any value in JSON or YAML. Raises Refused (400, 415)."""
+def any_value(body: bytes, content_type: str, kind: str = "") -> Any:
+    """A patch, or options of `kind`: any value that the body holds. Raises Refused (400)."""
     try:
+        if content_type == protobuf.CONTENT_TYPE:
+            return protobuf.decode(body, "v1", kind)
         if content_type in _YAML or content_type.endswith("+yaml"):
             return yaml_documents.decode(body).tree
         return codecs.decode_json(body, report_duplicates=False).tree
-    except codecs.InvalidBody as error:
+    except (codecs.InvalidBody, protobuf.InvalidProtobuf) as error:
         raise Refused(status.bad_request(str(error))) from error
 
 
-def _decode(content_type: str, body: bytes) -> codecs.Decoded:
+def _decode(content_type: str, body: bytes, form: Form) -> codecs.Decoded:
     try:
+        if content_type == protobuf.CONTENT_TYPE:
+            return codecs.Decoded(protobuf.decode(body, form.group_version, form.kind))
         if content_type in _JSON:
             return codecs.decode_object(body)
         if content_type in _YAML:
@@ -102,7 +107,7 @@ def _decode(content_type: str, body: bytes) -> codecs.Decoded:
             if not isinstance(content.tree, dict):
                 raise codecs.InvalidBody("couldn't get version/kind; the body is not an object")
             return content
-    except codecs.InvalidBody as error:
+    except (codecs.InvalidBody, protobuf.InvalidProtobuf) as error:
         raise Refused(status.bad_request(str(error))) from error
     raise Refused(status.unsupported_media_type(_SUPPORTED))
 

@@ -174,7 +174,7 @@ def _grace(pod: Object, options: DeleteOptions) -> int:
 async def options_of(request: Request) -> DeleteOptions:
     """Raises Refused (400)."""
     content = await request.read_body()
-    given: Any = any_value(content, media_type(request)) if content else {}
+    given: Any = any_value(content, media_type(request), "DeleteOptions") if content else {}
     try:
         options = msgspec.convert(given, DeleteOptions)
     except msgspec.ValidationError as error:
