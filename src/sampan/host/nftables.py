@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from sampan.host.namespaces import in_network_namespace
+from sampan.host.nftables_netlink import NftablesSocket
 
 _LIBRARY = "libnftables.so.1"
 
@@ -74,3 +75,16 @@ class Nftables:
         if failed:
             raise NftablesError(error.decode(errors="replace").strip() or "nftables refused")
         return output.decode(errors="replace")
+
+
+class KernelRules(NftablesSocket):
+    """Both ways to the ruleset of the calling thread's network namespace: whole commands, and
+    quick looks and changes of elements. Raises NftablesError and NetlinkError."""
+
+    def run(self, commands: str) -> None:
+        """Do all of `commands` in one transaction or none of them.
+
+        The library is let go of each time: its cache of the ruleset can be many megabytes.
+        """
+        with Nftables() as nftables:
+            nftables.run(commands)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from sampan.network.json_addresses import from_text, to_text
+
 
 class AttachmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses by the identifier of what has them, and the last one given out."""
@@ -18,17 +20,10 @@ class AttachmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     last: IPv4Address | None = None
 
 
-def _address(kind: type, value: object) -> object:
-    """msgspec's hook for what JSON has no type for."""
-    if kind is IPv4Address and isinstance(value, str):
-        return IPv4Address(value)
-    raise NotImplementedError(kind)
-
-
 def load_attachments(path: Path) -> AttachmentRecord:
     """The record, empty if there is none or if it cannot be read (a power cut tore it)."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=AttachmentRecord, dec_hook=_address)
+        return msgspec.json.decode(path.read_bytes(), type=AttachmentRecord, dec_hook=from_text)
     except (FileNotFoundError, msgspec.DecodeError):
         return AttachmentRecord()
 
@@ -36,5 +31,5 @@ def load_attachments(path: Path) -> AttachmentRecord:
 def save_attachments(path: Path, record: AttachmentRecord) -> None:
     """Put the record in the place of the one before (OSError)."""
     fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(msgspec.json.encode(record, enc_hook=str))
+    fresh.write_bytes(msgspec.json.encode(record, enc_hook=to_text))
     os.replace(fresh, path)

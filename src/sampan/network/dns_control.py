@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 import msgspec
 
 from sampan.network.contract import DnsRecords
+from sampan.network.json_addresses import from_text, to_text
 
 LARGEST_FRAME = 64 << 20
 LENGTH = struct.Struct(">I")
@@ -33,17 +34,10 @@ class NamesChange(msgspec.Struct, frozen=True):
 
 
 def encode_frame(value: DnsSettings | NamesChange) -> bytes:
-    """One frame. Addresses as keys of objects are text for JSON, so they become it here."""
-    body = msgspec.json.encode(value, enc_hook=str)
+    """One frame."""
+    body = msgspec.json.encode(value, enc_hook=to_text)
     return LENGTH.pack(len(body)) + body
 
 
-def _from_text(kind: type, value: object) -> object:
-    """msgspec's hook for what JSON has no type for."""
-    if kind in (IPv4Address, IPv4Network) and isinstance(value, str):
-        return kind(value)
-    raise NotImplementedError(kind)
-
-
-settings_decoder = msgspec.json.Decoder(DnsSettings, dec_hook=_from_text)
-change_decoder = msgspec.json.Decoder(NamesChange, dec_hook=_from_text)
+settings_decoder = msgspec.json.Decoder(DnsSettings, dec_hook=from_text)
+change_decoder = msgspec.json.Decoder(NamesChange, dec_hook=from_text)

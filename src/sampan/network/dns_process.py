@@ -7,6 +7,7 @@ replaced; the process ends when the agent does, for then its control socket ends
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ from sampan.network.dns_zone import reversed_address
 PORT = 53
 RESOLVER_FILES = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 RESTART_SECONDS = 0.5
+END_SECONDS = 2.0
 _FREE_BIND = 15
 _STANDARD_ERROR = 2
 _BACKLOG = 128
@@ -49,6 +51,7 @@ class DnsProcess:
         )
         self._names = DnsRecords(addresses={}, services={}, pointers={})
         self._keeper: asyncio.Task[None] | None = None
+        self._child: ChildProcess | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._sockets: tuple[socket.socket, ...] = ()
 
@@ -58,10 +61,10 @@ class DnsProcess:
             _listening_socket(self._address, socket.SOCK_DGRAM),
             _listening_socket(self._address, socket.SOCK_STREAM),
         )
-        child = await self._spawn()
-        self._keeper = asyncio.get_running_loop().create_task(self._keep(child))
+        await self._spawn()
+        self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
-    async def _spawn(self) -> ChildProcess:
+    async def _spawn(self) -> None:
         ours, theirs = socket.socketpair()
         udp, tcp = self._sockets
         inherited = {
@@ -70,7 +73,7 @@ class DnsProcess:
             dns_main.CONTROL_DESCRIPTOR: theirs.fileno(),
         }
         try:
-            child = spawn(
+            self._child = spawn(
                 (sys.executable, "-m", dns_main.__name__),
                 environment=_environment(),
                 stderr=_STANDARD_ERROR,
@@ -84,16 +87,15 @@ class DnsProcess:
         _, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._writer.write(encode_frame(self._settings))
         self._writer.write(encode_frame(NamesChange(self._names)))
-        return child
 
-    async def _keep(self, child: ChildProcess) -> None:
+    async def _keep(self) -> None:
         """Replace the process whenever it ends."""
-        while True:
-            code = await child.wait()
+        while self._child is not None:
+            code = await self._child.wait()
             _log.warning("the DNS server ended with %d and is started again", code)
             self._disconnect()
             await asyncio.sleep(RESTART_SECONDS)
-            child = await self._spawn()
+            await self._spawn()
 
     def _disconnect(self) -> None:
         if self._writer is not None:
@@ -128,9 +130,22 @@ class DnsProcess:
             await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
         self._disconnect()
+        if self._child is not None:
+            await self._end(self._child)
+            self._child = None
         for each in self._sockets:
             each.close()
         self._sockets = ()
+
+    @staticmethod
+    async def _end(child: ChildProcess) -> None:
+        """It ends by itself when nobody speaks to it any more; if it hangs, it is killed."""
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await child.wait()
+        except TimeoutError:
+            child.signal(signal.SIGKILL)
+            await child.wait()
 
 
 def _listening_socket(address: IPv4Address, kind: socket.SocketKind) -> socket.socket:

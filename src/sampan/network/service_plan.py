@@ -4,6 +4,8 @@ An address and port lead to one service only. Should two claim the same (externa
 are the users' own), the one that has it keeps it, and the other waits until it is free.
 """
 
+import itertools
+import operator
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -38,12 +40,17 @@ def service_changes(
     applied: Mapping[str, ServicePort], desired: Mapping[str, ServicePort]
 ) -> list[ServiceChange]:
     """The services that differ; the same object twice is not even compared."""
-    changes = [
-        ServiceChange(name, before, None) for name, before in applied.items() if name not in desired
-    ]
-    for name, after in desired.items():
-        before = applied.get(name)
-        if before is not after and before != after:
+    # without a step of Python for each of ten thousand services that are as they were
+    differs = map(operator.is_not, desired.values(), map(applied.get, desired))
+    others = list(itertools.compress(desired, differs))
+    added = sum(name not in applied for name in others)
+    changes = []
+    if len(applied) + added > len(desired):
+        gone = applied.keys() - desired.keys()
+        changes = [ServiceChange(name, applied[name], None) for name in gone]
+    for name in others:
+        before, after = applied.get(name), desired[name]
+        if before != after:
             changes.append(ServiceChange(name, before, after))
     return changes
 
