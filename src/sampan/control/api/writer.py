@@ -213,10 +213,11 @@ class Writer:
     async def _replace(
         self, stored: StoredObject, write: Write, *, dry_run: bool
     ) -> Written | None:
-        """None when another writer was first and the client named no version."""
+        """None when another writer was first; a version that the client named no longer fits
+        then, when the write is made again."""
         new, old, kind = write.object, write.old, write.kind
         assert old is not None
-        pinned = _restore_metadata(write, new, old)
+        _restore_metadata(write, new, old)
         self._admit(write, new)
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if is_over(new):
@@ -224,10 +225,7 @@ class Writer:
         if new == old:
             return Written(stored.data)
         with self._reserved(write):
-            written = await self.commit(kind, stored, new, dry_run=dry_run)
-        if written is None and pinned:
-            raise Refused(status.conflict(kind.resource, stored.name))
-        return written
+            return await self.commit(kind, stored, new, dry_run=dry_run)
 
     async def _finish(self, stored: StoredObject, write: Write, *, dry_run: bool) -> Written | None:
         """The last finalizer is gone: so is the object."""
@@ -243,8 +241,8 @@ class Writer:
         await self._cache.reached(await self._store.revision())
 
 
-def _restore_metadata(write: Write, new: Object, old: Object) -> bool:
-    """Give back what a writer may leave out; True when it named the version that it means.
+def _restore_metadata(write: Write, new: Object, old: Object) -> None:
+    """Give back what a writer may leave out.
 
     Raises Refused (409) for another version or uid than the current one.
     """
@@ -264,7 +262,6 @@ def _restore_metadata(write: Write, new: Object, old: Object) -> bool:
     for field in _KEPT:
         if field in before:
             given.setdefault(field, before[field])
-    return bool(version)
 
 
 def is_over(tree: Object) -> bool:
