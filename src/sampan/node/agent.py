@@ -40,8 +40,10 @@ from sampan.node.routing import EndpointRouting
 from sampan.node.service_index import ServiceIndex
 from sampan.node.service_proxy import ServiceProxy
 from sampan.node.settings import AgentSettings
+from sampan.node.volumes.memory_folder import keep_in_memory
 
 DRAIN_SECONDS = 1.0
+MEMORY_SHARE = 8
 PEERS_RETRY_SECONDS = 0.5
 
 _log = logging.getLogger("sampan.node")
@@ -138,6 +140,7 @@ class _Agent:
 
     async def run(self, networks: NetworkFactory) -> None:
         """Every task of the agent; one that fails ends them all, and the agent is started anew."""
+        keep_in_memory(self._settings.memory_folder, self._settings.memory // MEMORY_SHARE)
         self._informers.slices.on_change(self._routing.slice_changed)
         self._informers.nodes.on_change(self._node_changed)
         self._informers.start()

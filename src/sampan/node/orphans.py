@@ -26,7 +26,7 @@ async def remove_orphans(services: NodeServices, is_known: Callable[[str], bool]
         if not is_known(uid):
             await services.network.detach(uid)
     settings = services.settings
-    for uid in _left(settings.pods_folder) | _left(settings.secrets_folder):
+    for uid in _left(settings.pods_folder) | _left(settings.memory_folder):
         if not is_known(uid):
             await _remove_folders(services, uid)
     for name in _left(settings.logs_folder):
@@ -48,7 +48,7 @@ async def _remove_containers(services: NodeServices, is_known: Callable[[str], b
 
 async def _remove_folders(services: NodeServices, uid: str) -> None:
     settings = services.settings
-    folders = PodFolders(settings.pods_folder / uid, settings.secrets_folder / uid)
+    folders = PodFolders(settings.pods_folder / uid, settings.memory_folder / uid)
     try:
         await services.aside(folders.remove)
         services.groups.remove(f"{settings.cgroup}/pod{uid}")

@@ -29,7 +29,7 @@ class PodSandbox:
         self._objects_changed = objects_changed
         self.settings = services.settings
         self._folders = PodFolders(
-            self.settings.pods_folder / self._uid, self.settings.secrets_folder / self._uid
+            self.settings.pods_folder / self._uid, self.settings.memory_folder / self._uid
         )
         self._tokens = PodTokens(services.client, services.clock)
         self._revision = 0
@@ -108,7 +108,7 @@ class PodSandbox:
         own = self._folders.container_mounts(pod, container, environment)
         taken = {mount.target for mount in own}
         generated = (
-            Mount(source=str(self._folders.disk / name), target=f"/etc/{name}", read_only=True)
+            Mount(source=str(self._folders.memory / name), target=f"/etc/{name}", read_only=True)
             for name in ("hosts", "resolv.conf", "hostname")
         )
         return own + tuple(mount for mount in generated if mount.target not in taken)

@@ -108,7 +108,8 @@ class RunProbes:
         """Ask again and again; startup ends with its first verdict, liveness with failure."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(probe.initial_delay_seconds)
-        verdict = Verdict()
+        # What can't answer yet has a period's time before a failure counts.
+        verdict = Verdict() if kind == "liveness" else Verdict(counted_at=loop.time())
         while True:
             failure = await self._ask(probe)
             before, verdict = verdict, judge(verdict, probe, failure is None, loop.time())

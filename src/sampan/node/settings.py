@@ -55,12 +55,12 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def pods_folder(self) -> Path:
-        """One folder a pod that must survive a reboot: its disks and generated files."""
+        """One folder a pod: what containers may write, on the node's disk."""
         return self.state_folder / "pods"
 
     @property
-    def secrets_folder(self) -> Path:
-        """One folder a pod in memory: secrets, tokens and what is projected with them."""
+    def memory_folder(self) -> Path:
+        """One folder a pod, in memory: configuration, secrets, tokens, generated files."""
         return self.run_folder / "pods"
 
     @property

@@ -1,11 +1,12 @@
 """The volumes of one pod on the node's disk and in memory.
 
-Two folders a pod: one on the disk (emptyDir, generated files) and one in memory (what comes
-from the API: configuration, secrets, tokens). This module makes, updates and removes them, and
-says which host paths a container mounts. It asks nobody for objects or tokens; it is handed
-them.
+Two folders a pod: one on the disk (emptyDir) and one in memory (what comes from the API:
+configuration, secrets, tokens; generated files). This module makes, updates and removes them,
+and says which host paths a container mounts. It asks nobody for objects or tokens; it is
+handed them.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -42,8 +43,7 @@ class PodFolders:
     def make(self, pod: Pod) -> None:
         """Make the folders and the volumes that need nothing from the API. Raises OSError,
         MissingReference."""
-        for folder in (self.disk, self.memory):
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self.memory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for volume in pod.spec.volumes:
             if volume.host_path:
                 _check_host_path(volume.host_path)
@@ -58,8 +58,8 @@ class PodFolders:
             return
         folder.mkdir(mode=0o777, parents=True)
         source = volume.empty_dir
-        if source and source.medium == "Memory":
-            size = whole(source.size_limit) if source.size_limit else 0
+        if _is_in_memory(volume):
+            size = whole(source.size_limit) if source and source.size_limit else 0
             mounts.mount_tmpfs(str(folder), size=size, mode=0o777)
         group = pod.spec.security_context.fs_group
         if group is not None:
@@ -70,7 +70,8 @@ class PodFolders:
         """Where a volume lies on the node."""
         if volume.host_path:
             return Path(volume.host_path.path)
-        base = self.memory if is_configuration(volume) else self.disk
+        in_memory = is_configuration(volume) or _is_in_memory(volume)
+        base = self.memory if in_memory else self.disk
         return base / "volumes" / volume.name
 
     def update(
@@ -91,7 +92,7 @@ class PodFolders:
 
     def write_file(self, name: str, text: str) -> Path:
         """A generated file (hosts, resolv.conf) that containers bind."""
-        path = self.disk / name
+        path = self.memory / name
         if not path.exists() or path.read_text() != text:
             # Kept in place: what is bound into containers is the file, not its name.
             path.write_text(text)
@@ -120,21 +121,35 @@ class PodFolders:
         part = wanted.sub_path or expand(wanted.sub_path_expr, environment)
         if part:
             target = self.disk / "parts" / container.name / str(number)
-            if not os.path.ismount(target):
-                sub_path.bind_part(source, part, target)
+            _detach(target)
+            sub_path.bind_part(source, part, target)
             source = target
         read_only = wanted.read_only or is_configuration(volume)
         return Mount(source=str(source), target=wanted.mount_path, read_only=read_only)
 
     def remove(self) -> None:
         """Unmount and delete everything; no error for what isn't there. Raises OSError."""
-        prefix = f"{self.disk}/"
-        inside = [item.target for item in mounts.mount_entries() if item.target.startswith(prefix)]
-        for target in sorted(inside, key=len, reverse=True):
-            mounts.unmount(target, lazily=True)
+        for folder in (self.disk, self.memory):
+            for place in (*folder.glob("parts/*/*"), *folder.glob("volumes/*")):
+                _detach(place)
         for folder in (self.disk, self.memory):
             if folder.exists():
                 shutil.rmtree(folder)
+
+
+def _is_in_memory(volume: Volume) -> bool:
+    return volume.empty_dir is not None and volume.empty_dir.medium == "Memory"
+
+
+def _detach(place: Path) -> None:
+    """Take away whatever is mounted at a place that only the node writes to. Raises OSError."""
+    while place.exists():
+        try:
+            mounts.unmount(place, lazily=True)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return
+            raise
 
 
 def _check_host_path(source: HostPathVolume) -> None:
