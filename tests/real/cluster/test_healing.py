@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,15 +21,13 @@ def container_process(cluster: Cluster, pod: Any) -> int:
     """The process of a pod's container, as the machine numbers it."""
     identifier = pod["status"]["containerStatuses"][0]["containerID"].partition("://")[2]
     group = f"{cluster.instance.cgroup}/{pod['spec']['nodeName']}"
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                with open(f"/proc/{entry.name}/cgroup") as file:
-                    text = file.read()
-            except OSError:
-                continue
-            if group in text and identifier in text:
-                return int(entry.name)
+    for entry in Path("/proc").glob("[0-9]*/cgroup"):
+        try:
+            text = entry.read_text()
+        except OSError:  # it has ended
+            continue
+        if group in text and identifier in text:
+            return int(entry.parent.name)
     raise AssertionError(f"no process of {pod['metadata']['name']}")
 
 
