@@ -157,9 +157,9 @@ def test_after_the_death_of_its_node_everything_starts_again_at_once(make_pod, m
     lost = state(*runs, sandbox=0)
     assert plan(pod, lost, NOW).actions == (Prepare(2),)
     again = state(*runs, sandbox=2)
-    assert plan(pod, again, NOW).actions == (Start("first", 1, FIRST_RESTART_DELAY),)
+    assert plan(pod, again, NOW).actions == (Start("first", 1, 0.0),)
     done = state(*runs, make_run("first", ended_at=NOW, sandbox=2, attempt=1), sandbox=2)
-    assert plan(pod, done, NOW).actions == (Start("main", 1, 160.0),)
+    assert plan(pod, done, NOW).actions == (Start("main", 1, 80.0),)
 
 
 def test_a_container_without_the_pods_network_is_ended(make_pod, make_run):

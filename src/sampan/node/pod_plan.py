@@ -84,6 +84,7 @@ def next_delay(previous: Run | None) -> float:
     """What a container's next run makes its successor wait: 10 s, doubling to 5 min.
 
     A first run leaves 0 (its successor starts at once); a run of ten calm minutes starts over.
+    A run that died with its node is not asked: that was not the container's fault.
     """
     if previous is None:
         return 0.0
@@ -191,7 +192,9 @@ def _start(pod: Pod, container: Container, state: PodState, now: float) -> Start
         return trouble.until
     if run and (ready_at := wait_until(run, state)) > now:
         return ready_at
-    return Start(container.name, run.attempt + 1 if run else 0, next_delay(run))
+    lost = run is not None and run.sandbox != state.sandbox
+    delay = run.delay if run and lost else next_delay(run)
+    return Start(container.name, run.attempt + 1 if run else 0, delay)
 
 
 def _is_over(trouble: Trouble, now: float) -> bool:
