@@ -150,3 +150,36 @@ def pod() -> Callable[..., dict[str, Any]]:
 def account() -> dict[str, Any]:
     """The service account that pods in `default` run as."""
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+
+
+@pytest.fixture(scope="session")
+def play_sequence() -> Callable[..., None]:
+    """Plays a story that is given `restart`, which ends the running server and starts the next
+    one over the same store."""
+
+    def run(story: Callable[..., Awaitable[None]], store: Store) -> None:
+        asyncio.run(asyncio.wait_for(_play_sequence(story, store), 60))
+
+    return run
+
+
+async def _play_sequence(story: Callable[..., Awaitable[None]], store: Store) -> None:
+    settings = settings_of(Instance())
+    signer = TokenSigner(SIGNING_KEY, settings.issuer)
+    running: list[ApiServer] = []
+
+    async def restart() -> Api:
+        while running:
+            await running.pop().close()
+        server = ApiServer.create(
+            store, settings=settings, signer=signer, clock=lambda: NOW, random=Random(len(running))
+        )
+        await server.start()
+        running.append(server)
+        return Api(server, signer, settings)
+
+    try:
+        await story(restart, store)
+    finally:
+        for server in running:
+            await server.close()
