@@ -1,6 +1,7 @@
 """What only a file can get wrong: restarts, other owners, other versions, damage, a full disk."""
 
 import asyncio
+import gc
 import logging
 import sqlite3
 import stat
@@ -224,3 +225,36 @@ def test_the_journal_is_written_back_under_load(path: Path) -> None:
 def test_everything_is_in_the_one_file_after_a_clean_close(path: Path) -> None:
     tell(path, fill)
     assert {file.name for file in path.parent.iterdir()} == {"store.db", "store.db.lock"}
+
+
+def test_a_group_of_conflicts_alone_troubles_nobody(path: Path) -> None:
+    async def story(store: SqliteStore) -> None:
+        await fill(store)
+        troubles: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: troubles.append(context)
+        )
+        with pytest.raises(Conflict):
+            await store.put(b"a", b"", expected=0)
+        gc.collect()
+        await asyncio.sleep(0)
+        assert troubles == []
+        assert await store.revision() == 4
+
+    tell(path, story)
+
+
+def test_what_is_read_right_after_it_was_written_is_what_was_written(path: Path) -> None:
+    async def story(store: SqliteStore) -> None:
+        for number in range(1000):
+            await store.put(b"k%d" % number, b"%d" % number)
+            await store.put(b"k%d" % (number // 2), b"again")
+        await store.delete(b"k999")
+        assert await store.get(b"k999") is None
+        assert [(await store.get(b"k%d" % n)).value for n in (0, 400, 998)] == [  # type: ignore[union-attr]
+            b"again",
+            b"again",
+            b"998",
+        ]
+
+    tell(path, story)

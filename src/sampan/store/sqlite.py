@@ -19,10 +19,14 @@ from typing import Self
 
 from sampan.store import sqlite_file, sqlite_history
 from sampan.store.contract import Change, Compacted, Damaged, Entry, FutureRevision, Range
-from sampan.store.decision import Write
+from sampan.store.decision import Write, entry_of
 from sampan.store.envelope import BadEnvelope
 from sampan.store.fanout import DEFAULT_CAPACITY, Fanout, Watch
 from sampan.store.sqlite_commit import GroupCommit
+
+# What is written once is often written again soon: a pod is bound, then started, then ready.
+_RECENT_ENTRIES = 256
+_LARGEST_RECENT_VALUE = 16 * 1024
 
 _log = logging.getLogger("sampan.store")
 
@@ -45,6 +49,7 @@ class SqliteStore:
         self._revision = newest.revision
         self._oldest = newest.oldest
         self._revisions = newest.revisions
+        self._recent: dict[bytes, Entry] = {}
         self._quarantined: dict[bytes, int] = {}
         self._fanout = Fanout(watch_capacity)
         self._commit = GroupCommit(
@@ -146,6 +151,9 @@ class SqliteStore:
         revision = self._revisions.get(key)
         if revision is None:
             return None
+        recent = self._recent.get(key)
+        if recent is not None:
+            return recent
         try:
             with _readable("read a value"):
                 return sqlite_history.read_entry(self._reader, key, revision)
@@ -159,12 +167,23 @@ class SqliteStore:
                 self._revisions.pop(change.key, None)
             else:
                 self._revisions[change.key] = change.revision
-            self._revision = change.revision
+            self._remember(change)
+        self._revision = changes[-1].revision
         self._fanout.publish(changes)
+
+    def _remember(self, change: Change) -> None:
+        """Keep the newest entries at hand, so that their next writes need not read the file."""
+        self._recent.pop(change.key, None)
+        entry = entry_of(change)
+        if entry is not None and len(entry.value) <= _LARGEST_RECENT_VALUE:
+            self._recent[change.key] = entry
+            if len(self._recent) > _RECENT_ENTRIES:
+                del self._recent[next(iter(self._recent))]
 
     def _set_aside(self, key: bytes, revision: int) -> None:
         if self._revisions.get(key) == revision:
             del self._revisions[key]
+            self._recent.pop(key, None)
         if self._quarantined.get(key) != revision:
             self._quarantined[key] = revision
             _log.error(

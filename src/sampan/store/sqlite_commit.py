@@ -121,12 +121,10 @@ class GroupCommit:
                 [waiting.write for waiting in group], self._lookup, self._revision
             )
             failure = await self._insert(changes) if changes else None
-            if failure is None:
-                outcomes = decided
+            outcomes = decided if failure is None else [failure] * len(group)
+            if changes and failure is None:
                 self._revision += len(changes)
                 self._committed(tuple(changes))
-            else:
-                outcomes = [failure] * len(group)
         finally:
             for waiting, outcome in zip(group, outcomes, strict=True):
                 _answer(waiting.answer, outcome)
