@@ -1,0 +1,187 @@
+"""Where COPY takes files from: the build context, or another stage's or image's root.
+
+Nothing outside the tree can be reached: `..` is refused, links are resolved within the tree,
+and what lies below is opened without following links at all. What becomes of the files is not
+known here.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sampan.engine.build.errors import BuildFailed
+from sampan.engine.build.patterns import (
+    IgnoreRule,
+    component_matches,
+    has_wildcard,
+    is_ignored,
+    may_keep_below,
+)
+from sampan.host import paths
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CHUNK = 1 << 20
+_DEPTH_LIMIT = 256
+
+
+class SourceEntry:
+    """One file, folder or link; `path` is relative to the source that was asked for ("" is the
+    source itself). It is to be used before the next one is taken."""
+
+    def __init__(self, path: str, status: os.stat_result, parent: int, name: str) -> None:
+        self.path = path
+        self.status = status
+        self._parent = parent
+        self._name = name
+
+    @property
+    def link_target(self) -> str:
+        return os.readlink(self._name, dir_fd=self._parent)
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        descriptor = os.open(self._name, _FILE, dir_fd=self._parent)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+class SourceTree:
+    """`root` is a descriptor of the tree's top folder."""
+
+    def __init__(self, root: int, ignored: tuple[IgnoreRule, ...] = ()) -> None:
+        self._root = root
+        self._ignored = ignored
+
+    def matches(self, pattern: str, line: int) -> list[str]:
+        """The paths that a source of COPY names. Raises BuildFailed when there are none."""
+        parts = [part for part in pattern.split("/") if part not in ("", ".")]
+        if ".." in parts:
+            raise BuildFailed(f"{pattern[:100]!r} leads out of where COPY may read", line)
+        found = [""]
+        for part in parts:
+            if has_wildcard(part):
+                found = [path for base in found for path in self._listed(base, part)]
+            else:
+                found = [f"{base}/{part}" if base else part for base in found]
+        present = [path for path in found if self._is_there(path)]
+        if not present:
+            raise BuildFailed(f"{pattern[:100]!r} is not there to be copied", line)
+        return present
+
+    def is_folder(self, path: str) -> bool:
+        """Whether a source is a folder, or a link to one."""
+        with paths.opened_in_root(self._root, path or ".", os.O_PATH) as found:
+            return stat.S_ISDIR(os.fstat(found).st_mode)
+
+    def entries(self, path: str) -> Iterator[SourceEntry]:
+        """A source and all below it, folders before what is in them, in the order of names.
+
+        The source itself is followed if it is a link, within the tree.
+        """
+        try:
+            top = paths.open_in_root(self._root, path or ".", os.O_PATH)
+        except OSError as error:
+            raise BuildFailed(f"{path[:100]!r} can't be read: {error.strerror}") from error
+        try:
+            status = os.fstat(top)
+            if stat.S_ISDIR(status.st_mode):
+                folder = paths.open_in_root(self._root, path or ".", os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    yield SourceEntry("", status, folder, ".")
+                    yield from self._below(folder, path, "", 0)
+                finally:
+                    os.close(folder)
+            else:
+                # Opening /proc/self/fd/N leads to the very file that was found.
+                yield _Followed("", status, top)
+        finally:
+            os.close(top)
+
+    def _below(self, folder: int, base: str, prefix: str, depth: int) -> Iterator[SourceEntry]:
+        if depth > _DEPTH_LIMIT:
+            raise BuildFailed(f"folders are nested more than {_DEPTH_LIMIT} deep")
+        for name in sorted(os.listdir(folder)):
+            whole = f"{base}/{name}" if base else name
+            path = f"{prefix}/{name}" if prefix else name
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            is_folder = stat.S_ISDIR(status.st_mode)
+            left_out = is_ignored(whole, self._ignored)
+            if left_out and not (is_folder and may_keep_below(self._ignored)):
+                continue
+            if not left_out:
+                yield SourceEntry(path, status, folder, name)
+            if is_folder:
+                child = os.open(name, _FOLDER, dir_fd=folder)
+                try:
+                    yield from self._below(child, whole, path, depth + 1)
+                finally:
+                    os.close(child)
+
+    def _listed(self, base: str, pattern: str) -> list[str]:
+        try:
+            with paths.opened_in_root(
+                self._root, base or ".", os.O_RDONLY | os.O_DIRECTORY
+            ) as folder:
+                names = sorted(os.listdir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return [
+            f"{base}/{name}" if base else name
+            for name in names
+            if component_matches(pattern, name)
+        ]
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            found = paths.open_in_root(self._root, path or ".", os.O_PATH)
+        except OSError:
+            return False
+        try:
+            if not path or not is_ignored(path, self._ignored):
+                return True
+            return stat.S_ISDIR(os.fstat(found).st_mode) and may_keep_below(self._ignored)
+        finally:
+            os.close(found)
+
+
+class _Followed(SourceEntry):
+    """A single file that may have been reached through a link."""
+
+    def __init__(self, path: str, status: os.stat_result, descriptor: int) -> None:
+        super().__init__(path, status, descriptor, "")
+        self._descriptor = descriptor
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        descriptor = os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def digest_of_source(tree: SourceTree, path: str) -> str:
+    """A digest over names, modes, links and contents; times don't count."""
+    whole = hashlib.sha256()
+    for entry in tree.entries(path):
+        mode = entry.status.st_mode
+        whole.update(f"{entry.path}\0{mode:o}\0".encode("utf-8", "surrogateescape"))
+        if stat.S_ISREG(mode):
+            with entry.opened() as descriptor:
+                whole.update(_content_digest(descriptor))
+        elif stat.S_ISLNK(mode):
+            whole.update(os.fsencode(entry.link_target))
+        whole.update(b"\0")
+    return whole.hexdigest()
+
+
+def _content_digest(descriptor: int) -> bytes:
+    content = hashlib.sha256()
+    while piece := os.read(descriptor, _CHUNK):
+        content.update(piece)
+    return content.digest()
