@@ -1,8 +1,9 @@
 """The command line's end of the supervisor's socket: one demand, lines of JSON back."""
 
+import contextlib
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -29,20 +30,26 @@ def demand(
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning from None
         request = {"action": action, "nodes": nodes, "name": name}
-        connection.sendall(json.dumps(request).encode() + b"\n")
-        with connection.makefile("rb") as lines:
-            for line in lines:
-                answer = json.loads(line)
-                if "error" in answer:
-                    raise click.ClickException(answer["error"])
-                if "result" in answer:
-                    result: dict[str, Any] = answer["result"]
-                    return result
-                progress(answer["progress"])
+        with contextlib.suppress(ConnectionError):  # the answers tell
+            connection.sendall(json.dumps(request).encode() + b"\n")
+        for answer in _answers(connection):
+            if "error" in answer:
+                raise click.ClickException(answer["error"])
+            if "result" in answer:
+                result: dict[str, Any] = answer["result"]
+                return result
+            progress(answer["progress"])
     raise click.ClickException(
         "the supervisor ended without an answer; its log is "
         f"{instance.state_folder / 'log' / 'supervisor.log'}"
     )
+
+
+def _answers(connection: socket.socket) -> Iterator[dict[str, Any]]:
+    """What the supervisor says until it is done, or is no more."""
+    with connection.makefile("rb") as lines, contextlib.suppress(ConnectionError):
+        for line in lines:
+            yield json.loads(line)
 
 
 def demand_running(
