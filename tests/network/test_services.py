@@ -141,6 +141,15 @@ def test_flushed_rules_are_built_again(command: str) -> None:
     assert not world.restore()
 
 
+def test_a_change_finds_the_rules_flushed() -> None:
+    world = World()
+    world.apply(port("a", "10.43.0.1", PODS[0]), port("b", "10.43.0.2", PODS[1]))
+    world.rules.run("flush ruleset")
+    world.apply(port("a", "10.43.0.1", PODS[2]), port("b", "10.43.0.2", PODS[1]))
+    assert world.reached("10.43.0.1", 80) == {PODS[2]}
+    assert world.reached("10.43.0.2", 80) == {PODS[1]}
+
+
 def test_other_peoples_changes_are_left_alone() -> None:
     world = World()
     world.apply(port("a", "10.43.0.1", PODS[0]))

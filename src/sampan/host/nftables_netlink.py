@@ -107,6 +107,44 @@ class NftablesSocket:
             raise
 
     def elements(self, family: str, table: str, set_name: str) -> list[Element]:
+        """Everything that a set or map holds; NetlinkError (ENOENT) if it does not exist.
+
+        While a hash table grows, the kernel's walk through it may miss some: it is read until
+        two readings agree.
+        """
+        before = self._read_elements(family, table, set_name)
+        while (now := self._read_elements(family, table, set_name)) != before:
+            before = now
+        return list(now.values())
+
+    def _read_elements(self, family: str, table: str, set_name: str) -> dict[bytes, Element]:
+        body = (
+            _header(family) + message.attribute_text(1, table) + message.attribute_text(2, set_name)
+        )
+        purpose = f"list elements of {set_name}"
+        answers = self._socket.ask(_kind(_GET_ELEMENT), message.DUMP, body, purpose)
+        return {
+            element.key: element
+            for answer in answers
+            for element in _parse_elements(message.parse_attributes(answer[4:]).get(3, b""))
+        }
+
+    def policy(self, family: str, table: str, chain: str) -> str | None:
+        """`accept` or `drop`, None if there is no such chain or it is no base chain."""
+        body = _header(family) + message.attribute_text(1, table) + message.attribute_text(3, chain)
+        answers = self._ask_unless_missing(_GET_CHAIN, body, f"find chain {chain}")
+        code = message.parse_attributes(answers[0][4:]).get(5) if answers else None
+        return None if code is None else ("accept" if code[-1] else "drop")
+
+    def _ask_unless_missing(self, operation: int, body: bytes, purpose: str) -> list[bytes]:
+        try:
+            return self._socket.ask(_kind(operation), 0, body, purpose)
+        except NetlinkError as refusal:
+            if refusal.errno == errno.ENOENT:
+                return []
+            raise
+
+    def elements(self, family: str, table: str, set_name: str) -> list[Element]:
         """Everything that a set or map holds; NetlinkError (ENOENT) if it does not exist."""
         body = (
             _header(family) + message.attribute_text(1, table) + message.attribute_text(2, set_name)

@@ -20,6 +20,7 @@ import msgspec
 _START_TIME_FIELD = 19
 _READ_SIZE = 64 * 1024
 _FIRST_INHERITED = 3
+_LOST_EXIT_CODE = 255
 
 Waitable = asyncio.Future[Any]
 
@@ -118,14 +119,17 @@ class ChildProcess:
 
     def _reap(self) -> None:
         self._loop.remove_reader(self._descriptor)
-        result = os.waitid(os.P_PIDFD, self._descriptor, os.WEXITED)
+        try:
+            exit_code = exit_code_of(os.waitid(os.P_PIDFD, self._descriptor, os.WEXITED))
+        except ChildProcessError:
+            exit_code = _LOST_EXIT_CODE
         os.close(self._descriptor)
         self._descriptor = -1
         if not self._ended.done():
-            self._ended.set_result(exit_code_of(result))
+            self._ended.set_result(exit_code)
 
     async def wait(self) -> int:
-        """Its exit code, 128+n for a death by signal n."""
+        """Its exit code: 128+n for a death by signal n, 255 if somebody else reaped it."""
         return await asyncio.shield(self._ended)
 
     def signal(self, number: int) -> None:

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Mapping
 
 from sampan.host.netlink_conntrack import ConnectionTable
+from sampan.host.netlink_message import NetlinkError
+from sampan.host.nftables import NftablesError
 from sampan.network.affinity_rules import affinity_commands
 from sampan.network.contract import NodeNetwork, ServicePort
 from sampan.network.ruleset import Ruleset
@@ -54,14 +56,22 @@ class KernelServiceRules:
         """Make the kernel's rules those of exactly these services (keyed by a stable name).
 
         Incremental: one endpoint changed is one small atomic transaction. A call with what is
-        already there costs nothing.
+        already there costs nothing. Rules that somebody took are put back first.
         """
         async with self._applying:
             changes = service_changes(self._applied, services)
-            if not self._opened or len(changes) > _MANY_CHANGES:
-                await asyncio.to_thread(self._make, changes)
-            elif changes:
-                self._make(changes)
+            try:
+                await self._carry_out(changes)
+            except (NetlinkError, NftablesError):
+                if not await asyncio.to_thread(self._ruleset.restore):
+                    raise
+                await self._carry_out(changes)
+
+    async def _carry_out(self, changes: list[ServiceChange]) -> None:
+        if not self._opened or len(changes) > _MANY_CHANGES:
+            await asyncio.to_thread(self._make, changes)
+        elif changes:
+            self._make(changes)
 
     async def restore(self) -> bool:
         """Check that the tables are there and rebuild what was flushed; True when it was."""
@@ -76,6 +86,7 @@ class KernelServiceRules:
                 present = self._open()
             self._add_chains(planned)
             self._ruleset.apply(element_changes(self._table, present, planned.after))
+            self._opened = True
             self._remove_chains(planned)
             self._note(planned)
         self._forget_udp(planned)
@@ -99,7 +110,6 @@ class KernelServiceRules:
         return {}
 
     def _begin(self) -> None:
-        self._opened = True
         self._count_rules()
         self._ruleset.add(self)
 

@@ -64,6 +64,7 @@ class SimulatedCluster:
         self.instance = Instance()
         self._store = MemoryStore()
         self._signer = TokenSigner(generate_key(), settings_of(self.instance).issuer)
+        self._api: ApiServer | None = None
         self._controllers: Controllers | None = None
         self._scheduler: Scheduler | None = None
         self.nodes = {
@@ -76,7 +77,9 @@ class SimulatedCluster:
         return SimulatedNode(name, wire, self.loop.now, Random(self.random.random()))  # noqa: S311
 
     def _transport(self, identity: Identity) -> Transport:
-        return self.api.transport(identity)
+        if self._api is None:
+            raise ConnectionError("the server is down")
+        return self._api.transport(identity)
 
     def client_for(self, user: str) -> Client:
         """A component's client, over the wires of the control plane."""
@@ -91,16 +94,16 @@ class SimulatedCluster:
 
     async def start_server(self) -> None:
         """Start API, controllers and scheduler on what the store holds."""
-        self.api = ApiServer.create(
+        self._api = ApiServer.create(
             self._store,
             settings=settings_of(self.instance),
             signer=self._signer,
             clock=self.loop.now,
             random=Random(self.random.random()),  # noqa: S311
         )
-        await self.api.start()
+        await self._api.start()
         admin = Identity(name="admin", groups=(ADMINISTRATORS, AUTHENTICATED))
-        self.admin: Client = ApiClient(self.api.transport(admin))
+        self.admin: Client = ApiClient(self._api.transport(admin))
         settings = ControllerSettings(
             pod_range=self.instance.pod_range, root_certificate="the authority"
         )
@@ -116,7 +119,9 @@ class SimulatedCluster:
             await self._controllers.close()
         for name in (CONTROL, *self.nodes):
             self.network.break_streams(name)
-        await self.api.close()
+        if self._api is not None:
+            await self._api.close()
+        self._api = None
 
     async def close(self) -> None:
         """End everything."""

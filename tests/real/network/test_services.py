@@ -101,6 +101,16 @@ def test_unknown_service_addresses_are_refused_at_once(shop: Shop) -> None:
                 fetch(place, address, port)
 
 
+def test_an_endpoint_may_be_a_program_on_a_node(shop: Shop) -> None:
+    """As the API server is, behind the service `kubernetes`."""
+    for node in shop.nodes.nodes:
+        endpoint = shop.nodes.serve(node.namespace, node.address, 6443, f"node{node.number}")
+        shop.nodes.apply(shop.port(endpoint))
+        for place in shop.places():
+            assert names(place, SHOP, 80, 3) == {f"node{node.number}": 3}
+            assert names(place, shop.nodes.nodes[1].address, 30080, 3).total() == 3
+
+
 def test_a_connection_outlives_its_endpoints_removal(shop: Shop) -> None:
     pod = shop.pods[1]
     with (

@@ -169,8 +169,9 @@ class ApiServer:
         return ApiClient(self.transport(identity), user_agent=user.rpartition(":")[2])
 
     def begin_shutdown(self) -> None:
-        """From now on `readyz` fails; requests are still answered."""
+        """From now on `readyz` fails and watches end; requests are still answered."""
         self._shutting_down = True
+        self._cache.end_watches()
 
     async def close(self) -> None:
         """End every watch and stop following the store, which stays open."""

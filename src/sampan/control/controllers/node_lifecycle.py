@@ -27,7 +27,8 @@ _REPORTED = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """`silence` is how long the node has not been heard; `all_silent`, that no node was."""
+    """`silence` is how long the node has not been heard; `all_silent`, that no node was heard for
+    half the grace: nodes that are cut off together do not miss their renewals at one moment."""
 
     node: Node
     pods: tuple[Pod, ...]
@@ -160,7 +161,7 @@ def controller(heartbeats: Heartbeats, grace: float) -> Controller[Snapshot]:
             pods=caches.pods.indexed("node", key),
             silence=heartbeats.silence(key),
             all_silent=all(
-                heartbeats.silence(each.metadata.name) >= grace for each in caches.nodes.all()
+                heartbeats.silence(each.metadata.name) >= grace / 2 for each in caches.nodes.all()
             ),
             grace=grace,
         )
@@ -178,9 +179,14 @@ def controller(heartbeats: Heartbeats, grace: float) -> Controller[Snapshot]:
 
 
 def _keys_of_lease(caches: Caches, _old: Lease | None, new: Lease | None) -> Iterable[str]:
-    """Only the lease of a node that was given up wakes: it tells that the node is back."""
+    """Only the lease of a node that was given up wakes, and all others that were: it tells that
+    the node is back, and that it is not this side that is deaf."""
     if new is None or new.metadata.namespace != LEASE_NAMESPACE:
         return ()
-    node = caches.nodes.get(new.metadata.name)
-    ready = condition(node.status.conditions, "Ready") if node is not None else None
-    return (new.metadata.name,) if ready is not None and ready.status == "Unknown" else ()
+    given_up = [node.metadata.name for node in caches.nodes.all() if _is_given_up(node)]
+    return given_up if new.metadata.name in given_up else ()
+
+
+def _is_given_up(node: Node) -> bool:
+    ready = condition(node.status.conditions, "Ready")
+    return ready is not None and ready.status == "Unknown"

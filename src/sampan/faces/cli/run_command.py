@@ -104,6 +104,10 @@ def parse(arguments: list[str], environment: Any) -> dict[str, Any] | None:
         word = rest.pop(0)
         if word == "--help":
             return None
+        if word[:2] in _SHORT and len(word) > 2:
+            # The value stands right behind the letter.
+            rest.insert(0, word[2:].removeprefix("="))
+            word = word[:2]
         for option in _single_options(word):
             _take(option, rest, wanted, environment)
     if rest[:1] == ["--"]:

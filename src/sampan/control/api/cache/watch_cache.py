@@ -66,14 +66,18 @@ class WatchCache:
 
     async def close(self) -> None:
         """End the watches and stop following the store."""
-        for cache in self.resources:
-            for watcher in cache.watchers:
-                watcher.end()
+        self.end_watches()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+
+    def end_watches(self) -> None:
+        """Let every open watch send what it has and end."""
+        for cache in self.resources:
+            for watcher in cache.watchers:
+                watcher.end()
 
     @property
     def is_following(self) -> bool:
