@@ -1,0 +1,158 @@
+"""A process of its own for each test on real containers: own mounts, no orphan left behind."""
+
+import asyncio
+import contextlib
+import ctypes
+import io
+import os
+import secrets
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NoReturn
+
+import uvloop
+from gathering import root_layer
+
+from sampan.engine.container_engine import ContainerEngine
+from sampan.engine.contract import ContainerConfiguration, Limits
+from sampan.engine.images.documents import (
+    LAYER_TYPE,
+    Descriptor,
+    ExecutionConfiguration,
+    ImageConfiguration,
+    RootFilesystem,
+)
+from sampan.engine.images.local import LocalImages
+from sampan.engine.images.store import ImageStore
+from sampan.host import cgroups, mounts
+
+_CLONE_NEWNS = 0x20000
+_PR_SET_CHILD_SUBREAPER = 36
+_TIME_LIMIT = 30
+_PATIENCE = 50
+
+
+class Place:
+    """The folders, the control group and the image of one test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cgroup = f"sampan-test-{secrets.token_hex(4)}"
+        self.control_groups = cgroups.control_groups()
+        self.store = ImageStore(folder / "images")
+
+    async def engine(self) -> ContainerEngine:
+        return await ContainerEngine.open(
+            self.folder / "state", self.folder / "run", LocalImages(self.store)
+        )
+
+    async def add_image(self, name: str = "machine") -> str:
+        """An image of the machine's own programs, with a shell as its command."""
+        digest, size = self.store.blobs.add_stream(io.BytesIO(root_layer()), limit=1 << 30)
+        configuration = ImageConfiguration(
+            architecture="amd64",
+            os="linux",
+            config=ExecutionConfiguration(cmd=("/bin/sh",)),
+            rootfs=RootFilesystem(diff_ids=(digest,)),
+        )
+        layer = Descriptor(media_type=LAYER_TYPE, digest=digest, size=size)
+        manifest = self.store.add_manifest(configuration, [layer])
+        await self.store.unpack(self.store.stored(manifest))
+        await self.store.tag(manifest, name)
+        return manifest
+
+    def shell(self, script: str, name: str = "test", **changes: object) -> ContainerConfiguration:
+        """A container that runs a shell script."""
+        settings = {
+            "name": name,
+            "image": "machine",
+            "command": ("/bin/sh", "-c", script),
+            "cgroup_parent": self.cgroup,
+            "log_path": str(self.folder / "logs" / f"{name}.log"),
+            "limits": Limits(pids=200),
+        }
+        return ContainerConfiguration(**settings | changes)
+
+    def log(self, name: str = "test") -> str:
+        """What a container has said, without times."""
+        lines = (self.folder / "logs" / f"{name}.log").read_text().splitlines()
+        return "\n".join(line.split(" ", 3)[3] for line in lines)
+
+
+def in_own_process(folder: Path, body: Callable[[Place], Awaitable[None]]) -> None:
+    """Run a test's body in a process with a mount namespace of its own; fail as it fails.
+
+    As on a node there is a holder between, which orphans are handed to and which reaps them.
+    It fails too when a process or a control group is left.
+    """
+    report = folder / "report"
+    holder = os.fork()
+    if holder == 0:
+        _exit_after(report, lambda: _hold(folder, report, body))
+    _, status = os.waitpid(holder, 0)
+    told = report.read_text() if report.exists() else "the test took too long"
+    assert os.waitstatus_to_exitcode(status) == 0, told
+
+
+def _exit_after(report: Path, work: Callable[[], None]) -> NoReturn:
+    code = 1
+    try:
+        work()
+        code = 0
+    except BaseException:  # noqa: BLE001 - it is told to the test
+        with report.open("a") as out:
+            traceback.print_exc(file=out)
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]]) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.unshare(_CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
+    mounts.stop_propagation()
+    mounts.hide_unified_hierarchy()
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    place = Place(folder)
+    worker = os.fork()
+    if worker == 0:
+        signal.alarm(_TIME_LIMIT)
+        uvloop.install()
+        _exit_after(report, lambda: asyncio.run(body(place)))
+    try:
+        code = _reap_until_ended(worker)
+        left = _living()
+        assert not left, f"processes are left: {left}"
+        assert code == 0, f"the test's process ended with {code}"
+    finally:
+        place.control_groups.kill_all(place.cgroup)
+        while _living():
+            time.sleep(0.01)
+        place.control_groups.remove(place.cgroup)
+
+
+def _reap_until_ended(worker: int) -> int:
+    while True:
+        process, status = os.waitpid(-1, 0)
+        if process == worker:
+            return os.waitstatus_to_exitcode(status)
+
+
+def _living() -> list[bytes]:
+    """The command lines of children that live on; those that have ended are reaped.
+
+    A monitor may still be about to end: it is given a moment.
+    """
+    for _ in range(_PATIENCE):
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        if not listed:
+            return []
+        time.sleep(0.01)
+    return [Path(f"/proc/{process}/cmdline").read_bytes() for process in listed]
