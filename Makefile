@@ -93,7 +93,7 @@ kubectl:
 demo: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 demo:
 	@/usr/bin/python3 -I -S examples/hello/gather.py $(DEMO_FOLDER)
-	@sampan build --quiet -t hello:1 $(DEMO_FOLDER)
+	@sampan build --quiet -t hello:1 $(DEMO_FOLDER) >/dev/null
 	@kubectl --context sampan apply -f examples/hello/app.yaml
 	@kubectl --context sampan rollout status deployment/hello --timeout 60s
 	@$(PYTHON) examples/hello/visit.py $(DEMO_URL) 300 3
