@@ -225,4 +225,9 @@ def _told(state: State) -> str:
         f"{each.metadata.name} {each.spec.replicas}/{each.status.replicas}"
         for each in state.replica_sets
     ]
-    return f"pods: {', '.join(pods)}; sets: {', '.join(sets)}"
+    taints = [
+        f"{node.metadata.name} {taint.key}:{taint.effect}"
+        for node in state.nodes
+        for taint in node.spec.taints
+    ]
+    return f"pods: {', '.join(pods)}; sets: {', '.join(sets)}; taints: {', '.join(taints)}"

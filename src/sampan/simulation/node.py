@@ -134,8 +134,6 @@ class SimulatedNode:
         self.running.clear()
 
     def _node_changed(self, _old: NodeView | None, new: NodeView | None) -> None:
-        if new is None or not new.is_ready:
-            self._reported = False
         if new is not None and new.spec.pod_cidr:
             for key in self._pods.items:
                 self._queue.add(key)
@@ -150,7 +148,8 @@ class SimulatedNode:
         """Renew the lease each second, and tell the status when it is not known."""
         while True:
             try:
-                if not self._reported:
+                known = self._node.items.get(self.name)
+                if not self._reported or known is None or not known.is_ready:
                     await self._report()
                 await self._renew()
             except (ApiError, ConnectionError) as error:

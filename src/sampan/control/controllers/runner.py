@@ -21,6 +21,7 @@ from sampan.kubernetes.client.events import EventRecorder, ObjectReference
 from sampan.kubernetes.client.queue import QueueClosed, WorkQueue
 
 CATCH_UP_SECONDS = 5.0
+SHORTEST_DELAY_SECONDS = 0.001
 _MOST_READS = 3
 _log = logging.getLogger("sampan.controllers")
 
@@ -105,7 +106,7 @@ class Runner:
             self._failures.pop(key, None)
             self._queue.forget(key)
             if plan.again_after is not None:
-                self._queue.add_after(key, plan.again_after)
+                self._queue.add_after(key, max(plan.again_after, SHORTEST_DELAY_SECONDS))
 
     async def _plan(self, key: str) -> plans.Plan:
         """Make the plan, with as many rounds of questions as it needs."""
