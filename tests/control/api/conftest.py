@@ -17,6 +17,7 @@ from sampan.foundation.settings import Instance
 from sampan.foundation.wire.message import Identity, Request, Response, whole
 from sampan.store.contract import Store
 from sampan.store.memory import MemoryStore
+from sampan.testing import virtual_clock
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 ADMINISTRATOR = Identity(name="kubernetes-admin", groups=("system:masters",))
@@ -104,7 +105,7 @@ def play() -> Callable[..., None]:
     """Plays a story against a fresh server (or one over the given store)."""
 
     def run(story: Story, store: Store | None = None, seed: int = 1) -> None:
-        asyncio.run(asyncio.wait_for(_play(story, store or MemoryStore(), seed), 60))
+        virtual_clock.run(asyncio.wait_for(_play(story, store or MemoryStore(), seed), 60))
 
     return run
 
@@ -158,7 +159,7 @@ def play_sequence() -> Callable[..., None]:
     one over the same store."""
 
     def run(story: Callable[..., Awaitable[None]], store: Store) -> None:
-        asyncio.run(asyncio.wait_for(_play_sequence(story, store), 60))
+        virtual_clock.run(asyncio.wait_for(_play_sequence(story, store), 60))
 
     return run
 
