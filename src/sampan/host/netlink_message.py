@@ -16,7 +16,7 @@ from typing import Self
 from sampan.host.namespaces import open_socket_in
 
 REQUEST, ACKNOWLEDGE, DUMP = 0x1, 0x4, 0x300
-REPLACE, EXCLUSIVE, CREATE, APPEND = 0x100, 0x200, 0x400, 0x800
+REPLACE, EXCLUSIVE, CREATE = 0x100, 0x200, 0x400
 
 _ERROR, _DONE = 2, 3
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11

@@ -5,10 +5,8 @@ A change takes a fraction of a millisecond where a spawned `nft` takes ten times
 """
 
 import ctypes
-from pathlib import Path
 from typing import Self
 
-from sampan.host.namespaces import in_network_namespace
 from sampan.host.nftables_netlink import NftablesSocket
 
 _LIBRARY = "libnftables.so.1"
@@ -34,22 +32,15 @@ def _load() -> ctypes.CDLL:
 class Nftables:
     """The ruleset of the network namespace that the calling thread was in at the start."""
 
-    def __init__(self, namespace: Path | None = None) -> None:
-        """`namespace` is a pinned namespace; None is the calling thread's own.
-
-        NftablesError when the library is missing or the kernel refuses.
-        """
+    def __init__(self) -> None:
+        """NftablesError when the library is missing or the kernel refuses."""
         try:
             self._library = _load()
         except OSError as error:
             raise NftablesError(
                 f"{_LIBRARY} cannot be loaded ({error}): install nftables"
             ) from None
-        if namespace is None:
-            self._context = self._library.nft_ctx_new(0)
-        else:
-            with in_network_namespace(namespace):
-                self._context = self._library.nft_ctx_new(0)
+        self._context = self._library.nft_ctx_new(0)
         if not self._context:
             raise NftablesError("the kernel offers no nftables")
         self._library.nft_ctx_buffer_output(self._context)

@@ -19,7 +19,7 @@ from sampan.host.netlink_message import NetlinkError, NetlinkSocket
 
 _NETFILTER = 12
 _SUBSYSTEM = 10
-_GET_TABLE, _GET_CHAIN, _GET_RULE = 1, 4, 7
+_GET_CHAIN, _GET_RULE = 4, 7
 _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT, _GET_GENERATION = 12, 13, 14, 16
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _FAMILIES = {"inet": 1, "ip": 2, "bridge": 7}
@@ -79,10 +79,6 @@ class NftablesSocket:
         (generation,) = struct.unpack(">I", message.parse_attributes(answers[0][4:])[1])
         return int(generation)
 
-    def has_table(self, family: str, table: str) -> bool:
-        body = _header(family) + message.attribute_text(1, table)
-        return bool(self._ask_unless_missing(_GET_TABLE, body, f"find table {table}"))
-
     def rules(self, family: str, table: str, chain: str | None = None) -> list[Rule]:
         """The rules of one table, or of one chain of it; none if it does not exist."""
         body = _header(family) + message.attribute_text(1, table)
@@ -94,17 +90,14 @@ class NftablesSocket:
     def policy(self, family: str, table: str, chain: str) -> str | None:
         """`accept` or `drop`, None if there is no such chain or it is no base chain."""
         body = _header(family) + message.attribute_text(1, table) + message.attribute_text(3, chain)
-        answers = self._ask_unless_missing(_GET_CHAIN, body, f"find chain {chain}")
-        code = message.parse_attributes(answers[0][4:]).get(5) if answers else None
-        return None if code is None else ("accept" if code[-1] else "drop")
-
-    def _ask_unless_missing(self, operation: int, body: bytes, purpose: str) -> list[bytes]:
         try:
-            return self._socket.ask(_kind(operation), 0, body, purpose)
+            answers = self._socket.ask(_kind(_GET_CHAIN), 0, body, f"find chain {chain}")
         except NetlinkError as refusal:
             if refusal.errno == errno.ENOENT:
-                return []
+                return None
             raise
+        code = message.parse_attributes(answers[0][4:]).get(5)
+        return None if code is None else ("accept" if code[-1] else "drop")
 
     def elements(self, family: str, table: str, set_name: str) -> list[Element]:
         """Everything that a set or map holds; NetlinkError (ENOENT) if it does not exist.
@@ -128,34 +121,6 @@ class NftablesSocket:
             for answer in answers
             for element in _parse_elements(message.parse_attributes(answer[4:]).get(3, b""))
         }
-
-    def policy(self, family: str, table: str, chain: str) -> str | None:
-        """`accept` or `drop`, None if there is no such chain or it is no base chain."""
-        body = _header(family) + message.attribute_text(1, table) + message.attribute_text(3, chain)
-        answers = self._ask_unless_missing(_GET_CHAIN, body, f"find chain {chain}")
-        code = message.parse_attributes(answers[0][4:]).get(5) if answers else None
-        return None if code is None else ("accept" if code[-1] else "drop")
-
-    def _ask_unless_missing(self, operation: int, body: bytes, purpose: str) -> list[bytes]:
-        try:
-            return self._socket.ask(_kind(operation), 0, body, purpose)
-        except NetlinkError as refusal:
-            if refusal.errno == errno.ENOENT:
-                return []
-            raise
-
-    def elements(self, family: str, table: str, set_name: str) -> list[Element]:
-        """Everything that a set or map holds; NetlinkError (ENOENT) if it does not exist."""
-        body = (
-            _header(family) + message.attribute_text(1, table) + message.attribute_text(2, set_name)
-        )
-        purpose = f"list elements of {set_name}"
-        answers = self._socket.ask(_kind(_GET_ELEMENT), message.DUMP, body, purpose)
-        return [
-            element
-            for answer in answers
-            for element in _parse_elements(message.parse_attributes(answer[4:]).get(3, b""))
-        ]
 
     def apply(self, changes: Iterable[ElementChange]) -> None:
         """Make all these changes in one transaction, in their order, or none of them."""

@@ -20,11 +20,3 @@ def set_sysctl(name: str, value: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def sysctl(name: str) -> str | None:
-    """The value of a parameter, None if the kernel does not have it."""
-    try:
-        return (_ROOT / name).read_text().strip()
-    except FileNotFoundError:
-        return None

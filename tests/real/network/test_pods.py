@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import struct
+import subprocess
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
@@ -283,6 +284,7 @@ def _loopback_by_wire(where: Path, gateway: IPv4Address, device: str) -> None:
     """Make the namespace send what is for 127.0.0.1 to its gateway."""
     with in_network_namespace(where):
         set_sysctl(f"net/ipv4/conf/{device}/route_localnet", "1")
+        command = ["ip", "address", "delete", "127.0.0.1/8", "dev", "lo"]
+        subprocess.run(command, check=True, timeout=10)
     with Netlink(where) as netlink:
-        netlink.remove_address("lo", IPv4Interface("127.0.0.1/8"))
         netlink.add_route(IPv4Network("127.0.0.1/32"), gateway=gateway, device=device, on_link=True)
