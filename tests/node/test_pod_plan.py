@@ -147,7 +147,7 @@ def test_a_sidecar_is_stopped_when_the_main_containers_have_ended(make_pod, make
     pod = make_pod({"initContainers": [SIDECAR], "restartPolicy": "Never"})
     ended = state(make_run(ended_at=NOW), make_run("proxy"))
     assert plan(pod, ended, NOW).actions == (
-        Stop("proxy-0", "proxy", NOW + 30, "the pod has ended"),
+        Stop("proxy-0", "proxy", NOW + 30, "Stopping container proxy"),
     )
 
 
@@ -164,7 +164,7 @@ def test_after_the_death_of_its_node_everything_starts_again_at_once(make_pod, m
 
 def test_a_container_without_the_pods_network_is_ended(make_pod, make_run):
     assert plan(make_pod(), state(make_run(), sandbox=2), NOW).actions == (
-        Stop("main-0", "main", NOW, "its network is gone"),
+        Stop("main-0", "main", NOW, "Stopping container main: its network is gone"),
     )
 
 
@@ -203,7 +203,9 @@ def test_a_pod_past_its_deadline_is_stopped(make_pod, make_run):
     young = state(make_run(), started=NOW - 99)
     assert plan(pod, young, NOW) == Plan(wake_at=NOW + 1)
     old = state(make_run(), started=NOW - 100)
-    assert plan(pod, old, NOW).actions == (Stop("main-0", "main", NOW + 5, "the pod has ended"),)
+    assert plan(pod, old, NOW).actions == (
+        Stop("main-0", "main", NOW + 5, "Stopping container main"),
+    )
 
 
 def test_a_finished_pod_is_never_started_again(make_pod):
@@ -223,7 +225,7 @@ def test_a_deleted_pod_is_not_signalled_while_traffic_is_routed_to_it(make_pod, 
     left = state(make_run(), ending=Ending(since=NOW, grace=30, traffic_ends=NOW + 0.4))
     assert plan(make_pod(), left, NOW + 0.1, 2.0) == Plan(wake_at=NOW + 0.4)
     assert plan(make_pod(), left, NOW + 0.4, 2.0).actions == (
-        Stop("main-0", "main", NOW + 30, "the pod is deleted"),
+        Stop("main-0", "main", NOW + 30, "Stopping container main"),
     )
 
 
@@ -243,7 +245,7 @@ def test_a_shorter_grace_brings_the_deadline_forward(make_pod, make_run):
     ending = Ending(since=NOW, grace=1, traffic_ends=NOW)
     slow = state(make_run(), ending=ending, stopping={"main-0": NOW + 30})
     assert plan(make_pod(), slow, NOW).actions == (
-        Stop("main-0", "main", NOW + 1, "the pod is deleted"),
+        Stop("main-0", "main", NOW + 1, "Stopping container main"),
     )
     quick = state(make_run(), ending=ending, stopping={"main-0": NOW + 1})
     assert plan(make_pod(), quick, NOW) == Plan()

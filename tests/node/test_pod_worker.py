@@ -375,3 +375,37 @@ def test_a_pod_created_anew_under_its_old_name_is_another(on_node):
         assert set(node.network.attached) == {"u-2"}
 
     on_node(story)
+
+
+def test_a_broken_worker_is_replaced_and_its_containers_run_on(on_node, caplog):
+    async def story(node):
+        node.create()
+        await moment()
+        worker = node.manager.worker("shop", "web")
+        worker.state = None
+        worker.wake()
+        await moment(0.5)
+        assert node.manager.worker("shop", "web") is None
+        assert node.engine.running() == ["container-1"]
+        await moment(1)
+        assert node.manager.worker("shop", "web") is not worker
+        assert node.engine.running() == ["container-1"]
+        assert "worker of pod shop/web failed" in caplog.text
+
+    on_node(story)
+
+
+def test_a_pod_that_went_while_its_worker_was_broken_is_ended(on_node):
+    async def story(node):
+        node.create()
+        await moment()
+        worker = node.manager.worker("shop", "web")
+        worker.state = None
+        worker.wake()
+        await moment(0.5)
+        node.api.take("pods", "web")
+        await moment(2)
+        assert node.engine.statuses == {}
+        assert node.manager.workers() == []
+
+    on_node(story)

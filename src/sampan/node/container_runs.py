@@ -156,8 +156,7 @@ class ContainerRuns:
         container = next(item for item in self.pod.all_containers if item.name == action.container)
         if running is None:
             hook = container.lifecycle.pre_stop
-            text = f"Stopping container {action.container}"
-            self._services.record(self.pod, "Normal", "Killing", f"{text}: {action.reason}")
+            self._services.record(self.pod, "Normal", "Killing", action.reason)
         else:
             running.cancel()
         self._deadlines[action.identifier] = action.deadline

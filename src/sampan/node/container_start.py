@@ -64,13 +64,15 @@ async def start(
         reason = "CreateContainerConfigError"
         raise NotStarted(_again(reason, str(error), services, before)) from error
     try:
+        present = f'Container image "{container.image}" already present on machine'
+        services.record(pod, "Normal", "Pulled", present)
         identifier = await _create_and_start(wanted, services.engine)
     except CommandNotFound as error:
         raise CommandRefused(str(error)) from error
     except (EngineError, OSError) as error:
         raise NotStarted(_again("CreateContainerError", str(error), services, before)) from error
-    services.record(pod, "Normal", "Created", f"Container created: {container.name}")
-    services.record(pod, "Normal", "Started", f"Container started: {container.name}")
+    services.record(pod, "Normal", "Created", f"Created container: {container.name}")
+    services.record(pod, "Normal", "Started", f"Started container {container.name}")
     return identifier
 
 
@@ -92,7 +94,7 @@ async def _image(
         return await services.engine.image(container.image)
     except ImageNotFound as error:
         if container.image_pull_policy == "Never":
-            text = f"Container image {container.image!r} is not present with pull policy of Never"
+            text = f'Container image "{container.image}" is not present with pull policy of Never'
             raise NotStarted(_again("ErrImageNeverPull", text, services, before)) from error
         again = before is not None and before.reason in {"ErrImagePull", "ImagePullBackOff"}
         reason = "ImagePullBackOff" if again else "ErrImagePull"

@@ -30,6 +30,8 @@ class PodManager:
         self._workers: dict[str, PodWorker] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._left: dict[str, list[ContainerStatus]] = {}
+        self._wanted: dict[str, Pod] = {}
+        self._broken: dict[str, PodWorker] = {}
         self._closing = False
 
     async def start(self) -> None:
@@ -40,7 +42,7 @@ class PodManager:
         self._services.engine.on_change(self._container_changed)
 
     def has(self, uid: str) -> bool:
-        return uid in self._workers
+        return uid in self._workers or uid in self._broken
 
     def worker(self, namespace: str, name: str) -> PodWorker | None:
         """The worker of the newest pod of this name."""
@@ -60,14 +62,16 @@ class PodManager:
     def pod_changed(self, old: Pod | None, new: Pod | None) -> None:
         """For the informer: a pod of this node came, changed or went."""
         if old and (new is None or new.metadata.uid != old.metadata.uid):
+            self._wanted.pop(old.metadata.uid, None)
             self._vanish(old.metadata.uid)
         if new is None:
             return
-        worker = self._workers.get(new.metadata.uid)
-        if worker:
-            worker.change(new)
-        else:
-            self._add(new, tuple(self._left.pop(new.metadata.uid, ())))
+        uid = new.metadata.uid
+        self._wanted[uid] = new
+        if uid in self._workers:
+            self._workers[uid].change(new)
+        elif uid not in self._broken:
+            self._add(new, tuple(self._left.pop(uid, ())))
 
     def _vanish(self, uid: str) -> None:
         if uid in self._workers:
@@ -95,11 +99,19 @@ class PodManager:
         error = task.exception()
         if error is not None:
             _log.error("worker of pod %s failed", worker.pod.key, exc_info=error)
-            loop = asyncio.get_running_loop()
-            loop.call_later(RESTART_SECONDS, self._add, worker.pod, worker.runs.statuses())
+            self._broken[uid] = worker
+            asyncio.get_running_loop().call_later(RESTART_SECONDS, self._replace, uid)
+
+    def _replace(self, uid: str) -> None:
+        """Another worker takes over what a broken one left, from the pod's newest state."""
+        broken = self._broken.pop(uid)
+        self._add(self._wanted.get(uid, broken.pod), broken.runs.statuses())
+        if uid not in self._wanted:
+            self._vanish(uid)
 
     def _container_changed(self, status: ContainerStatus) -> None:
-        worker = self._workers.get(status.labels.get(pod_state.LABEL_UID, ""))
+        uid = status.labels.get(pod_state.LABEL_UID, "")
+        worker = self._workers.get(uid) or self._broken.get(uid)
         if worker:
             worker.runs.changed(status)
 

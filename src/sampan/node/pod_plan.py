@@ -204,7 +204,12 @@ def _is_over(trouble: Trouble, now: float) -> bool:
 def _stale_stops(state: PodState, now: float) -> list[Action]:
     """Runs that live without the pod's present network have nothing to live in."""
     return [
-        Stop(run.identifier, run.container, now, "its network is gone")
+        Stop(
+            run.identifier,
+            run.container,
+            now,
+            f"Stopping container {run.container}: its network is gone",
+        )
         for run in state.living
         if run.sandbox != state.sandbox and run.identifier not in state.stopping
     ]
@@ -238,7 +243,7 @@ def _wind_down(pod: Pod, state: PodState, now: float) -> Plan:
     """A pod that has ended of itself: stop what still lives, then release what it holds."""
     grace = float(pod.spec.termination_grace_period_seconds)
     stops = tuple(
-        Stop(run.identifier, run.container, now + grace, "the pod has ended")
+        Stop(run.identifier, run.container, now + grace, f"Stopping container {run.container}")
         for run in state.living
         if run.identifier not in state.stopping
     )
@@ -264,7 +269,7 @@ def _end(pod: Pod, state: PodState, now: float, withdrawal_limit: float) -> Plan
     deadline = ending.deadline
     return Plan(
         tuple(
-            Stop(run.identifier, run.container, deadline, "the pod is deleted")
+            Stop(run.identifier, run.container, deadline, f"Stopping container {run.container}")
             for run in turn
             if state.stopping.get(run.identifier, float("inf")) > deadline
         )
