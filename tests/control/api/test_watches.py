@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampan.control.api.cache import resource_cache, watcher
+from sampan.store.contract import Compacted, SlowWatcher
 from sampan.store.memory import MemoryStore
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -290,3 +291,42 @@ def test_watches_agree_with_lists(play_sequence, steps):
             assert follower.copy == truth
 
     play_sequence(story, MemoryStore())
+
+
+class Forgetful(MemoryStore):
+    """A store whose next watch finds a gap in the history."""
+
+    gap = False
+
+    def watch(self, prefix, *, after):
+        if self.gap:
+            self.gap = False
+            return self._broken()
+        self.latest = super().watch(prefix, after=after)
+        return self.latest
+
+    async def _broken(self):
+        raise Compacted(1, 2)
+        yield
+
+
+def test_a_gap_in_the_history_is_bridged(play):
+    store = Forgetful()
+
+    async def story(api):
+        for name in ("kept", "gone"):
+            await api.create(MAPS, config_map(name))
+        stream = await watch(api)
+        await stream.told(2)
+        store.gap = True
+        store.latest.end(SlowWatcher("cut off"))
+        prefix = b"/core/configmaps/default/"
+        await store.delete(prefix + b"gone")
+        entry = await store.get(prefix + b"kept")
+        await store.put(prefix + b"kept", entry.value.replace(b"kept", b"kept", 1))
+        await asyncio.sleep(1)
+        assert sorted(await stream.told(2)) == [("DELETED", "gone"), ("MODIFIED", "kept")]
+        await api.create(MAPS, config_map("new"))
+        assert await stream.told(1) == [("ADDED", "new")]
+
+    play(story, store)

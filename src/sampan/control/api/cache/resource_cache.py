@@ -48,13 +48,12 @@ class ResourceCache:
     def get(self, key: str) -> StoredObject | None:
         return self._objects.get(key)
 
-    def extend(self, objects: Iterable[StoredObject]) -> None:
-        """Add objects from the store, without events, while the cache is being filled."""
+    def load(self, objects: Iterable[StoredObject]) -> None:
+        """Fill an empty cache from the store, without events."""
         for stored in objects:
             self._objects[stored.key] = stored
-            self._keys.append(stored.key)
             self._index(stored)
-        self._keys.sort()
+        self._keys = sorted(self._objects)
 
     def apply(self, key: str, value: bytes | None, revision: int) -> CacheEvent | None:
         """Take in a committed change and hand it to the watchers."""

@@ -15,10 +15,16 @@ from collections.abc import AsyncIterator, Callable, Iterable
 import msgspec
 
 from sampan.control.api.cache.resource_cache import ResourceCache
-from sampan.control.api.cache.stored_object import CacheEvent, from_store, store_prefix
+from sampan.control.api.cache.selection import Selection
+from sampan.control.api.cache.stored_object import (
+    CacheEvent,
+    StoredObject,
+    from_store,
+    store_prefix,
+)
 from sampan.kubernetes.kinds.kind import Kind
 from sampan.kubernetes.kinds.resource import Resource
-from sampan.store.contract import Change, Store, StoreError
+from sampan.store.contract import Change, Compacted, Damaged, Entry, Store, StoreError
 
 _log = logging.getLogger("sampan.api.cache")
 
@@ -94,23 +100,14 @@ class WatchCache:
 
     async def _load(self, cache: ResourceCache) -> None:
         prefix = store_prefix(cache.kind)
-        after = b""
-        while True:
-            page = await self._store.range(
-                prefix, after=after, limit=_SLICE, revision=self.revision
-            )
-            objects = []
-            for entry in page.entries:
-                key = entry.key[len(prefix) :].decode()
-                try:
-                    objects.append(from_store(cache.kind, key, entry.value, entry.revision))
-                except (msgspec.DecodeError, KeyError, TypeError):
-                    _log.exception("%s in the store can't be read; it is left out", entry.key)
-            cache.extend(objects)
-            if not page.more:
-                return
-            after = page.entries[-1].key
-            await asyncio.sleep(0)
+        objects: list[StoredObject] = []
+        async for entry in self._entries(prefix, self.revision):
+            key = entry.key[len(prefix) :].decode()
+            try:
+                objects.append(from_store(cache.kind, key, entry.value, entry.revision))
+            except (msgspec.DecodeError, KeyError, TypeError):
+                _log.exception("%s in the store can't be read; it is left out", entry.key)
+        cache.load(objects)
 
     async def _follow(self, changes: AsyncIterator[tuple[Change, ...]]) -> None:
         while True:
@@ -119,10 +116,49 @@ class WatchCache:
                     for change in batch:
                         self._apply(change)
                     self._wake()
+            except (Compacted, Damaged):
+                _log.exception("the store's history has a gap; everything is read again")
+                await self._read_again()
             except StoreError:
                 _log.exception("the store's watch ended; it is resumed")
             await asyncio.sleep(_RETRY_SECONDS)
             changes = self._store.watch(b"/", after=self.revision)
+
+    async def _read_again(self) -> None:
+        """Bridge a gap in the history by the differences between then and now."""
+        now = await self._store.revision()
+        missed: list[Change] = []
+        for cache in self.resources:
+            prefix, present = store_prefix(cache.kind), set[str]()
+            async for entry in self._entries(prefix, now):
+                key = entry.key[len(prefix) :].decode()
+                present.add(key)
+                known = cache.get(key)
+                if known is None or known.revision != entry.revision:
+                    missed.append(
+                        Change(entry.key, entry.value, entry.revision, entry.created, None)
+                    )
+            missed += [
+                Change(prefix + stored.key.encode(), None, now, 0, None)
+                for stored in cache.select(Selection())
+                if stored.key not in present
+            ]
+        for change in sorted(missed, key=lambda it: it.revision):
+            self._apply(change)
+        self.revision = now
+        self._wake()
+
+    async def _entries(self, prefix: bytes, revision: int) -> AsyncIterator[Entry]:
+        """All entries under a prefix at a revision, a slice at a time."""
+        after = b""
+        while True:
+            page = await self._store.range(prefix, after=after, limit=_SLICE, revision=revision)
+            for entry in page.entries:
+                yield entry
+            if not page.more:
+                return
+            after = page.entries[-1].key
+            await asyncio.sleep(0)
 
     def _apply(self, change: Change) -> None:
         cut = change.key.find(b"/", change.key.find(b"/", 1) + 1) + 1
