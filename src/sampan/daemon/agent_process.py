@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sampan import __version__
 from sampan.daemon import log_files, private_bridge
 from sampan.daemon.event_loop import end_of_file, run_until_terminated
-from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_name
+from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_list_path, node_name
 from sampan.engine.container_engine import ContainerEngine
 from sampan.engine.images.client import ImageClient
 from sampan.foundation.pki.cluster import prepare
@@ -77,7 +77,7 @@ def network_parts(network: NodeNetwork) -> NetworkParts:
 def agent_settings(instance: Instance, number: int, facts: MachineFacts) -> AgentSettings:
     """What the agent of a node is told; the machine's capacity is shared out evenly."""
     name = node_name(number)
-    nodes = max(1, len(NodeList(instance.state_folder / "nodes.json").entries))
+    nodes = max(1, len(NodeList(node_list_path(instance)).entries))
     now = datetime.now(UTC)
     credentials = prepare(instance.configuration_folder / "pki", instance, now)
     own = credentials.node_credentials(number, name, now)

@@ -9,10 +9,12 @@ from sampan.daemon.log_files import log_to_file
 from sampan.engine.daemon import run_engine
 from sampan.foundation.settings import Instance
 from sampan.host.cgroups import control_groups
+from sampan.host.forking import set_process_name
 
 
 def run(instance: Instance) -> None:
     """Be the engine until SIGTERM; its containers run on."""
+    set_process_name("sampan-engine")
     log_to_file(instance, "engine")
     machine = control_groups()
     group = groups.engine(instance)

@@ -44,11 +44,15 @@ class Launcher:
 
     def serve(self, instance: Instance) -> None:
         from sampan.daemon import private_bridge, server_process
+        from sampan.foundation.telemetry import set_up_logging
 
+        set_up_logging("server", sys.stderr)
         private_bridge.set_up(instance)
         server_process.run(instance)
 
     def act_as_node(self, instance: Instance, number: int) -> None:
         from sampan.daemon import node_holder
+        from sampan.foundation.telemetry import set_up_logging
 
-        node_holder.hold(instance, number)
+        set_up_logging("holder", sys.stderr)
+        node_holder.hold_with_engine(instance, number)

@@ -28,7 +28,7 @@ def start(instance: Instance, number: int, *, server: int) -> int:
     `server` is a descriptor whose end of file tells that the server takes requests.
     """
     if number == MACHINE_NODE:
-        return forking.fork(lambda: hold(instance, number, server=server), keep=(server,))
+        return forking.fork(lambda: _hold_machine(instance, server), keep=(server,))
     reader, writer = os.pipe()
     try:
         forking.fork(
@@ -49,18 +49,35 @@ def _fork_first_process(instance: Instance, number: int, server: int, writer: in
     node_space.leave_machine(instance, number)
 
     def first() -> None:
+        _log_to_file(instance, number)
         node_space.become_first_process()
         _hold(instance, number, server)
 
     os.write(writer, str(forking.fork(first, keep=(server,))).encode())
 
 
-def hold(instance: Instance, number: int, *, server: int | None = None) -> None:
-    """Be the holder of a node that shares the machine's network, until SIGTERM."""
+def _hold_machine(instance: Instance, server: int) -> None:
+    _log_to_file(instance, MACHINE_NODE)
+    _share_machine(instance, MACHINE_NODE)
+    _hold(instance, MACHINE_NODE, server)
+
+
+def hold_with_engine(instance: Instance, number: int) -> None:
+    """Be the holder of a node that shares the machine's network, and of an engine that ends
+    with it, until SIGTERM; the caller has set up its log."""
+    from sampan.daemon import engine_process
+
+    instance.run_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = forking.fork(lambda: engine_process.run(instance), die_with_parent=True)
+    _share_machine(instance, number)
+    _hold(instance, number, None)
+    os.kill(engine, signal.SIGTERM)
+
+
+def _share_machine(instance: Instance, number: int) -> None:
     _join_group(instance, number)
     node_space.enter_own_mounts(groups.node_system(instance, number), control_groups())
     forking.adopt_orphans()
-    _hold(instance, number, server)
 
 
 def _join_group(instance: Instance, number: int) -> None:
@@ -74,7 +91,6 @@ def _hold(instance: Instance, number: int, server: int | None) -> None:
     from sampan.daemon import agent_process
 
     forking.set_process_name(f"sampan-{node_name(number)}")
-    log_files.log_to_file(instance, log_files.node_component("holder", number))
     dispatcher = Dispatcher()
     records = ProcessRecords(instance.run_folder / "nodes" / node_name(number) / "processes")
 
@@ -93,6 +109,10 @@ def _hold(instance: Instance, number: int, server: int | None) -> None:
     dispatcher.on_signal(signal.SIGTERM, lambda: agent.end(signal.SIGTERM, stop_containers))
     agent.run()
     dispatcher.run()
+
+
+def _log_to_file(instance: Instance, number: int) -> None:
+    log_files.log_to_file(instance, log_files.node_component("holder", number))
 
 
 def _reap() -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import msgspec
 
+from sampan.foundation.settings import Instance
+
 MACHINE_NODE = 1
 MOST_NODES = 50
 _NAME_FORM = re.compile(r"node-([1-9][0-9]?)")
@@ -21,6 +23,10 @@ class NodeEntry(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         return node_name(self.number)
+
+
+def node_list_path(instance: Instance) -> Path:
+    return instance.state_folder / "nodes.json"
 
 
 def node_name(number: int) -> str:

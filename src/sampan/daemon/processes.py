@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 
 from sampan.daemon.dispatcher import Dispatcher
+from sampan.daemon.log_files import log_to_file
 from sampan.foundation.settings import Instance
 from sampan.host import forking
 from sampan.host.cgroups import control_groups
@@ -34,6 +35,7 @@ class Processes:
             from sampan.daemon import server_process
 
             forking.set_process_name("sampan-server")
+            log_to_file(self._instance, "server")
             server_process.run(self._instance, network=self._network_gate, ready=writer)
 
         process = forking.fork(serve, keep=(self._network_gate, writer))
@@ -59,13 +61,9 @@ class Processes:
         forking.prepare_to_fork()
 
     def start_engine(self) -> int:
-        def serve() -> None:
-            from sampan.daemon import engine_process
+        from sampan.daemon import engine_process
 
-            forking.set_process_name("sampan-engine")
-            engine_process.run(self._instance)
-
-        return forking.fork(serve)
+        return forking.fork(lambda: engine_process.run(self._instance))
 
     def start_node(self, number: int) -> int:
         from sampan.daemon import node_holder

@@ -19,31 +19,33 @@ from sampan.control.controllers.all import run_controllers
 from sampan.control.controllers.settings import ControllerSettings
 from sampan.control.scheduler.loop import USER as SCHEDULER
 from sampan.control.scheduler.loop import run_scheduler
+from sampan.daemon.absent_nodes import remove_absent_nodes
 from sampan.daemon.event_loop import end_of_file, run_until_terminated
-from sampan.daemon.log_files import log_to_file
-from sampan.daemon.node_list import MACHINE_NODE
+from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_list_path
 from sampan.foundation.pki import kubeconfig
 from sampan.foundation.pki.authority import KeyPair
-from sampan.foundation.pki.cluster import ClusterCredentials, prepare
+from sampan.foundation.pki.cluster import ADMINISTRATORS_GROUP, ClusterCredentials, prepare
 from sampan.foundation.pki.contexts import client_context, server_context
 from sampan.foundation.pki.files import write_atomically
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.settings import Instance
 from sampan.foundation.wire.http_server import serve
+from sampan.foundation.wire.message import Identity
+from sampan.kubernetes.client.api_client import ApiClient
 from sampan.store.sqlite import SqliteStore
 
 DRAIN_SECONDS = 5.0
+_ADMINISTRATOR = Identity("kubernetes-admin", (ADMINISTRATORS_GROUP,))
 
 _log = logging.getLogger(__name__)
 
 
 def run(instance: Instance, *, network: int | None = None, ready: int | None = None) -> None:
-    """Be the server until SIGTERM.
+    """Be the server until SIGTERM; the caller has set up its log.
 
     `network` is a descriptor whose end of file tells that the addresses to listen on are
     there; to `ready` one byte is written when requests are taken.
     """
-    log_to_file(instance, "server")
     run_until_terminated(lambda stop: _run(instance, network, ready, stop))
 
 
@@ -68,6 +70,7 @@ async def _run(
         _log.info("requests are taken")
         running.callback(api.begin_shutdown)
         await running.enter_async_context(_clients(instance, api, credentials))
+        await _remove_absent_nodes(instance, api)
         gc.freeze()
         await stop.wait()
 
@@ -111,6 +114,13 @@ async def _clients(
     finally:
         await scheduler.close()
         await controllers.close()
+
+
+async def _remove_absent_nodes(instance: Instance, api: ApiServer) -> None:
+    nodes = NodeList(node_list_path(instance)).entries
+    if nodes:
+        client = ApiClient(api.transport(_ADMINISTRATOR))
+        await remove_absent_nodes(client, (node.name for node in nodes))
 
 
 def _write_kubeconfig(instance: Instance, credentials: ClusterCredentials) -> None:

@@ -20,6 +20,7 @@ from sampan.daemon.node_list import (
     NodeEntry,
     NodeList,
     NoSuchNode,
+    node_list_path,
 )
 from sampan.daemon.process_records import ProcessRecords
 from sampan.daemon.processes import Processes
@@ -40,7 +41,7 @@ class Supervisor:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._dispatcher = Dispatcher()
-        self._nodes = NodeList(instance.state_folder / "nodes.json")
+        self._nodes = NodeList(node_list_path(instance))
         self._records = ProcessRecords(instance.run_folder / "processes")
         self._processes = Processes(instance, self._dispatcher, self._server_ready)
         self._supervised: dict[str, Supervised] = {}
