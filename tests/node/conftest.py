@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -437,3 +438,9 @@ def on_node(tmp_path: Path) -> Callable[[Callable[[FakeNode], Coroutine[Any, Any
         virtual_clock.run(whole())
 
     return run
+
+
+@pytest.fixture
+def fakes() -> Any:
+    """The fakes themselves, for tests that put them together otherwise."""
+    return SimpleNamespace(engine=FakeEngine, network=FakeNetwork, groups=FakeGroups)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import msgspec
 
@@ -91,12 +92,15 @@ async def run_agent(
     groups: PodGroups,
     stop: asyncio.Event,
     clock: Callable[[], float] = time.time,
+    prepare_memory: Callable[[Path, int], None] = keep_in_memory,
 ) -> None:
     """Run the node until `stop` is set; containers, networks and rules stay as they are.
 
     `client` has the node's own identity; `networks` makes the network's parts once the node's
-    range of pods is known. Raises OSError when the node's API can't listen.
+    range of pods is known; `prepare_memory` gives the folder of that many bytes in memory.
+    Raises OSError when the node's API can't listen.
     """
+    prepare_memory(settings.memory_folder, settings.memory // MEMORY_SHARE)
     agent = _Agent(settings, client, engine, groups, clock)
     work = asyncio.create_task(agent.run(networks))
     stopped = asyncio.create_task(stop.wait())
@@ -140,7 +144,6 @@ class _Agent:
 
     async def run(self, networks: NetworkFactory) -> None:
         """Every task of the agent; one that fails ends them all, and the agent is started anew."""
-        keep_in_memory(self._settings.memory_folder, self._settings.memory // MEMORY_SHARE)
         self._informers.slices.on_change(self._routing.slice_changed)
         self._informers.nodes.on_change(self._node_changed)
         self._informers.start()

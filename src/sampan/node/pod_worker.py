@@ -140,7 +140,8 @@ class PodWorker:
         if self._gone:
             return
         address = str(self._services.settings.node_address)
-        self._status.offer(pod_status(self.pod, self.state(), self._services.clock(), address))
+        status = pod_status(self.pod, self.state(), self._services.clock(), address)
+        self._status.offer(status, urgent=status["phase"] != "Pending" or bool(self._troubles))
 
     async def _sleep(self, until: float | None) -> None:
         """Until something happens, or the time has come."""

@@ -5,6 +5,7 @@ lifecycle controller marks pods of a silent node) is seen and set right.
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -19,6 +20,7 @@ Object = dict[str, Any]
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 CORRECTION_PAUSE = 1.0
+PATIENCE = 0.05
 
 _log = logging.getLogger("sampan.node.status")
 
@@ -40,13 +42,19 @@ class StatusWriter:
         self._seen: Pod | None = None
         self._corrected = float("-inf")
         self._closed = False
+        self._urgent = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def offer(self, status: Object) -> None:
-        """Have this status written, unless it is the one that is there."""
+    def offer(self, status: Object, *, urgent: bool = True) -> None:
+        """Have this status written, unless it is the one that is there.
+
+        One that isn't urgent waits a moment for its successor: most pods run before it is over.
+        """
         if status == self._wanted:
             return
         self._wanted = status
+        if urgent:
+            self._urgent.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._write())
             self._task.add_done_callback(self._after_writing)
@@ -80,6 +88,7 @@ class StatusWriter:
 
     async def flush(self) -> None:
         """Wait until the last offer is written or refused for good."""
+        self._urgent.set()
         if self._task is not None:
             await asyncio.shield(self._task)
 
@@ -92,9 +101,10 @@ class StatusWriter:
 
     async def _write(self) -> None:
         pause = FIRST_PAUSE
-        while (status := self._wanted) is not None and status is not self._written:
+        while self._wanted is not None and self._wanted is not self._written:
             try:
-                await self._patch(status)
+                await self._moment()
+                await self._patch(self._wanted)
             except (NotFound, Conflict):
                 return
             except (ApiError, ConnectionError) as error:
@@ -103,6 +113,13 @@ class StatusWriter:
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 pause = FIRST_PAUSE
+
+    async def _moment(self) -> None:
+        """Wait a little, unless what is offered is urgent."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._urgent.wait()
+        self._urgent.clear()
 
     async def _patch(self, status: Object) -> None:
         body = {"metadata": {"uid": self._pod.uid}, "status": status}
