@@ -260,7 +260,9 @@ def test_what_a_deployment_owned_goes_with_it_or_stays(seed: int, propagation: A
 @pytest.mark.parametrize("seed", range(10))
 def test_bad_wires_make_nothing_twice(seed: int) -> None:
     async def story(cluster: SimulatedCluster) -> None:
-        cluster.network.faults = Faults(delay=0.2, lost_requests=0.05, lost_answers=0.15)
+        cluster.network.faults = Faults(
+            delay=0.2, watch_delay=0.5, lost_requests=0.05, lost_answers=0.15
+        )
         await deploy(cluster, 6)
         await patch(cluster, version("2"))
         await cluster.watch_for(5)
@@ -299,7 +301,9 @@ def test_a_storm_passes(seed: int) -> None:
                 case 7:
                     cluster.network.mend(name)
                 case 8:
-                    cluster.network.faults = Faults(delay=0.1, lost_answers=random.random() * 0.1)
+                    cluster.network.faults = Faults(
+                        delay=0.1, watch_delay=0.3, lost_answers=random.random() * 0.1
+                    )
             await cluster.watch_for(random.random() * 6)
         cluster.network.faults = PERFECT
         for name, node in cluster.nodes.items():

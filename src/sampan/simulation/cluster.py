@@ -40,6 +40,7 @@ from sampan.kubernetes.kinds.resource import (
 from sampan.simulation.invariants import State, Watchman
 from sampan.simulation.network import Network, Wire
 from sampan.simulation.node import SimulatedNode
+from sampan.simulation.tally import Tally
 from sampan.store.memory import MemoryStore
 from sampan.testing.virtual_clock import VirtualClockLoop, running_loop
 
@@ -65,6 +66,7 @@ class SimulatedCluster:
         self._store = MemoryStore()
         self._signer = TokenSigner(generate_key(), settings_of(self.instance).issuer)
         self._api: ApiServer | None = None
+        self._tally: Tally | None = None
         self._controllers: Controllers | None = None
         self._scheduler: Scheduler | None = None
         self.nodes = {
@@ -104,6 +106,8 @@ class SimulatedCluster:
         await self._api.start()
         admin = Identity(name="admin", groups=(ADMINISTRATORS, AUTHENTICATED))
         self.admin: Client = ApiClient(self._api.transport(admin))
+        self._tally = Tally(self.admin, self.watchman.count)
+        await self._tally.start()
         settings = ControllerSettings(
             pod_range=self.instance.pod_range, root_certificate="the authority"
         )
@@ -119,6 +123,8 @@ class SimulatedCluster:
             await self._controllers.close()
         for name in (CONTROL, *self.nodes):
             self.network.break_streams(name)
+        if self._tally is not None:
+            await self._tally.close()
         if self._api is not None:
             await self._api.close()
         self._api = None
@@ -164,6 +170,8 @@ class SimulatedCluster:
         await asyncio.sleep(seconds)
         state = await self.state()
         self.watchman.look(state)
+        if self._tally is not None and self._tally.broken is not None:
+            raise self._tally.broken
         return state
 
     async def watch_for(self, seconds: float) -> None:

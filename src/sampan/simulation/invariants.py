@@ -1,7 +1,7 @@
 """What must hold in a cluster at every moment, whatever fails. Pure.
 
-The watchman is shown the whole state, again and again; he remembers what he needs, and says
-which promise was broken.
+The watchman is shown the whole state, again and again, and each Deployment's pods after every
+change of one of them; he remembers what he needs, and says which promise was broken.
 """
 
 from collections import Counter, defaultdict
@@ -56,7 +56,6 @@ class Watchman:
         self._not_overcommitted(state)
         self._no_twins(state)
         self._run_once(state)
-        self._counts(state)
         self._withdrawn(state)
 
     def _bound_once(self, state: State) -> None:
@@ -98,33 +97,29 @@ class Watchman:
             if number > 1:
                 raise Broken(f"the pod {uid} runs {number} times")
 
-    def _counts(self, state: State) -> None:
-        owners = {
-            each.metadata.uid: each.metadata.controller.uid
-            for each in state.replica_sets
-            if each.metadata.controller is not None
-        }
-        pods: dict[str, list[Pod]] = defaultdict(list)
-        for pod in state.pods:
-            owner = pod.metadata.controller
-            if owner is not None and owner.uid in owners and pod.is_active:
-                pods[owners[owner.uid]].append(pod)
-        for deployment in state.deployments:
-            self._count(deployment, pods[deployment.metadata.uid])
+    def count(self, deployment: Deployment, pods: list[Pod]) -> None:
+        """Look at one Deployment's active pods. Raises Broken."""
+        self._not_too_many(deployment, pods)
+        self._not_too_few(deployment, pods)
 
-    def _count(self, deployment: Deployment, pods: list[Pod]) -> None:
-        uid, replicas = deployment.metadata.uid, deployment.spec.replicas
-        allowed = limits(deployment)
-        most = replicas + allowed.surge
+    def _not_too_many(self, deployment: Deployment, pods: list[Pod]) -> None:
+        """A Deployment that was made smaller may be over its bound until it has shrunk once."""
+        uid = deployment.metadata.uid
+        most = deployment.spec.replicas + limits(deployment).surge
         ceiling = max(self._ceilings.get(uid, 0), most)
         if len(pods) > ceiling:
             raise Broken(f"{deployment.metadata.name} has {len(pods)} pods of at most {ceiling}")
         self._ceilings[uid] = most if len(pods) <= most else ceiling
+
+    def _not_too_few(self, deployment: Deployment, pods: list[Pod]) -> None:
+        """Once it has been available, a Deployment stays so, as long as nothing fails."""
+        replicas = deployment.spec.replicas
+        key = f"{deployment.metadata.uid}/{replicas}"
         ready = sum(pod.is_ready for pod in pods)
-        least = replicas - allowed.unavailable
+        least = replicas - limits(deployment).unavailable
         if ready >= least:
-            self._reached.add(f"{uid}/{replicas}")
-        elif self.faultless and f"{uid}/{replicas}" in self._reached:
+            self._reached.add(key)
+        elif self.faultless and key in self._reached:
             raise Broken(f"{deployment.metadata.name} has {ready} ready pods of at least {least}")
 
     def _withdrawn(self, state: State) -> None:

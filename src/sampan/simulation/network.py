@@ -19,10 +19,11 @@ _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class Faults(msgspec.Struct, frozen=True, kw_only=True):
-    """How bad the wires are: seconds of delay at most, the share of requests that never arrive,
-    and the share of writes whose answer never does."""
+    """How bad the wires are: seconds of delay at most, for requests and answers and for what a
+    watch tells; the share of requests that never arrive, and of writes whose answer never does."""
 
     delay: float = 0.0
+    watch_delay: float = 0.0
     lost_requests: float = 0.0
     lost_answers: float = 0.0
 
@@ -58,7 +59,7 @@ class Network:
 
     def stream(self, name: str, source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """A stream on a wire, which breaks when the wire does."""
-        stream = _Stream(source, self._streams[name].discard)
+        stream = _Stream(source, self, self._streams[name].discard)
         self._streams[name].add(stream)
         return stream
 
@@ -100,8 +101,11 @@ class Wire:
 class _Stream(AsyncIterator[bytes]):
     """A stream that can be broken off while its reader waits."""
 
-    def __init__(self, source: AsyncIterator[bytes], ended: Callable[["_Stream"], None]) -> None:
+    def __init__(
+        self, source: AsyncIterator[bytes], network: Network, ended: Callable[["_Stream"], None]
+    ) -> None:
         self._source = source
+        self._network = network
         self._ended = ended
         self._reading: asyncio.Task[bytes] | None = None
         self._broken = False
@@ -115,7 +119,7 @@ class _Stream(AsyncIterator[bytes]):
     async def __anext__(self) -> bytes:
         if self._broken:
             raise ConnectionError(_BROKEN)
-        self._reading = asyncio.ensure_future(_next(self._source))
+        self._reading = asyncio.ensure_future(self._next())
         try:
             return await self._reading
         except asyncio.CancelledError:
@@ -137,6 +141,9 @@ class _Stream(AsyncIterator[bytes]):
             with contextlib.suppress(RuntimeError):
                 await close()
 
-
-async def _next(source: AsyncIterator[bytes]) -> bytes:
-    return await anext(source)
+    async def _next(self) -> bytes:
+        piece = await anext(self._source)
+        delay = self._network.faults.watch_delay
+        if delay:
+            await asyncio.sleep(self._network.random.random() * delay)
+        return piece

@@ -170,6 +170,13 @@ def test_the_surge_waits_until_an_old_pod_is_gone() -> None:
     assert sizes(plan) == {}
 
 
+def test_nothing_grows_while_a_replica_set_has_not_told_what_it_has() -> None:
+    resized = msgspec.structs.replace(the_set("1", 2).metadata, generation=2)
+    old = msgspec.structs.replace(the_set("1", 2), metadata=resized)
+    assert sizes(planned(the_deployment(version="2"), old, the_set("2", 1, revision=2))) == {}
+    assert sizes(planned(the_deployment(9, version="2"), old, the_set("2", 1, revision=2))) == {}
+
+
 def test_unavailable_old_pods_go_first() -> None:
     broken, good = the_set("1", 2, ready=0), the_set("2", 3, revision=2)
     deployment = the_deployment(4, version="3")

@@ -90,6 +90,13 @@ def test_crowded_nodes_lose_pods_first_and_young_pods_go_before_old_ones() -> No
     assert deleted(planned(2, *crowded, neighbours={"n1": 1, "n2": 2})) == ["web-c"]
 
 
+def test_what_is_left_after_shrinking_is_spread() -> None:
+    pods = [pod(f"web-{n}", node=f"n{n % 3}", ready=True) for n in range(30)]
+    gone = set(deleted(planned(3, *pods, neighbours={"n0": 10, "n1": 10, "n2": 10})))
+    left = [each.spec.node_name for each in pods if each.metadata.name not in gone]
+    assert sorted(left) == ["n0", "n1", "n2"]
+
+
 def test_a_deletion_cost_saves_a_pod() -> None:
     dear = objects.pod("web-dear", node="n1", ready=True, owner=OWNER)
     dear["metadata"]["annotations"] = {"controller.kubernetes.io/pod-deletion-cost": "100"}

@@ -107,8 +107,8 @@ def _resize(deployment: Deployment, replica_sets: Generations) -> tuple[plans.Ac
         return _sized(deployment, tuple(old), {each.metadata.name: 0 for each in old})
     if deployment.spec.strategy.type != "RollingUpdate":
         return ()
-    active = replica_sets.active
-    return _sized(deployment, active, scaling.proportional_sizes(deployment, active))
+    sizes = scaling.proportional_sizes(deployment, replica_sets.active)
+    return _sized(deployment, replica_sets.active, sizes) if sizes else ()
 
 
 def _renew(

@@ -43,14 +43,20 @@ def _resolve(value: IntOrString, replicas: int, *, round_up: bool) -> int:
 
 def new_size(deployment: Deployment, new: ReplicaSet | None, old: tuple[ReplicaSet, ...]) -> int:
     """How many pods the new ReplicaSet gets. A pod that an old ReplicaSet is to lose takes its
-    place until it is gone, so that the surge is never passed."""
+    place until it is gone, and one that has not told what it has yet stops all growth, so that the
+    surge is never passed."""
     wanted = deployment.spec.replicas
     size = new.spec.replicas if new is not None else 0
     total = size + sum(max(each.spec.replicas, each.status.replicas) for each in old)
     if deployment.spec.strategy.type != "RollingUpdate" or size >= wanted:
         return wanted
     room = wanted + limits(deployment).surge - total
-    return size if room <= 0 else size + min(room, wanted - size)
+    return size if room <= 0 or any(map(is_settling, old)) else size + min(room, wanted - size)
+
+
+def is_settling(replica_set: ReplicaSet) -> bool:
+    """Whether a ReplicaSet's status does not tell yet what became of its present size."""
+    return replica_set.status.observed_generation < replica_set.metadata.generation
 
 
 def old_sizes(
@@ -99,9 +105,15 @@ def is_resized(deployment: Deployment, active: tuple[ReplicaSet, ...]) -> bool:
 
 def proportional_sizes(deployment: Deployment, active: tuple[ReplicaSet, ...]) -> dict[str, int]:
     """Share a change of size among the active ReplicaSets; what rounding leaves goes to the
-    largest of them."""
+    largest of them. Pods that are still to go take their place here too, and nothing grows while
+    a ReplicaSet has not told what it has: then the answer is empty."""
     allowed = deployment.spec.replicas + limits(deployment).surge if deployment.spec.replicas else 0
     missing = allowed - sum(each.spec.replicas for each in active)
+    if missing > 0 and any(map(is_settling, active)):
+        return {}
+    if missing > 0:
+        leaving = sum(max(0, each.status.replicas - each.spec.replicas) for each in active)
+        missing = max(0, missing - leaving)
     newest_first = missing >= 0
     ordered = sorted(active, key=_age, reverse=newest_first)
     ordered.sort(key=lambda each: -each.spec.replicas)

@@ -77,7 +77,7 @@ def _scale(
     if missing > 0:
         return tuple(_creation(replica_set) for _ in range(min(missing, LARGEST_BATCH)))
     if missing < 0 and not adopted:
-        ranked = sorted(active, key=lambda pod: _deletion_rank(pod, neighbours, now))
+        ranked = _least_useful_first(active, neighbours, now)
         return tuple(_deletion(replica_set, pod) for pod in ranked[: min(-missing, LARGEST_BATCH)])
     return ()
 
@@ -118,20 +118,37 @@ def _deletion(replica_set: ReplicaSet, pod: Pod) -> plans.Delete:
     )
 
 
-def _deletion_rank(pod: Pod, neighbours: dict[str, int], now: datetime) -> tuple[Any, ...]:
-    """Smaller is deleted first: unassigned, pending, not ready, cheap, crowded, ready for a
-    short time, restarted often, young (Kubernetes' ActivePodsWithRanks, KEP-2185, KEP-2255)."""
-    ready = pod.ready_condition
-    ready_at = ready.last_transition_time if ready is not None and pod.is_ready else None
-    ready_for = _age_class(ready_at, now) if ready_at else 0
-    restarts = sum(status.restart_count for status in pod.status.container_statuses)
+def _least_useful_first(active: list[Pod], neighbours: dict[str, int], now: datetime) -> list[Pod]:
+    """Unassigned, pending, not ready, cheap, crowded, ready for a short time, restarted often,
+    young (Kubernetes' ActivePodsWithRanks, KEP-2185, KEP-2255). Each pod that goes makes its
+    node less crowded, so that those that stay are spread."""
+    left = dict(neighbours)
+    crowds: dict[str, int] = {}
+    for pod in sorted(active, key=lambda pod: (_state_rank(pod), _age_rank(pod, now))):
+        node = pod.spec.node_name
+        crowds[pod.metadata.uid] = left.get(node, 0)
+        left[node] = left.get(node, 0) - 1
+    return sorted(
+        active,
+        key=lambda pod: (_state_rank(pod), -crowds[pod.metadata.uid], _age_rank(pod, now)),
+    )
+
+
+def _state_rank(pod: Pod) -> tuple[bool, int, bool, int]:
     return (
         bool(pod.spec.node_name),
         _PHASE_ORDER.get(pod.status.phase, 1),
         pod.is_ready,
         _deletion_cost(pod),
-        -neighbours.get(pod.spec.node_name, 0),
-        ready_for,
+    )
+
+
+def _age_rank(pod: Pod, now: datetime) -> tuple[int, int, int, str]:
+    ready = pod.ready_condition
+    ready_at = ready.last_transition_time if ready is not None and pod.is_ready else None
+    restarts = sum(status.restart_count for status in pod.status.container_statuses)
+    return (
+        _age_class(ready_at, now),
         -restarts,
         _age_class(pod.metadata.creation_timestamp, now),
         pod.metadata.uid,
