@@ -26,7 +26,7 @@ from sampan.engine.contract import (
 from sampan.foundation.settings import Instance
 from sampan.kubernetes.client.contract import NotFound, RawEvent, RawList
 from sampan.kubernetes.machinery.metadata import Metadata
-from sampan.network.contract import Attachment
+from sampan.network.contract import Attachment, ServicePort
 from sampan.node import node_object
 from sampan.node.cluster_view import (
     EndpointConditions,
@@ -326,6 +326,7 @@ class FakeNode:
         self.groups = FakeGroups()
         self.api = FakeApi()
         self.events: list[tuple[str, str]] = []
+        self.ports: dict[str, dict[str, ServicePort]] = {}
         self.services: NodeServices | None = None
         self.manager: PodManager | None = None
 
@@ -342,6 +343,7 @@ class FakeNode:
             clock=self.clock,
             record=lambda _pod, _kind, reason, message: self.events.append((reason, message)),
             services=tuple,
+            publish_ports=self.ports.__setitem__,
             allocatable=node_object.allocatable(settings),
             aside=_at_once,
         )

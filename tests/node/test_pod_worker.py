@@ -350,6 +350,25 @@ def test_the_status_is_written_only_when_it_changes(on_node):
     on_node(story)
 
 
+def test_ports_of_the_node_lead_to_the_pod_while_it_is_there(on_node):
+    async def story(node):
+        ports = [{"containerPort": 80, "hostPort": 8080}, {"containerPort": 81}]
+        node.create(containers=[{"name": "main", "image": "hello", "ports": ports}])
+        await moment()
+        (port,) = node.ports["u-web"].values()
+        assert (port.port, port.address) == (8080, None)
+        assert [str(item) for item in port.external_addresses] == ["10.44.0.1", "127.0.0.1"]
+        assert [(str(item.address), item.port) for item in port.endpoints] == [("10.42.0.2", 80)]
+        await node.crash()
+        await moment()
+        assert node.ports["u-web"]
+        node.delete()
+        await moment()
+        assert node.ports["u-web"] == {}
+
+    on_node(story)
+
+
 def test_one_pods_slow_end_holds_up_no_other(on_node):
     async def story(node):
         node.engine.deaf.add("main")

@@ -156,9 +156,10 @@ class _Agent:
             await asyncio.gather(parts.pods.start(), parts.names.start())
             await self._informers.synced()
             tasks.create_task(self._keep_peers(parts.pods))
-            tasks.create_task(self._service_proxy(parts.rules, network).run())
+            proxy = self._service_proxy(parts.rules, network)
+            tasks.create_task(proxy.run())
             tasks.create_task(self._cluster_dns(parts.names).run())
-            services = self._node_services(parts.pods)
+            services = self._node_services(parts.pods, proxy)
             pods = self._pods = PodManager(services)
             await pods.start()
             self._informers.pods.on_change(pods.pod_changed)
@@ -202,7 +203,7 @@ class _Agent:
         index = ServiceIndex(self._informers.services, self._informers.slices)
         return ClusterDns(index, names, domain=self._settings.instance.cluster_domain)
 
-    def _node_services(self, network: PodNetwork) -> NodeServices:
+    def _node_services(self, network: PodNetwork, proxy: ServiceProxy) -> NodeServices:
         return NodeServices(
             settings=self._settings,
             engine=self._engine,
@@ -215,6 +216,7 @@ class _Agent:
             record=self._record,
             services=lambda: tuple(self._informers.services.items.values()),
             allocatable=node_object.allocatable(self._settings),
+            publish_ports=proxy.set_host_ports,
         )
 
     def _record(self, pod: Pod, kind: EventKind, reason: str, message: str) -> None:

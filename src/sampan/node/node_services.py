@@ -10,7 +10,7 @@ import msgspec
 from sampan.engine.contract import Engine
 from sampan.host.cgroups import ControlGroupLimits
 from sampan.kubernetes.client.contract import Client
-from sampan.network.contract import PodNetwork
+from sampan.network.contract import PodNetwork, ServicePort
 from sampan.node.cluster_view import Service
 from sampan.node.objects import ReferencedObjects
 from sampan.node.pod_view import Pod
@@ -30,8 +30,9 @@ class PodGroups(Protocol):
 
 class NodeServices(msgspec.Struct, frozen=True, kw_only=True):
     """`clock` gives seconds since the epoch; `record` tells an event of a pod: its type
-    (Normal or Warning), reason and message. `aside` makes a call that may take long without
-    holding the event loop."""
+    (Normal or Warning), reason and message. `publish_ports`
+    makes ports of the node lead to a pod, by its uid. `aside` makes a call that may take long
+    without holding the event loop."""
 
     settings: AgentSettings
     engine: Engine
@@ -44,4 +45,5 @@ class NodeServices(msgspec.Struct, frozen=True, kw_only=True):
     record: Callable[[Pod, EventKind, str, str], None]
     services: Callable[[], tuple[Service, ...]]
     allocatable: dict[str, Decimal]
+    publish_ports: Callable[[str, dict[str, ServicePort]], None]
     aside: Callable[[Callable[[], None]], Awaitable[None]] = asyncio.to_thread

@@ -11,6 +11,8 @@ from sampan.engine.contract import Mount
 from sampan.host.cgroups import ControlGroupLimits
 from sampan.network.contract import Attachment
 from sampan.node import pod_files
+from sampan.node.host_ports import host_ports
+from sampan.node.node_object import CONTROL_PLANE_NODE
 from sampan.node.node_services import NodeServices
 from sampan.node.pod_view import Container, Pod
 from sampan.node.references import Surroundings
@@ -52,6 +54,15 @@ class PodSandbox:
         self._services.groups.create(self.cgroup, self._group_limits())
         await asyncio.gather(self._attach(pod), self._fill(pod))
         self._write_files(pod)
+        self.publish_ports(pod)
+
+    def publish_ports(self, pod: Pod) -> None:
+        """Let the ports that the pod claims on the node lead to it."""
+        instance, own = self.settings.instance, self.settings.node_address
+        is_machine = own == instance.node_address(CONTROL_PLANE_NODE)
+        addresses = (own, instance.loopback_address) if is_machine else (own,)
+        ports = host_ports(pod, self.address(pod), addresses)
+        self._services.publish_ports(self._uid, ports)
 
     def _group_limits(self) -> ControlGroupLimits:
         return ControlGroupLimits(pids=self.settings.pod_pids_limit)
@@ -116,6 +127,7 @@ class PodSandbox:
     async def remove(self) -> None:
         """Take everything away. Raises OSError when the kernel still holds something."""
         await self._services.objects.forget(self._uid)
+        self._services.publish_ports(self._uid, {})
         await self._services.network.detach(self._uid)
         await self._services.aside(self._folders.remove)
         self._services.groups.remove(self.cgroup)

@@ -159,6 +159,7 @@ class ContainerPort(View, frozen=True):
     name: str = ""
     protocol: str = "TCP"
     host_port: int = 0
+    host_ip: str = msgspec.field(default="", name="hostIP")
 
 
 class Container(View, frozen=True):

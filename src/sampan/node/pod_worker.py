@@ -60,6 +60,8 @@ class PodWorker:
         self.runs.adopt(adopted)
         self._number = self._adopted_sandbox()
         services.routing.watch(pod.metadata.uid, self.wake)
+        if self._number:
+            self._sandbox.publish_ports(pod)
 
     def _adopted_sandbox(self) -> int:
         """The number of the network that the containers live in; 0 when it isn't there."""

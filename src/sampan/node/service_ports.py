@@ -16,7 +16,7 @@ from sampan.node.cluster_view import (
     SlicePort,
 )
 
-_PROTOCOLS: dict[str, TransportProtocol] = {"TCP": "tcp", "UDP": "udp"}
+PROTOCOLS: dict[str, TransportProtocol] = {"TCP": "tcp", "UDP": "udp"}
 DNS_SERVICE = "kube-system/kube-dns"
 DNS_PORT = 53
 
@@ -38,7 +38,7 @@ def ports_of(
     slices = tuple(slices)
     found: dict[str, ServicePort] = {}
     for port in service.spec.ports:
-        protocol = _PROTOCOLS.get(port.protocol)
+        protocol = PROTOCOLS.get(port.protocol)
         if protocol is None:
             continue
         if key == DNS_SERVICE and name_server is not None:

@@ -36,6 +36,12 @@ class ServiceProxy:
         self._check_seconds = check_seconds
         self._ports: dict[str, dict[str, ServicePort]] = {}
 
+    def set_host_ports(self, uid: str, ports: dict[str, ServicePort]) -> None:
+        """The ports of this node that lead to one of its pods; none to take them away."""
+        if ports != self._ports.get(uid, {}):
+            self._ports[uid] = ports
+            self._index.changed.set()
+
     async def run(self) -> None:
         """Apply what changes, and look after the rules; never returns."""
         while True:
