@@ -6,6 +6,7 @@ a benchmark's cluster meets nothing of the machine's; without root only what nee
 
 import importlib
 import os
+import resource
 import subprocess
 import sys
 
@@ -30,6 +31,9 @@ def main(names: list[str]) -> int:
     if unknown:
         sys.stderr.write(f"there is no benchmark {', '.join(unknown)}: {', '.join(_BENCHES)}\n")
         return 2
+    # A thousand watchers are as many connections on either side.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if os.geteuid() == 0 and _INSIDE not in os.environ:
         return _inside_own_namespaces(names)
     console = Console(stderr=True)
