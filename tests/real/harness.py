@@ -62,10 +62,10 @@ class Namespaces:
 class Cluster:
     """One instance of Sampan with a kubectl that is pointed at it."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, namespaces: Namespaces) -> None:
         self.instance = Instance(name=name)
         self.folder = folder
-        self.namespaces = Namespaces()
+        self.namespaces = namespaces
         self.environment = os.environ | {
             "HOME": str(folder),
             "KUBECONFIG": str(folder / "kubeconfig"),
@@ -122,6 +122,18 @@ class Cluster:
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
 
+    def remove(self) -> None:
+        """Kill what is left in the namespaces, and remove the folders that `down` keeps."""
+        for process in self.namespaces.members():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self.namespaces.close()
+        self.remove_folders()
+
+    def remove_folders(self) -> None:
+        for path in (self.instance.state_folder, self.instance.configuration_folder):
+            shutil.rmtree(path, ignore_errors=True)
+
 
 def is_ready(item: Any) -> bool:
     """Whether a Node's or Pod's condition Ready is True."""
@@ -141,10 +153,23 @@ def eventually(probe: Callable[[], _T], seconds: float, what: str, pause: float 
 
 
 def leftovers(cluster: Cluster) -> list[str]:
-    """All that is still there of an instance that has been taken down."""
+    """All that is still there of an instance that has been taken down, in namespaces that it
+    had for itself."""
+    namespaces = cluster.namespaces
+    found = leftovers_by_name(cluster)
+    found += [f"process {process} {_command(process)}" for process in namespaces.members()]
+    links = json.loads(namespaces.run("ip", "-j", "link").stdout)
+    found += [f"interface {link['ifname']}" for link in links if link["ifname"] != "lo"]
+    rules = namespaces.run("nft", "list", "ruleset").stdout
+    found += [f"rules {rules}"] if rules.strip() else []
+    routes = namespaces.run("ip", "route", "show").stdout
+    return found + ([f"routes {routes}"] if routes.strip() else [])
+
+
+def leftovers_by_name(cluster: Cluster) -> list[str]:
+    """What bears the name of an instance that has been taken down."""
     instance, namespaces = cluster.instance, cluster.namespaces
-    found = [f"process {process} {_command(process)}" for process in namespaces.members()]
-    found += [
+    found = [
         f"process {process} {_command(process)}"
         for process in _processes()
         if f"/{instance.cgroup}/" in _text(f"/proc/{process}/cgroup")
@@ -153,15 +178,14 @@ def leftovers(cluster: Cluster) -> list[str]:
         mounts = _text(f"/proc/{process}/mountinfo").splitlines()
         found += [f"mount {line}" for line in mounts if f"/{instance.full_name}/" in line]
     links = json.loads(namespaces.run("ip", "-j", "link").stdout)
-    found += [f"interface {link['ifname']}" for link in links if link["ifname"] != "lo"]
-    rules = namespaces.run("nft", "list", "ruleset").stdout
-    found += [f"rules {rules}"] if rules.strip() else []
-    routes = namespaces.run("ip", "route", "show").stdout
-    found += [f"routes {routes}"] if routes.strip() else []
-    found += [f"group {path}" for path in Path("/sys/fs/cgroup").glob(f"**/{instance.cgroup}")]
+    prefix = instance.interface("")
+    found += [f"interface {link['ifname']}" for link in links if link["ifname"].startswith(prefix)]
+    tables = namespaces.run("nft", "list", "tables").stdout.splitlines()
+    found += [line for line in tables if line.split()[-1].startswith(instance.packet_table)]
+    found += [f"group {path}" for path in Path("/sys/fs/cgroup").glob(f"*/{instance.cgroup}")]
+    found += [f"group {path}" for path in Path("/sys/fs/cgroup").glob(instance.cgroup)]
     found += [f"folder {instance.run_folder}"] if instance.run_folder.exists() else []
-    found += [f"file {path}" for path in Path("/run/netns").glob(f"*{instance.name}*")]
-    return found
+    return found + [f"file {path}" for path in Path("/run/netns").glob(f"*{instance.name}*")]
 
 
 def _processes() -> list[int]:
@@ -180,9 +204,14 @@ def _command(process: int) -> str:
 
 
 @contextlib.contextmanager
-def running_cluster(folder: Path, nodes: int) -> Iterator[Cluster]:
-    """A cluster from `up` to `down`; fails when anything of it is left."""
-    cluster = Cluster(f"test-{secrets.token_hex(3)}", folder)
+def running_cluster(
+    folder: Path, nodes: int, namespaces: Namespaces | None = None
+) -> Iterator[Cluster]:
+    """A cluster from `up` to `down`; fails when anything of it is left.
+
+    In `namespaces` of somebody else, only what bears the instance's name is looked for.
+    """
+    cluster = Cluster(f"test-{secrets.token_hex(3)}", folder, namespaces or Namespaces())
     try:
         try:
             answer = cluster.sampan("up", "--nodes", str(nodes))
@@ -191,14 +220,12 @@ def running_cluster(folder: Path, nodes: int) -> Iterator[Cluster]:
         finally:
             ended = cluster.sampan("down")
         assert ended.returncode == 0, f"{ended.stderr}\n{_logs(cluster)}"
-        assert leftovers(cluster) == []
+        assert (leftovers_by_name(cluster) if namespaces else leftovers(cluster)) == []
     finally:
-        for process in cluster.namespaces.members():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        cluster.namespaces.close()
-        for path in (cluster.instance.state_folder, cluster.instance.configuration_folder):
-            shutil.rmtree(path, ignore_errors=True)
+        if namespaces:
+            cluster.remove_folders()
+        else:
+            cluster.remove()
 
 
 def _logs(cluster: Cluster) -> str:

@@ -50,7 +50,7 @@ async def _run(settings: AgentSettings, server: int | None, stop: asyncio.Event)
     context = client_context(settings.authority_file, pair)
     client = ApiClient(HttpsTransport(settings.api_server, context), user_agent="kubelet")
     try:
-        await end_of_file(server)
+        await end_of_file(server, stop)
         await run_agent(
             settings,
             client=client,

@@ -25,12 +25,15 @@ def run_until_terminated(main: Callable[[asyncio.Event], Awaitable[None]]) -> No
     uvloop.run(run())
 
 
-async def end_of_file(descriptor: int | None) -> None:
-    """Wait until nobody can write to a pipe any more; at once for None."""
+async def end_of_file(descriptor: int | None, stop: asyncio.Event) -> None:
+    """Wait until nobody can write to a pipe any more, or `stop` is set; at once for None."""
     if descriptor is None:
         return
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_reader(descriptor, ended.set)
-    await ended.wait()
+    waits = [asyncio.create_task(event.wait()) for event in (ended, stop)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
     loop.remove_reader(descriptor)

@@ -5,12 +5,14 @@ command line must be quick to start.
 """
 
 import os
+import shutil
 import sys
 
 from sampan.faces.cli.session import LaunchFailed
 from sampan.foundation.settings import Instance
 
 LISTENING_DESCRIPTOR = 3
+_PROGRAMS = ("crun", "conmon")
 
 
 class Launcher:
@@ -21,6 +23,12 @@ class Launcher:
         from sampan.daemon.log_files import log_folder
         from sampan.host.forking import spawn_detached
 
+        missing = [name for name in _PROGRAMS if shutil.which(name) is None]
+        if missing:
+            raise LaunchFailed(
+                f"{' and '.join(missing)} can't be found; "
+                f"on Debian: apt-get install {' '.join(missing)} nftables"
+            )
         folder = log_folder(instance)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         instance.state_folder.chmod(0o700)

@@ -10,20 +10,22 @@ from collections.abc import Callable
 
 from sampan.daemon.dispatcher import Dispatcher
 from sampan.daemon.log_files import log_to_file
+from sampan.daemon.node_list import MACHINE_NODE
 from sampan.foundation.settings import Instance
 from sampan.host import forking
 from sampan.host.cgroups import control_groups
 
 
 class Processes:
-    """`server_ready` is called each time that a server has begun to take requests."""
+    """`server_heard` is called once for each server: with True when it has begun to take
+    requests, with False when it has ended without."""
 
     def __init__(
-        self, instance: Instance, dispatcher: Dispatcher, server_ready: Callable[[], None]
+        self, instance: Instance, dispatcher: Dispatcher, server_heard: Callable[[bool], None]
     ) -> None:
         self._instance = instance
         self._dispatcher = dispatcher
-        self._server_ready = server_ready
+        self._server_heard = server_heard
         # A gate is a pipe without a word: whoever waits reads its end when the keeper is closed.
         self._network_gate, self._network_keeper = os.pipe()
         self._server_gate, self._server_keeper = os.pipe()
@@ -47,8 +49,7 @@ class Processes:
         ready = os.read(reader, 1)
         self._dispatcher.forget(reader)
         os.close(reader)
-        if ready:
-            self._server_ready()
+        self._server_heard(bool(ready))
 
     def prepare_nodes(self) -> None:
         """Join the machine to the private bridge, and import what nodes and engine share."""
@@ -68,6 +69,8 @@ class Processes:
     def start_node(self, number: int) -> int:
         from sampan.daemon import node_holder
 
+        if number != MACHINE_NODE:
+            self.clear_node(number)
         return node_holder.start(self._instance, number, server=self._server_gate)
 
     def open_gate(self) -> None:

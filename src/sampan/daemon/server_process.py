@@ -56,7 +56,7 @@ async def _run(
     _write_kubeconfig(instance, credentials)
     async with contextlib.AsyncExitStack() as running:
         api = await running.enter_async_context(_api(instance, credentials))
-        await end_of_file(network)
+        await end_of_file(network, stop)
         server = await serve(
             api.handle,
             addresses=(str(instance.loopback_address), str(instance.node_address(MACHINE_NODE))),

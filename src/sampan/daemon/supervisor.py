@@ -14,6 +14,7 @@ from typing import Any
 
 from sampan.daemon.control_socket import ControlSocket, Demand, Reply
 from sampan.daemon.dispatcher import Dispatcher
+from sampan.daemon.log_files import log_folder
 from sampan.daemon.node_list import (
     MACHINE_NODE,
     MOST_NODES,
@@ -31,6 +32,7 @@ from sampan.host import forking
 SERVER = "server"
 ENGINE = "engine"
 _STOP_SECONDS = 30.0
+_VAIN_STARTS = 3
 
 _log = logging.getLogger(__name__)
 
@@ -43,10 +45,10 @@ class Supervisor:
         self._dispatcher = Dispatcher()
         self._nodes = NodeList(node_list_path(instance))
         self._records = ProcessRecords(instance.run_folder / "processes")
-        self._processes = Processes(instance, self._dispatcher, self._server_ready)
+        self._processes = Processes(instance, self._dispatcher, self._server_heard)
         self._supervised: dict[str, Supervised] = {}
         self._ready = False
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[Reply] = []
 
     def run(self, nodes: int, listening: Callable[[], None]) -> None:
         """`nodes` 0 means those of the last time; `listening` is called once demands are heard."""
@@ -71,7 +73,7 @@ class Supervisor:
         """The server first: it imports its own part while this process imports the nodes'."""
         started = self._role(SERVER, self._processes.start_server).run()
         if not started:
-            self._server_ready()
+            self._server_heard(True)
         self._processes.prepare_nodes()
         self._role(ENGINE, self._processes.start_engine).run()
         for entry in self._nodes.entries:
@@ -90,12 +92,19 @@ class Supervisor:
         for process, status in forking.reap_children():
             _log.debug("process %d ended with %d", process, status)
 
-    def _server_ready(self) -> None:
-        self._ready = True
-        self._processes.open_gate()
-        callbacks, self._waiting = self._waiting, []
-        for callback in callbacks:
-            callback()
+    def _server_heard(self, ready: bool) -> None:
+        if ready:
+            self._ready = True
+            self._processes.open_gate()
+        elif self._supervised[SERVER].restarts.early_ends < _VAIN_STARTS:
+            return
+        replies, self._waiting = self._waiting, []
+        for reply in replies:
+            if ready:
+                self._up_result(reply)
+            else:
+                log = log_folder(self._instance) / "server.log"
+                reply.error(f"the server ends at once; its log tells why: {log}")
 
     def _answer(self, demand: Demand, reply: Reply) -> None:
         answers: dict[str, Callable[[Demand, Reply], None]] = {
@@ -133,7 +142,7 @@ class Supervisor:
             self._holder(entry).run()
         if not self._ready:
             reply.progress("starting the control plane")
-            self._waiting.append(partial(self._up_result, reply))
+            self._waiting.append(reply)
             return
         self._up_result(reply)
 
@@ -169,8 +178,9 @@ class Supervisor:
     def _node_start(self, demand: Demand, reply: Reply) -> None:
         entry = self._nodes.find(demand.name)
         self._nodes.set_stopped(entry.number, False)
-        self._holder(entry).run()
-        reply.result({"node": entry.name})
+        holder = self._holder(entry)
+        holder.run()
+        reply.result({"node": entry.name, "since": holder.since})
 
     def _node_stop(self, demand: Demand, reply: Reply) -> None:
         entry = self._nodes.find(demand.name)

@@ -1,5 +1,6 @@
 """An instance as its owner handles it: growing it, killing its parts, two side by side."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,7 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.real.cluster.conftest import build_demo
-from tests.real.harness import Cluster, eventually, is_ready, leftovers, running_cluster
+from tests.real.harness import (
+    Cluster,
+    Namespaces,
+    eventually,
+    is_ready,
+    leftovers,
+    running_cluster,
+)
 
 pytestmark = pytest.mark.real
 
@@ -19,7 +27,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: sleeper, namespace: default}
 spec:
-  containers: [{name: main, image: hello:1, command: [sleep, "1000"]}]
+  containers: [{name: main, image: hello:1}]
 """
 
 
@@ -131,3 +139,56 @@ def test_what_was_there_is_there_after_down_and_up(tmp_path: Path) -> None:
             return status["restartCount"] == 1 and "running" in status["state"]
 
         eventually(runs_again, 20, "the pod runs again")
+
+
+def test_a_cluster_survives_the_sudden_end_of_all_its_processes(tmp_path: Path) -> None:
+    with running_cluster(tmp_path, nodes=2) as cluster:
+        build_demo(cluster)
+        cluster.apply(POD)
+        eventually(lambda: is_ready(cluster.get("pod", "sleeper")), 20, "the pod runs")
+        for group in Path("/sys/fs/cgroup").glob(f"*/{cluster.instance.cgroup}/**/cgroup.procs"):
+            for line in group.read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(line), signal.SIGKILL)
+        answer = cluster.sampan("up")
+        assert answer.returncode == 0, answer.stderr
+
+        def runs_again() -> bool:
+            pod = cluster.get("pod", "sleeper")
+            return pod["status"]["containerStatuses"][0]["restartCount"] == 1 and is_ready(pod)
+
+        eventually(runs_again, 20, "the pod runs again")
+
+
+def test_two_instances_do_not_see_each_other(single: Cluster, tmp_path: Path) -> None:
+    before = processes(single)
+    with running_cluster(tmp_path, nodes=2, namespaces=single.namespaces) as other:
+        assert other.get("pods", "-A")["items"] == []
+        assert other.sampan("images", "-o", "json").stdout.strip() == "[]"
+        assert other.sampan("node", "kill", "node-2").returncode == 0
+        assert is_ready(single.get("pod", "sleeper"))
+    assert processes(single) == before
+    assert single.kubectl("exec", "sleeper", "--", "echo", "here").stdout == "here\n"
+
+
+def test_a_taken_port_is_told(tmp_path: Path) -> None:
+    cluster = Cluster("test-taken", tmp_path, Namespaces())
+    try:
+        taken = f"socket.create_server(('{cluster.instance.loopback_address}', 6443))"
+        squatter = cluster.start(
+            "python3",
+            "-c",
+            f"import socket, time; s = {taken}; print('on', flush=True); time.sleep(60)",
+        )
+        assert squatter.stdout is not None
+        assert squatter.stdout.readline() == "on\n"
+        answer = cluster.sampan("up")
+        assert (answer.returncode, "server.log" in answer.stderr) == (1, True)
+        log = cluster.instance.state_folder / "log" / "server.log"
+        assert "address already in use" in log.read_text().lower()
+        assert cluster.sampan("down").returncode == 0
+        squatter.kill()
+        squatter.communicate()
+        assert leftovers(cluster) == []
+    finally:
+        cluster.remove()

@@ -48,8 +48,8 @@ def test_a_rolling_update_loses_no_request(hello: Cluster) -> None:
     hello.apply(LOADER_POD)
     hello.kubectl("wait", "pod/loader", "--for=condition=Ready", "--timeout=20s")
     loads = [
-        start_on_host(hello, new=100, kept=10),
-        start_in_pod(hello, new=100, kept=10),
+        start_on_host(hello, new=200, kept=20),
+        start_in_pod(hello, new=200, kept=20),
     ]
     time.sleep(BEFORE_THE_UPDATE)
     changed = hello.kubectl("set", "image", "deployment/hello", "hello=hello:2")
@@ -61,4 +61,4 @@ def test_a_rolling_update_loses_no_request(hello: Cluster) -> None:
     for seen in results:
         assert seen["failures"] == []
         assert set(seen["versions"]) == {"1", "2"}
-        assert seen["answered"] > SECONDS * 100
+        assert seen["answered"] > SECONDS * 200

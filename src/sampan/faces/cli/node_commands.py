@@ -4,10 +4,13 @@ import json
 
 import click
 
+from sampan.faces.cli import node_readiness
 from sampan.faces.cli.progress import ProgressLine
 from sampan.faces.cli.session import Session, require_root
 from sampan.faces.cli.status_command import describe, nodes_table
 from sampan.faces.cli.supervisor_client import demand_running
+
+READY_SECONDS = 60.0
 
 
 @click.group(help="List, stop, start and kill the nodes of this machine.")
@@ -40,8 +43,18 @@ def stop(session: Session, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def start(session: Session, name: str) -> None:
-    _demand(session, "node-start", name)
-    click.echo(f"{name} started")
+    with ProgressLine() as progress:
+        started = demand_running(session.instance, "node-start", name=name, progress=progress)
+        progress(f"waiting for {name}")
+        try:
+            node_readiness.wait_until_ready(
+                session.instance, {name: started["since"]}, READY_SECONDS
+            )
+        except node_readiness.NotReadyInTime as failure:
+            raise click.ClickException(
+                f"{failure} was started but is not Ready after {READY_SECONDS:g} s"
+            ) from failure
+    click.echo(f"{name} ready")
 
 
 @node.command(help="Pull a node's plug: its link is cut and all its processes die at once.")
