@@ -177,7 +177,7 @@ class ContainerRuns:
             status = await self._services.engine.status(identifier)
         except ContainerNotFound:
             self._statuses.pop(identifier, None)
-        except EngineError as error:
+        except (EngineError, OSError) as error:
             self._warn("FailedKillContainer", str(error))
             await asyncio.sleep(STOP_RETRY_SECONDS)
         else:

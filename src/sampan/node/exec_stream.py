@@ -36,6 +36,8 @@ async def stream(socket: WebSocket, session: ExecSession, command: tuple[str, ..
         if showing not in done:
             _log.debug("the peer of %s has gone", command[:1])
             await session.kill()
+        elif (error := showing.exception()) is not None:
+            _log.warning("the output of %s broke off: %s", command[:1], error)
     finally:
         feeding.cancel()
         showing.cancel()

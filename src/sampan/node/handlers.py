@@ -80,7 +80,7 @@ async def _sleep(action: SleepAction) -> None:
 async def run_command(action: ExecAction, target: Target) -> None:
     try:
         session = await target.engine.execute(target.identifier, action.command)
-    except EngineError as error:
+    except (EngineError, OSError) as error:
         raise HandlerFailed(str(error)) from None
     output = bytearray()
     try:
@@ -128,6 +128,8 @@ async def _connection(
         reader, writer = await asyncio.open_connection(host, port, ssl=secure, limit=LONGEST_HEADER)
     except OSError as error:
         raise HandlerFailed(f"dial tcp {host}:{port}: {error.strerror or error}") from None
+    except (UnicodeError, OverflowError) as error:
+        raise HandlerFailed(f"{host}:{port} is no address: {error}") from None
     try:
         yield reader, writer
     finally:

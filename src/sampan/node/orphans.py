@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sampan.engine.contract import EngineError
+from sampan.host.nftables import NftablesError
 from sampan.node import logs, pod_state
 from sampan.node.node_services import NodeServices
 from sampan.node.volumes.pod_folders import PodFolders
@@ -22,16 +23,17 @@ _log = logging.getLogger("sampan.node.orphans")
 async def remove_orphans(services: NodeServices, is_known: Callable[[str], bool]) -> None:
     """Remove all that belongs to a pod whose uid isn't known. Failures are logged."""
     await _remove_containers(services, is_known)
-    for uid in tuple(services.network.attachments()):
-        if not is_known(uid):
-            await services.network.detach(uid)
     settings = services.settings
-    for uid in _left(settings.pods_folder) | _left(settings.memory_folder):
-        if not is_known(uid):
-            await _remove_folders(services, uid)
-    for name in _left(settings.logs_folder):
-        if not is_known(name.rsplit("_", 1)[-1]):
-            await services.aside(functools.partial(logs.remove_pod, settings.logs_folder / name))
+    found = set(services.network.attachments())
+    found |= _left(settings.pods_folder) | _left(settings.memory_folder)
+    logged = {name.rsplit("_", 1)[-1]: name for name in _left(settings.logs_folder)}
+    for uid in found | logged.keys():
+        if is_known(uid):
+            continue
+        try:
+            await _remove_rest(services, uid, logged.get(uid))
+        except (OSError, NftablesError) as error:
+            _log.warning("something of deleted pod %s stays: %s", uid, error)
 
 
 async def _remove_containers(services: NodeServices, is_known: Callable[[str], bool]) -> None:
@@ -46,14 +48,16 @@ async def _remove_containers(services: NodeServices, is_known: Callable[[str], b
             _log.warning("container %s of a deleted pod stays: %s", status.name, error)
 
 
-async def _remove_folders(services: NodeServices, uid: str) -> None:
+async def _remove_rest(services: NodeServices, uid: str, logged: str | None) -> None:
+    """Network, folders, control group and logs. Raises OSError, NftablesError."""
     settings = services.settings
+    await services.network.detach(uid)
     folders = PodFolders(settings.pods_folder / uid, settings.memory_folder / uid)
-    try:
-        await services.aside(folders.remove)
-        services.groups.remove(f"{settings.cgroup}/pod{uid}")
-    except OSError as error:
-        _log.warning("folders of deleted pod %s stay: %s", uid, error)
+    await services.aside(folders.remove)
+    services.groups.remove(f"{settings.cgroup}/pod{uid}")
+    if logged is not None:
+        folder = settings.logs_folder / logged
+        await services.aside(functools.partial(logs.remove_pod, folder))
 
 
 def _left(folder: Path) -> set[str]:
