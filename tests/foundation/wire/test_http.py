@@ -10,7 +10,7 @@ import uvloop
 from sampan.foundation.pki.cluster import prepare
 from sampan.foundation.pki.contexts import client_context, server_context
 from sampan.foundation.settings import Instance
-from sampan.foundation.wire import http_server
+from sampan.foundation.wire import http_connection
 from sampan.foundation.wire.http_client import HandshakeRefused, HttpsTransport
 from sampan.foundation.wire.http_server import serve
 from sampan.foundation.wire.message import Request, Response, whole
@@ -161,7 +161,7 @@ def test_web_sockets_share_a_subprotocol(credentials):
 
 
 def test_headers_that_never_end_close_the_connection(credentials, monkeypatch):
-    monkeypatch.setattr(http_server, "HEADER_SECONDS", 0.05)
+    monkeypatch.setattr(http_connection, "HEADER_SECONDS", 0.05)
 
     async def story(_transport, server):
         context = client_context(credentials.authority)

@@ -1,0 +1,450 @@
+"""One HTTP/1.1 connection: from bytes to requests, from answers to bytes.
+
+Theory: the parser's callbacks make requests, which wait in a short queue; one task at a time
+answers them in order. A body stays on the wire until its request asks for it (reading is
+paused), and one that nobody asked for is thrown away before the connection ends. Large answers
+leave piece by piece, at the peer's pace. One timer a connection ends it when a header takes too
+long or nothing comes at all.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import cast
+from urllib.parse import parse_qsl, unquote
+
+import httptools
+
+from sampan.foundation.wire import http_answer
+from sampan.foundation.wire.message import BodyTooLarge, Request, Response
+
+Handler = Callable[[Request], Awaitable[Response]]
+TakeOver = Callable[[asyncio.Transport, bytes], None]
+"""Gets a connection whose peer wants a WebSocket, with the header that said so."""
+
+MAXIMUM_BODY = 3 * 1024 * 1024
+HEADER_SECONDS = 10.0
+KEEP_ALIVE_SECONDS = 120.0
+BODY_SECONDS = 60.0
+LINGER_SECONDS = 5.0
+MAXIMUM_HEADER_BYTES = 64 * 1024
+MAXIMUM_HEADERS = 128
+WAITING_REQUESTS = 8
+UNASKED_BODY_BYTES = 64 * 1024
+MAXIMUM_PARAMETERS = 256
+
+_log = logging.getLogger("sampan.wire")
+
+
+class Service:
+    """What all connections of one server share."""
+
+    def __init__(self, handler: Handler, maximum_body: int, take_over: TakeOver) -> None:
+        self.handler = handler
+        self.maximum_body = maximum_body
+        self.take_over = take_over
+        self.closing = False
+        self.connections: dict[HttpConnection, None] = {}
+        self._emptied = asyncio.Event()
+
+    def forget(self, connection: "HttpConnection") -> None:
+        self.connections.pop(connection, None)
+        if self.closing and not self.connections:
+            self._emptied.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Let running requests end, then cut the rest off."""
+        self.closing = True
+        for connection in tuple(self.connections):
+            connection.close_when_idle()
+        if self.connections:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._emptied.wait()
+            except TimeoutError:
+                _log.info("connections are cut off at the end of the drain")
+        for connection in tuple(self.connections):
+            connection.abort()
+
+
+class _Body:
+    """A request's body as it arrives."""
+
+    __slots__ = ("complete", "discarded", "failure", "pieces", "size", "waiter", "wanted")
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.complete = self.wanted = self.discarded = False
+        self.failure: Exception | None = None
+        self.waiter: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+
+class _Exchange:
+    """A request whose header is complete, and its body."""
+
+    __slots__ = ("body", "keep_alive", "request", "version")
+
+    def __init__(self, request: Request, body: _Body, version: str, *, keep_alive: bool) -> None:
+        self.request = request
+        self.body = body
+        self.version = version
+        self.keep_alive = keep_alive
+
+
+class HttpConnection(asyncio.Protocol):
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._peer_subject: tuple[tuple[str, str], ...] = ()
+        self._peer_address = ""
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._header_bytes = 0
+        self._incoming: _Exchange | None = None
+        self._waiting: deque[_Exchange] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._streaming = False
+        self._drained: asyncio.Future[None] | None = None
+        self._quiet_since = self._loop.time()
+        self._header_since: float | None = self._quiet_since
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What the transport says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._peer_subject = peer_subject(transport)
+        self._peer_address = (transport.get_extra_info("peername") or ("",))[0]
+        self._service.connections[self] = None
+        self._timer = self._loop.call_later(HEADER_SECONDS, self._look_at_time)
+        if self._service.closing:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._service.forget(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._incoming is not None:
+            self._incoming.body.failure = ConnectionResetError("the peer went away")
+            self._incoming.body.wake()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_exception(ConnectionResetError("the peer went away"))
+        if self._streaming and self._task is not None:
+            self._task.cancel()
+        self._waiting.clear()
+
+    def data_received(self, data: bytes) -> None:
+        if self._incoming is None and self._header_since is None:
+            self._header_since = self._loop.time()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._hand_over()
+        except httptools.HttpParserError:
+            self._refuse(400)
+
+    def pause_writing(self) -> None:
+        self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    # What the parser says.
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name, value))
+        self._count(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        self._header_since = None
+        if self._parser.should_upgrade():
+            return
+        body = _Body()
+        request = self._request(body)
+        keep_alive = self._parser.should_keep_alive()
+        version = self._parser.get_http_version()
+        self._incoming = _Exchange(request, body, version, keep_alive=keep_alive)
+        self._waiting.append(self._incoming)
+        self._url, self._headers, self._header_bytes = b"", [], 0
+        if self._task is None:
+            self._next()
+        elif len(self._waiting) >= WAITING_REQUESTS and self._transport is not None:
+            self._transport.pause_reading()
+
+    def on_body(self, data: bytes) -> None:
+        assert self._incoming is not None
+        body = self._incoming.body
+        if body.discarded:
+            return
+        body.size += len(data)
+        if body.size > self._service.maximum_body:
+            body.pieces = []
+            body.discarded = True
+            body.failure = BodyTooLarge(self._service.maximum_body)
+            body.wake()
+            return
+        body.pieces.append(data)
+        if not body.wanted and body.size > UNASKED_BODY_BYTES and self._transport is not None:
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        if self._incoming is None:
+            return
+        body, self._incoming = self._incoming.body, None
+        body.complete = True
+        body.wake()
+        self._quiet_since = self._loop.time()
+        if body.discarded and self._task is None:
+            self._close()
+
+    def _count(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > MAXIMUM_HEADER_BYTES or len(self._headers) > MAXIMUM_HEADERS:
+            self._refuse(431)
+            raise httptools.HttpParserError("the header is too large")
+
+    def _request(self, body: _Body) -> Request:
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in self._headers:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        path, query = target(self._url)
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        return Request(
+            method=self._parser.get_method().decode("latin-1"),
+            path=path,
+            query=query,
+            headers=headers,
+            body_source=self._source(body, headers) if has_body else None,
+            peer_subject=self._peer_subject,
+            peer_address=self._peer_address,
+        )
+
+    def _source(self, body: _Body, headers: dict[str, str]) -> Callable[[], Awaitable[bytes]]:
+        async def read() -> bytes:
+            length = headers.get("content-length", "")
+            if length.isdigit() and int(length[:20]) > self._service.maximum_body:
+                raise BodyTooLarge(self._service.maximum_body)
+            if self._transport is None:
+                raise ConnectionResetError("the peer went away")
+            if not body.complete and headers.get("expect", "").lower() == "100-continue":
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            body.wanted = True
+            if not body.complete:
+                self._transport.resume_reading()
+                await self._arrival(body)
+            if body.failure is not None:
+                raise body.failure
+            return body.pieces[0] if len(body.pieces) == 1 else b"".join(body.pieces)
+
+        return read
+
+    async def _arrival(self, body: _Body) -> None:
+        async with asyncio.timeout(BODY_SECONDS):
+            while not body.complete and body.failure is None:
+                body.waiter = self._loop.create_future()
+                await body.waiter
+
+    # Answering.
+
+    def _next(self) -> None:
+        """Answer the next request that waits, or be idle."""
+        if self._waiting:
+            exchange = self._waiting.popleft()
+            self._task = self._loop.create_task(self._answer(exchange))
+        else:
+            self._task = None
+            self._quiet_since = self._loop.time()
+            if self._service.closing:
+                self._close()
+
+    async def _answer(self, exchange: _Exchange) -> None:
+        try:
+            response = await self._respond(exchange.request)
+            if self._transport is None or self._transport.is_closing():
+                await _let_go(response.body)
+                return
+            ends = not exchange.keep_alive or self._service.closing or not exchange.body.complete
+            await self._write(exchange, response, close=ends)
+            if ends:
+                self._linger(exchange.body)
+        except ConnectionError:
+            self._close()
+        finally:
+            self._streaming = False
+        if self._transport is not None and not self._transport.is_closing() and not ends:
+            self._transport.resume_reading()
+            self._next()
+        else:
+            self._task = None
+
+    async def _respond(self, request: Request) -> Response:
+        try:
+            return await self._service.handler(request)
+        except BodyTooLarge as error:
+            return Response(status=413, body=str(error).encode())
+        except TimeoutError:
+            return Response(status=408, body=b"the request took too long to arrive")
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001 - logged whole; the peer learns nothing of it
+            _log.exception("a request handler failed")
+            return Response(status=500, body=b"internal error")
+
+    async def _write(self, exchange: _Exchange, response: Response, *, close: bool) -> None:
+        body, headers = response.body, response.headers
+        if close:
+            headers = {**headers, "Connection": "close"}
+        if not isinstance(body, bytes | Sequence):
+            await self._stream(exchange, response.status, headers, body)
+            return
+        length = len(body) if isinstance(body, bytes) else sum(len(piece) for piece in body)
+        accepted = exchange.request.headers.get("accept-encoding", "")
+        if length > http_answer.GZIP_ABOVE_BYTES and "gzip" in accepted:
+            packed = http_answer.compressed(http_answer.gathered(body))
+            headers = {**headers, "Content-Encoding": "gzip"}
+            await self._stream(exchange, response.status, headers, packed)
+            return
+        first = self._head(response.status, headers, length)
+        if exchange.request.method == "HEAD":
+            await self._send(first)
+        elif isinstance(body, bytes) and length <= http_answer.PIECE_BYTES:
+            await self._send(first + body)
+        else:
+            await self._send(first)
+            for piece in http_answer.gathered(body):
+                await self._send(piece)
+
+    async def _stream(
+        self,
+        exchange: _Exchange,
+        status: int,
+        headers: dict[str, str],
+        body: AsyncIterator[bytes],
+    ) -> None:
+        """Write pieces as they come; the stream is let go whatever ends it."""
+        self._streaming = True
+        chunked = exchange.version == "1.1"
+        if chunked:
+            headers = {**headers, "Transfer-Encoding": "chunked"}
+        try:
+            await self._send(self._head(status, headers, None))
+            if self._transport is not None:
+                self._transport.resume_reading()
+            async for piece in body:
+                if piece:
+                    await self._send(http_answer.chunk(piece) if chunked else piece)
+            if chunked:
+                await self._send(http_answer.LAST_CHUNK)
+            else:
+                self._close()
+        finally:
+            await _let_go(body)
+
+    def _head(self, status: int, headers: dict[str, str], length: int | None) -> bytes:
+        return http_answer.head(status, headers, moment=time.time(), length=length)
+
+    async def _send(self, data: bytes) -> None:
+        """Raises ConnectionResetError when the peer has gone; waits while it is slow."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError("the peer went away")
+        self._transport.write(data)
+        if self._drained is not None:
+            await self._drained
+
+    # Ending.
+
+    def close_when_idle(self) -> None:
+        if self._task is None:
+            self._close()
+
+    def abort(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _linger(self, body: _Body) -> None:
+        """End the connection; a peer that still sends gets time to read the answer first."""
+        if body.complete:
+            self._close()
+            return
+        body.discarded = True
+        body.pieces = []
+        if self._transport is not None:
+            self._transport.resume_reading()
+            self._loop.call_later(LINGER_SECONDS, self._close)
+
+    def _refuse(self, status: int) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(self._head(status, {"Connection": "close"}, 0))
+            self._transport.close()
+
+    def _hand_over(self) -> None:
+        """The peer wants a WebSocket: another protocol takes the connection from here."""
+        if self._transport is None or self._task is not None:
+            self._refuse(400)
+            return
+        lines = [b"%b %b HTTP/1.1" % (self._parser.get_method(), self._url)]
+        lines += [b"%b: %b" % pair for pair in self._headers]
+        transport, self._transport = self._transport, None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._service.forget(self)
+        self._service.take_over(transport, b"\r\n".join([*lines, b"", b""]))
+
+    def _look_at_time(self) -> None:
+        now = self._loop.time()
+        late = self._header_since is not None and now - self._header_since >= HEADER_SECONDS
+        idle = self._task is None and now - self._quiet_since >= KEEP_ALIVE_SECONDS
+        if late or idle:
+            self._close()
+        else:
+            self._timer = self._loop.call_later(HEADER_SECONDS, self._look_at_time)
+
+
+async def _let_go(body: object) -> None:
+    close = getattr(body, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def peer_subject(transport: asyncio.BaseTransport) -> tuple[tuple[str, str], ...]:
+    """The subject of the client certificate that TLS verified; empty without one."""
+    certificate = transport.get_extra_info("peercert") or {}
+    return tuple(pair for names in certificate.get("subject", ()) for pair in names)
+
+
+def target(url: bytes) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Path (percent-decoded) and parameters of a request's target; too many are none."""
+    raw_path, _, raw_query = url.decode("latin-1").partition("?")
+    if not raw_path.startswith("/"):
+        raw_path = "/" + raw_path.partition("://")[2].partition("/")[2]
+    path = unquote(raw_path) if "%" in raw_path else raw_path
+    if not raw_query:
+        return path, ()
+    try:
+        pairs = parse_qsl(raw_query, keep_blank_values=True, max_num_fields=MAXIMUM_PARAMETERS)
+    except ValueError:
+        return path, ()
+    return path, tuple(pairs)

@@ -1,0 +1,95 @@
+"""Connections that become WebSockets: aiohttp speaks with them, the same handler decides.
+
+It takes a connection over with the header that asked for the upgrade. What the handler answers
+without a WebSocket (a refusal) is sent as it is, and the connection ends.
+"""
+
+import asyncio
+import logging
+
+from aiohttp import web
+
+from sampan.foundation.wire.http_connection import Handler, peer_subject, target
+from sampan.foundation.wire.message import Request, Response, whole
+from sampan.foundation.wire.web_socket import AcceptedWebSocket, offered_subprotocols
+
+MESSAGE_BYTES = 1024 * 1024
+PING_SECONDS = 30.0
+
+_log = logging.getLogger("sampan.wire")
+
+
+class WebSocketUpgrades:
+    """All WebSockets of one server."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._server = web.Server(self._answer, access_log=None, logger=_log)
+
+    def take_over(self, transport: asyncio.Transport, header: bytes) -> None:
+        """Serve this connection from now on, beginning with a request's header."""
+        protocol = self._server()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(header)
+        transport.resume_reading()
+
+    async def shutdown(self, seconds: float) -> None:
+        await self._server.shutdown(seconds)
+
+    async def _answer(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        response = await self._handler(_request(incoming))
+        if response.websocket is not None:
+            return await _upgrade(incoming, response)
+        refusal = web.Response(
+            status=response.status, headers=response.headers, body=await whole(response.body)
+        )
+        refusal.force_close()
+        return refusal
+
+
+def _request(incoming: web.BaseRequest) -> Request:
+    path, query = target(incoming.raw_path.encode("latin-1"))
+    headers: dict[str, str] = {}
+    for name, value in incoming.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    transport = incoming.transport
+    return Request(
+        method=incoming.method,
+        path=path,
+        query=query,
+        headers=headers,
+        wants_websocket=headers.get("upgrade", "").lower() == "websocket",
+        peer_subject=peer_subject(transport) if transport is not None else (),
+        peer_address=incoming.remote or "",
+    )
+
+
+async def _upgrade(incoming: web.BaseRequest, response: Response) -> web.StreamResponse:
+    """Accept a WebSocket, or refuse it with 400 when no subprotocol is shared."""
+    offered = offered_subprotocols(incoming.headers.getall("Sec-WebSocket-Protocol", []))
+    if response.subprotocols and not set(offered) & set(response.subprotocols):
+        return web.Response(
+            status=400,
+            text=f"no shared subprotocol; one of {', '.join(response.subprotocols)} is needed",
+        )
+    socket = web.WebSocketResponse(
+        protocols=response.subprotocols,
+        max_msg_size=MESSAGE_BYTES,
+        heartbeat=PING_SECONDS,
+        compress=False,
+    )
+    try:
+        await socket.prepare(incoming)
+    except web.HTTPException as refusal:
+        return web.Response(status=refusal.status, text=refusal.reason)
+    assert response.websocket is not None
+    accepted = AcceptedWebSocket(socket)
+    try:
+        await response.websocket(accepted)
+    except ConnectionError:
+        _log.debug("a WebSocket's peer went away")
+    finally:
+        await accepted.close()
+    return socket
