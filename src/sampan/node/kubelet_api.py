@@ -20,11 +20,11 @@ from sampan.node.pod_manager import PodManager
 from sampan.node.pod_plan import restarts
 from sampan.node.pod_state import Run
 from sampan.node.pod_worker import PodWorker
+from sampan.node.request_values import flag
 from sampan.node.settings import AgentSettings
 
 API_CLIENT = "kube-apiserver-kubelet-client"
 ADMINISTRATORS = "system:masters"
-_TRUE = {"1", "true"}
 
 _log = logging.getLogger("sampan.node.api")
 
@@ -124,7 +124,7 @@ class KubeletApi:
             raise Refused(400, f'container "{container}" is not running')
         if not request.wants_websocket:
             raise Refused(400, "exec needs a WebSocket (SPDY is not supported)")
-        terminal, stdin = _flag(request, "tty"), _flag(request, "stdin", "input")
+        terminal, stdin = flag(request, "tty"), flag(request, "stdin", "input")
 
         async def converse(socket: WebSocket) -> None:
             session = await self._begin(socket, run.identifier, command, terminal, stdin)
@@ -175,10 +175,6 @@ def _previous(worker: PodWorker, container: str, runs: tuple[Run, ...]) -> Run:
     if len(runs) < 2:
         raise Refused(400, f'previous terminated container "{container}" not found')
     return runs[-2]
-
-
-def _flag(request: Request, *names: str) -> bool:
-    return any(request.parameter(name).lower() in _TRUE for name in names)
 
 
 def _text(status: int, text: str) -> Response:

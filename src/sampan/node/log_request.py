@@ -3,18 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
 
 from sampan.engine.logs import LogOptions, read_log
 from sampan.foundation.wire.message import Request
 from sampan.kubernetes.machinery import timestamps
-
-_TRUE = {"1", "true"}
-T = TypeVar("T")
+from sampan.node.request_values import flag, number, value
 
 
 def wants_previous(request: Request) -> bool:
-    return _flag(request, "previous")
+    return flag(request, "previous")
 
 
 def options(request: Request, now: float) -> LogOptions:
@@ -22,36 +19,15 @@ def options(request: Request, now: float) -> LogOptions:
 
     Raises ValueError with a message for the caller.
     """
-    seconds = _number(request, "sinceSeconds")
-    since = _value(request, "sinceTime", timestamps.parse)
+    seconds = number(request, "sinceSeconds")
+    since = value(request, "sinceTime", timestamps.parse)
     return LogOptions(
-        follow=_flag(request, "follow"),
-        timestamps=_flag(request, "timestamps"),
-        tail=_number(request, "tailLines"),
-        limit_bytes=_number(request, "limitBytes") or 0,
+        follow=flag(request, "follow"),
+        timestamps=flag(request, "timestamps"),
+        tail=number(request, "tailLines"),
+        limit_bytes=number(request, "limitBytes") or 0,
         since=now - seconds if seconds is not None else since.timestamp() if since else 0,
     )
-
-
-def _flag(request: Request, name: str) -> bool:
-    return request.parameter(name).lower() in _TRUE
-
-
-def _number(request: Request, name: str) -> int | None:
-    number = _value(request, name, int)
-    if number is not None and number < 0:
-        raise ValueError(f"{name} must not be negative")
-    return number
-
-
-def _value(request: Request, name: str, read: Callable[[str], T]) -> T | None:
-    text = request.parameter(name)
-    if not text:
-        return None
-    try:
-        return read(text)
-    except ValueError as error:
-        raise ValueError(f"{name}: {text!r} can't be read") from error
 
 
 async def output(

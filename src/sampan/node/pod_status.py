@@ -7,6 +7,7 @@ gates). Times of conditions are kept while their status stays the same.
 from datetime import UTC, datetime
 from typing import Any
 
+from sampan.kubernetes.machinery.timestamps import to_seconds
 from sampan.node import pod_plan
 from sampan.node.pod_state import PodState, Run
 from sampan.node.pod_view import Condition, Container, Pod
@@ -16,7 +17,7 @@ Object = dict[str, Any]
 
 
 def timestamp(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return to_seconds(datetime.fromtimestamp(int(seconds), UTC))
 
 
 def pod_status(pod: Pod, state: PodState, now: float, host_address: str) -> Object:
