@@ -150,6 +150,16 @@ def test_a_change_finds_the_rules_flushed() -> None:
     assert world.reached("10.43.0.2", 80) == {PODS[1]}
 
 
+def test_elements_that_somebody_took_are_put_back_by_the_next_change() -> None:
+    world = World()
+    world.apply(port("a", "10.43.0.1", PODS[0]), port("b", "10.43.0.2", PODS[1]))
+    for elements in world.rules.tables["ip", "sampan"].sets.values():
+        elements.clear()
+    world.apply(port("a", "10.43.0.1", PODS[2]), port("b", "10.43.0.2", PODS[1]))
+    assert world.reached("10.43.0.1", 80) == {PODS[2]}
+    assert world.reached("10.43.0.2", 80) == {PODS[1]}
+
+
 def test_other_peoples_changes_are_left_alone() -> None:
     world = World()
     world.apply(port("a", "10.43.0.1", PODS[0]))

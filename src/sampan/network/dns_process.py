@@ -25,6 +25,8 @@ RESOLVER_FILES = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.co
 RESTART_SECONDS = 0.5
 END_SECONDS = 2.0
 _FREE_BIND = 15
+_RECEIVE_BUFFER_FORCE = 33
+_WAITING_BYTES = 1 << 20
 _STANDARD_ERROR = 2
 _BACKLOG = 128
 _log = logging.getLogger(__name__)
@@ -61,10 +63,10 @@ class DnsProcess:
             _listening_socket(self._address, socket.SOCK_DGRAM),
             _listening_socket(self._address, socket.SOCK_STREAM),
         )
-        await self._spawn()
+        self._child = await self._spawn()
         self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
-    async def _spawn(self) -> None:
+    async def _spawn(self) -> ChildProcess:
         ours, theirs = socket.socketpair()
         udp, tcp = self._sockets
         inherited = {
@@ -73,7 +75,7 @@ class DnsProcess:
             dns_main.CONTROL_DESCRIPTOR: theirs.fileno(),
         }
         try:
-            self._child = spawn(
+            child = spawn(
                 (sys.executable, "-m", dns_main.__name__),
                 environment=_environment(),
                 stderr=_STANDARD_ERROR,
@@ -87,15 +89,21 @@ class DnsProcess:
         _, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._writer.write(encode_frame(self._settings))
         self._writer.write(encode_frame(NamesChange(self._names)))
+        return child
 
     async def _keep(self) -> None:
         """Replace the process whenever it ends."""
-        while self._child is not None:
-            code = await self._child.wait()
-            _log.warning("the DNS server ended with %d and is started again", code)
-            self._disconnect()
+        while True:
+            if self._child is not None:
+                code = await self._child.wait()
+                self._child = None
+                self._disconnect()
+                _log.warning("the DNS server ended with %d and is started again", code)
             await asyncio.sleep(RESTART_SECONDS)
-            await self._spawn()
+            try:
+                self._child = await self._spawn()
+            except OSError as error:
+                _log.error("the DNS server could not be started: %s", error)
 
     def _disconnect(self) -> None:
         if self._writer is not None:
@@ -157,9 +165,11 @@ def _listening_socket(address: IPv4Address, kind: socket.SocketKind) -> socket.s
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if kind == socket.SOCK_STREAM:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.bind((str(address), PORT))
-        if kind == socket.SOCK_STREAM:
+            made.bind((str(address), PORT))
             made.listen(_BACKLOG)
+        else:
+            made.setsockopt(socket.SOL_SOCKET, _RECEIVE_BUFFER_FORCE, _WAITING_BYTES)
+            made.bind((str(address), PORT))
     except BaseException:
         made.close()
         raise

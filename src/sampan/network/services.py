@@ -62,16 +62,24 @@ class KernelServiceRules:
             changes = service_changes(self._applied, services)
             try:
                 await self._carry_out(changes)
-            except (NetlinkError, NftablesError):
-                if not await asyncio.to_thread(self._ruleset.restore):
-                    raise
+            except (NetlinkError, NftablesError) as refusal:
+                _log.warning("the packet rules are not what they were, and made anew: %s", refusal)
+                await asyncio.to_thread(self._start_over)
                 await self._carry_out(changes)
 
     async def _carry_out(self, changes: list[ServiceChange]) -> None:
-        if not self._opened or len(changes) > _MANY_CHANGES:
+        """A few elements take no time; whatever needs libnftables may, and gets a thread."""
+        commands = any(
+            _has_affinity(change.before) or _has_affinity(change.after) for change in changes
+        )
+        if not self._opened or commands or len(changes) > _MANY_CHANGES:
             await asyncio.to_thread(self._make, changes)
         elif changes:
             self._make(changes)
+
+    def _start_over(self) -> None:
+        if not self._ruleset.restore():
+            self.build()
 
     async def restore(self) -> bool:
         """Check that the tables are there and rebuild what was flushed; True when it was."""

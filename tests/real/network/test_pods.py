@@ -1,6 +1,7 @@
 """Pods of one node and of several reach one another, and nobody pretends to be another."""
 
 import contextlib
+import os
 import socket
 import struct
 import subprocess
@@ -9,12 +10,26 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
-from tests.real.network.joined_nodes import Network, Pod, TestNode, fetch
+from tests.real.network.joined_nodes import (
+    NODE_RANGE,
+    POD_RANGE,
+    SERVICE_RANGE,
+    Network,
+    Pod,
+    TestNode,
+    fetch,
+)
 
-from sampan.host.namespaces import in_network_namespace, open_socket_in
+from sampan.host.namespaces import (
+    create_network_namespace,
+    in_network_namespace,
+    open_socket_in,
+    remove_network_namespace,
+)
 from sampan.host.netlink import Netlink
 from sampan.host.sysctl import set_sysctl
 from sampan.network.base_rules import OVERLAY_PORT
+from sampan.network.contract import ServicePort
 from sampan.network.hardware_address import overlay_hardware_address
 
 pytestmark = pytest.mark.real
@@ -158,6 +173,44 @@ def test_loopback_is_out_of_a_neighbours_reach(nodes: Network) -> None:
         assert fetch(pod.namespace, "127.0.0.1", 9100).startswith("secret")
 
 
+def test_the_outside_reaches_nothing_and_is_reached(fresh_nodes: Network, tmp_path: Path) -> None:
+    """A neighbour of the machine who even has routes to our ranges."""
+    machine, other = fresh_nodes.nodes
+    outside = tmp_path / "outside"
+    create_network_namespace(outside)
+    try:
+        _plug_in_neighbour(machine, outside)
+        pods = [machine.attach("inside"), other.attach("inside")]
+        endpoints = tuple(fresh_nodes.serve_pod(pod, "pod") for pod in pods)
+        service = IPv4Address("10.43.0.20")
+        fresh_nodes.apply(
+            ServicePort(
+                name="shop",
+                protocol="tcp",
+                address=service,
+                port=80,
+                node_port=30080,
+                endpoints=endpoints,
+            )
+        )
+        for address, port in (
+            (pods[0].address, 8080),
+            (pods[1].address, 8080),
+            (service, 80),
+            (machine.address, 30080),
+            (machine.facts().gateway, 30080),
+            (IPv4Address("192.0.2.1"), 30080),
+        ):
+            with pytest.raises((TimeoutError, ConnectionRefusedError)):
+                fetch(outside, address, port, timeout=0.3)
+        fresh_nodes.serve(outside, IPv4Address("192.0.2.2"), 9000, "outside")
+        for pod in pods:
+            assert fetch(pod.namespace, "192.0.2.2", 9000).startswith("outside ")
+        assert fetch(pods[0].namespace, "192.0.2.2", 9000) == "outside 192.0.2.1"
+    finally:
+        remove_network_namespace(outside)
+
+
 def test_docker_drops_nothing_of_ours(fresh_nodes: Network) -> None:
     machine, other = fresh_nodes.nodes
     machine.call(
@@ -249,6 +302,21 @@ def _datagram_arrives(where: Path, source: IPv4Address, to: Path, target: IPv4Ad
         sender.bind((str(source), 0))
         sender.sendto(b"hello", (str(target), 7300))
         return _receives(receiver)
+
+
+def _plug_in_neighbour(machine: TestNode, outside: Path) -> None:
+    """192.0.2.2 beyond an interface of the machine, with routes to our ranges through it."""
+    descriptor = os.open(outside, os.O_RDONLY)
+    with Netlink(machine.namespace) as netlink:
+        netlink.create_veth("lan", peer="lan", peer_namespace=descriptor)
+        netlink.add_address("lan", IPv4Interface("192.0.2.1/24"))
+    os.close(descriptor)
+    with Netlink(outside) as netlink:
+        netlink.set_up("lo")
+        netlink.set_up("lan")
+        netlink.add_address("lan", IPv4Interface("192.0.2.2/24"))
+        for reached in (POD_RANGE, SERVICE_RANGE, NODE_RANGE):
+            netlink.add_route(reached, gateway=IPv4Address("192.0.2.1"))
 
 
 def _overlay_packet(identifier: int, source: IPv4Address, target: Pod) -> bytes:
