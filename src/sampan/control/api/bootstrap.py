@@ -125,7 +125,7 @@ class Bootstrap:
         ]
         slices["ports"] = [{"name": "https", "port": settings.port, "protocol": "TCP"}]
         dns = _object(SERVICES, "kube-dns", "kube-system")
-        dns["metadata"]["labels"] = {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"}
+        dns["metadata"]["labels"] = {"k8s-app": "kube-dns"}
         dns["spec"] = {
             "clusterIP": str(settings.dns_service_address),
             "ports": [

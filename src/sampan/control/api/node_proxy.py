@@ -65,37 +65,24 @@ class NodeProxy:
             await transport.close()
 
     async def _stream(self, call: Call, action: str) -> Response:
-        request = call.request
-        if not request.wants_websocket:
-            raise Refused(
-                status.bad_request(
-                    f"{action} is served over WebSocket ({SUBPROTOCOLS[0]}); "
-                    "this client asked for another kind of stream"
-                )
-            )
-        offered = offered_subprotocols([request.headers.get("sec-websocket-protocol", "")])
-        shared = [name for name in SUBPROTOCOLS if name in offered]
-        if not shared:
-            raise Refused(
-                status.bad_request(f"no shared subprotocol; served are {', '.join(SUBPROTOCOLS)}")
-            )
+        # A client that is refused tries another way: what is wrong with the pod comes first.
         pod, container = self._target(call)
+        node = self._node(pod)
+        subprotocol = _shared_subprotocol(call.request, action)
         path = f"/{action}/{_pod_path(call)}/{container}"
-        query = _chosen(request, _STREAM_PARAMETERS)
+        query = _chosen(call.request, _STREAM_PARAMETERS)
         try:
-            transport = self._transport(self._node(pod))
-            upstream = await transport.connect(path, query, shared[:1])
+            upstream = await self._transport(node).connect(path, query, (subprotocol,))
         except HandshakeRefused as error:
-            raise Refused(
-                status.failure(error.status, _reason(error.status), str(error))
-            ) from error
+            refusal = status.failure(error.status, _reason(error.status), str(error))
+            raise Refused(refusal) from error
         except ConnectionError as error:
             raise Refused(_unreachable(pod, error)) from error
 
         async def relay(client: WebSocket) -> None:
             await _relay(client, upstream)
 
-        return Response(websocket=relay, subprotocols=(shared[0],))
+        return Response(websocket=relay, subprotocols=(subprotocol,))
 
     def _target(self, call: Call) -> tuple[Object, str]:
         """The pod, and the container that is meant."""
@@ -147,6 +134,23 @@ class NodeProxy:
         if transport is None:
             transport = self._transports[base_url] = HttpsTransport(base_url, self._context)
         return transport
+
+
+def _shared_subprotocol(request: Request, action: str) -> str:
+    """The newest that the client speaks as well. Raises Refused (400)."""
+    if not request.wants_websocket:
+        raise Refused(
+            status.bad_request(
+                f"{action} is served over WebSocket ({SUBPROTOCOLS[0]}); "
+                "this client asked for another kind of stream"
+            )
+        )
+    offered = offered_subprotocols([request.headers.get("sec-websocket-protocol", "")])
+    shared = next((name for name in SUBPROTOCOLS if name in offered), None)
+    if shared is None:
+        listed = ", ".join(SUBPROTOCOLS)
+        raise Refused(status.bad_request(f"no shared subprotocol; served are {listed}"))
+    return shared
 
 
 def _is_reachable(address: str) -> bool:

@@ -6,14 +6,16 @@ the requests mean; it neither retries nor interprets status codes.
 
 import asyncio
 import io
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
 
 import aiohttp
 from yarl import URL
 
+from sampan.foundation.wire.keep_alive import watch_over
 from sampan.foundation.wire.message import Request, Response, WebSocket
 from sampan.foundation.wire.web_socket import AcceptedWebSocket
 
@@ -53,13 +55,14 @@ class HttpsTransport:
         """
         try:
             body = await request.read_body()
-            answer = await self._opened().request(
-                request.method,
-                self._url(request.path, request.query),
-                headers=request.headers,
-                data=io.BytesIO(body) if body else None,
-                allow_redirects=False,
-            )
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._opened().request(
+                    request.method,
+                    self._url(request.path, request.query),
+                    headers=request.headers,
+                    data=io.BytesIO(body) if body else None,
+                    allow_redirects=False,
+                )
             headers = {name.lower(): value for name, value in answer.headers.items()}
             if "content-length" not in headers and answer.status not in (204, 304):
                 return Response(status=answer.status, headers=headers, body=_Stream(answer))
@@ -104,6 +107,7 @@ class HttpsTransport:
                 ssl=self._context if self._context is not None else True,
                 limit=0,
                 keepalive_timeout=60,
+                socket_factory=_socket,
                 use_dns_cache=False,
             )
             self._session = aiohttp.ClientSession(
@@ -141,6 +145,16 @@ class _Stream(AsyncIterator[bytes]):
 
     async def aclose(self) -> None:
         self._answer.close()
+
+
+def _socket(
+    address: tuple[int, int, int, str, tuple[Any, ...]],
+) -> socket.socket:
+    """A socket of which the kernel tells when the other side has vanished."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    watch_over(made)
+    return made
 
 
 def _raise_connection_error(server: str, error: BaseException) -> NoReturn:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, unquote
 import httptools
 
 from sampan.foundation.wire import http_answer
+from sampan.foundation.wire.keep_alive import watch_over
 from sampan.foundation.wire.message import BodyTooLarge, Request, Response
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -125,6 +126,8 @@ class HttpConnection(asyncio.Protocol):
         self._peer_subject = peer_subject(transport)
         self._peer_address = (transport.get_extra_info("peername") or ("",))[0]
         self._service.connections[self] = None
+        if (connection := transport.get_extra_info("socket")) is not None:
+            watch_over(connection)
         self._timer = self._loop.call_later(HEADER_SECONDS, self._look_at_time)
         if self._service.closing:
             self._transport.close()
