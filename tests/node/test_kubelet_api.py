@@ -185,7 +185,7 @@ def test_the_log_of_the_run_before(asking):
         ("/containerLogs/shop/web/main", "sinceTime=yesterday", 400),
         ("/exec/shop/web/main", "", 400),
         ("/exec/shop/web/main", "command=id", 400),
-        ("/attach/shop/web/main", "", 501),
+        ("/attach/shop/web/main", "", 400),
     ],
 )
 def test_what_cannot_be_answered_is_told(asking, path, query, status):
@@ -276,3 +276,26 @@ def test_statistics(asking):
         assert body["pods"][0]["containers"][0]["memory"]["workingSetBytes"] == 7
 
     asking(story)
+
+
+@pytest.mark.parametrize(("once", "closed"), [(True, True), (False, False)])
+def test_attached_streams_end_the_containers_input_only_where_wanted(asking, once, closed):
+    async def story(node, api):
+        session = Session()
+        session.close_stdin = session.kill
+
+        async def attach(_identifier):
+            return session
+
+        node.engine.attach = attach
+        answer = await api.handle(request("/attach/shop/web/main", "stdin=true", websocket=True))
+        socket = Socket(b"\x00hi\n", b"\xff\x00")
+        talking = asyncio.create_task(answer.websocket(socket))
+        await asyncio.sleep(0.01)
+        assert (socket.channel(1), session.killed) == (b"HI\n", closed)
+        await session.write(None)
+        await talking
+        assert json.loads(socket.channel(3))["status"] == "Success"
+
+    container = {"name": "main", "image": "hello", "stdin": True, "stdinOnce": once}
+    asking(story, containers=[container])

@@ -8,6 +8,7 @@ in the monitors; nothing is polled. Images come from the machine's one store.
 
 import asyncio
 import contextlib
+import functools
 import os
 import secrets
 import signal
@@ -30,6 +31,8 @@ from sampan.engine.contract import (
 from sampan.engine.images.source import AcquiredImage, ImageSource
 from sampan.engine.runtime import capabilities, seccomp
 from sampan.engine.runtime import monitor as monitors
+from sampan.engine.runtime.attach import AttachedStreams
+from sampan.engine.runtime.attached_session import AttachedSession
 from sampan.engine.runtime.bundle import ContainerFolders
 from sampan.engine.runtime.exec_session import RuntimeExecSession
 from sampan.engine.runtime.exec_start import exec_process, start_session
@@ -204,6 +207,17 @@ class ContainerEngine:
         )
         return await start_session(
             self._runtime, identifier, bundle, self._folders.run, process, stdin=stdin
+        )
+
+    async def attach(self, identifier: str) -> AttachedSession:
+        try:
+            streams = AttachedStreams(self.attach_socket(identifier))
+        except OSError as error:
+            raise EngineError(f"container {identifier[:12]} isn't running") from error
+        return AttachedSession(
+            streams,
+            functools.partial(self.resize, identifier),
+            functools.partial(self.wait, identifier),
         )
 
     async def usage(self, identifier: str) -> Usage:

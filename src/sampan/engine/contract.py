@@ -200,6 +200,12 @@ class Engine(Protocol):
     ) -> ExecSession:
         """Raises ContainerNotFound, EngineError when it isn't running."""
 
+    async def attach(self, identifier: str) -> ExecSession:
+        """The streams of the container itself; killing the session only lets go of them.
+
+        Raises ContainerNotFound, EngineError when it isn't running.
+        """
+
     async def usage(self, identifier: str) -> "Usage": ...
 
     def on_change(self, callback: Callable[[ContainerStatus], None]) -> None:

@@ -1,4 +1,4 @@
-"""A command in a container, streamed over a WebSocket.
+"""A command in a container, or the container's own streams, over a WebSocket.
 
 The subprotocols v5.channel.k8s.io and v4.channel.k8s.io (KEP-4006): each message begins with
 a byte that names its channel; v5 adds a message that closes a channel. The outcome goes out as
@@ -8,6 +8,7 @@ a Status object on the error channel.
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -27,17 +28,27 @@ class _Size(msgspec.Struct, rename="pascal"):
     height: int
 
 
-async def stream(socket: WebSocket, session: ExecSession, command: tuple[str, ...]) -> None:
-    """Until the command has ended, or the peer has gone: then the command is killed."""
-    feeding = asyncio.create_task(_feed(socket, session))
-    showing = asyncio.create_task(_show(socket, session, command))
+async def stream(
+    socket: WebSocket,
+    session: ExecSession,
+    told: Callable[[int], dict[str, Any]],
+    *,
+    closes_stdin: bool = True,
+) -> None:
+    """Until the command has ended, or the peer has gone: then the command is killed.
+
+    `told` turns the exit code into the Status that goes out last. A container's own input
+    isn't closed with the peer's when others may attach to it later.
+    """
+    feeding = asyncio.create_task(_feed(socket, session, closes_stdin))
+    showing = asyncio.create_task(_show(socket, session, told))
     try:
         done, _ = await asyncio.wait((feeding, showing), return_when=asyncio.FIRST_COMPLETED)
         if showing not in done:
-            _log.debug("the peer of %s has gone", command[:1])
+            _log.debug("the peer of a command has gone")
             await session.kill()
         elif (error := showing.exception()) is not None:
-            _log.warning("the output of %s broke off: %s", command[:1], error)
+            _log.warning("the output of a command broke off: %s", error)
     finally:
         feeding.cancel()
         showing.cancel()
@@ -45,17 +56,19 @@ async def stream(socket: WebSocket, session: ExecSession, command: tuple[str, ..
         await socket.close()
 
 
-async def _show(socket: WebSocket, session: ExecSession, command: tuple[str, ...]) -> None:
+async def _show(
+    socket: WebSocket, session: ExecSession, told: Callable[[int], dict[str, Any]]
+) -> None:
     async for name, chunk in session.output():
         await socket.send(bytes((_CHANNELS[name],)) + chunk)
-    await send_outcome(socket, outcome(await session.wait(), command))
+    await send_outcome(socket, told(await session.wait()))
 
 
 async def send_outcome(socket: WebSocket, status: dict[str, Any]) -> None:
     await socket.send(bytes((ERROR,)) + json.dumps(status).encode())
 
 
-async def _feed(socket: WebSocket, session: ExecSession) -> None:
+async def _feed(socket: WebSocket, session: ExecSession, closes_stdin: bool) -> None:
     """Returns when the peer has closed; a command that no longer reads is fed no more."""
     reads = True
     while (message := await socket.receive()) is not None:
@@ -67,7 +80,7 @@ async def _feed(socket: WebSocket, session: ExecSession) -> None:
                 await session.write(data)
             elif channel == RESIZE:
                 await _resize(session, data)
-            elif channel == CLOSE and data[:1] == bytes((STDIN,)):
+            elif channel == CLOSE and data[:1] == bytes((STDIN,)) and closes_stdin:
                 await session.close_stdin()
         except (BrokenPipeError, ConnectionError):
             reads = False
@@ -82,10 +95,15 @@ async def _resize(session: ExecSession, data: bytes) -> None:
     await session.resize(size.width, size.height)
 
 
-def outcome(code: int, command: tuple[str, ...]) -> dict[str, Any]:
+def success(_code: int) -> dict[str, Any]:
+    """Nothing went wrong; what the code was the pod's own status tells."""
+    return {"metadata": {}, "status": "Success"}
+
+
+def outcome(command: tuple[str, ...], code: int) -> dict[str, Any]:
     """The Status that a client turns into its exit code."""
     if code == 0:
-        return {"metadata": {}, "status": "Success"}
+        return success(code)
     return {
         "metadata": {},
         "status": "Failure",

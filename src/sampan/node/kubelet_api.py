@@ -10,15 +10,17 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from sampan.engine.contract import Engine, EngineError, ExecSession
-from sampan.foundation.wire.message import Request, Response, WebSocket
+from sampan.foundation.wire.message import Request, Response, WebSocket, WebSocketHandler
 from sampan.node import exec_stream, log_request, node_statistics
 from sampan.node.pod_manager import PodManager
 from sampan.node.pod_plan import restarts
 from sampan.node.pod_state import Run
+from sampan.node.pod_view import Container
 from sampan.node.pod_worker import PodWorker
 from sampan.node.request_values import flag
 from sampan.node.settings import AgentSettings
@@ -119,41 +121,57 @@ class KubeletApi:
         command = tuple(value for key, value in request.query if key == "command")
         if not command:
             raise Refused(400, "you must specify at least 1 command")
-        run = self._runs(namespace, pod, container)[1][-1]
-        if not run.is_running:
+        identifier, _ = self._running(request, namespace, pod, container)
+        begin = functools.partial(
+            self._engine.execute,
+            identifier,
+            command,
+            terminal=flag(request, "tty"),
+            stdin=flag(request, "stdin", "input"),
+        )
+        told = functools.partial(exec_stream.outcome, command)
+        return _upgrade(functools.partial(_converse, begin, told))
+
+    async def _attach(self, request: Request, namespace: str, pod: str, container: str) -> Response:
+        identifier, spec = self._running(request, namespace, pod, container)
+        begin = functools.partial(self._engine.attach, identifier)
+        talk = functools.partial(
+            _converse, begin, exec_stream.success, closes_stdin=spec.stdin_once
+        )
+        return _upgrade(talk)
+
+    def _running(
+        self, request: Request, namespace: str, pod: str, container: str
+    ) -> tuple[str, Container]:
+        """The identifier of the running container, and what the pod says of it."""
+        worker, runs = self._runs(namespace, pod, container)
+        if not runs[-1].is_running:
             raise Refused(400, f'container "{container}" is not running')
         if not request.wants_websocket:
-            raise Refused(400, "exec needs a WebSocket (SPDY is not supported)")
-        terminal, stdin = flag(request, "tty"), flag(request, "stdin", "input")
+            raise Refused(400, "this needs a WebSocket (SPDY is not supported)")
+        spec = next(item for item in worker.pod.all_containers if item.name == container)
+        return runs[-1].identifier, spec
 
-        async def converse(socket: WebSocket) -> None:
-            session = await self._begin(socket, run.identifier, command, terminal, stdin)
-            if session is not None:
-                await exec_stream.stream(socket, session, command)
 
-        return Response(websocket=converse, subprotocols=exec_stream.SUBPROTOCOLS)
+async def _converse(
+    begin: Callable[[], Awaitable[ExecSession]],
+    told: Callable[[int], dict[str, Any]],
+    socket: WebSocket,
+    *,
+    closes_stdin: bool = True,
+) -> None:
+    try:
+        session = await begin()
+    except EngineError as error:
+        _log.info("a command or its streams were refused: %s", error)
+        await exec_stream.send_outcome(socket, exec_stream.failure(str(error)))
+        await socket.close()
+    else:
+        await exec_stream.stream(socket, session, told, closes_stdin=closes_stdin)
 
-    async def _begin(
-        self,
-        socket: WebSocket,
-        identifier: str,
-        command: tuple[str, ...],
-        terminal: bool,
-        stdin: bool,
-    ) -> ExecSession | None:
-        try:
-            return await self._engine.execute(identifier, command, terminal=terminal, stdin=stdin)
-        except EngineError as error:
-            _log.info("exec in %s refused: %s", identifier[:12], error)
-            await exec_stream.send_outcome(socket, exec_stream.failure(str(error)))
-            await socket.close()
-            return None
 
-    async def _attach(
-        self, _request: Request, namespace: str, pod: str, container: str
-    ) -> Response:
-        self._runs(namespace, pod, container)
-        raise Refused(501, "attach is not supported by this node; use logs or exec")
+def _upgrade(talk: WebSocketHandler) -> Response:
+    return Response(websocket=talk, subprotocols=exec_stream.SUBPROTOCOLS)
 
 
 Route = Callable[..., Awaitable[Response]]

@@ -181,6 +181,7 @@ class Container(View, frozen=True):
     security_context: ContainerSecurity = ContainerSecurity()
     restart_policy: str = ""
     stdin: bool = False
+    stdin_once: bool = False
     tty: bool = False
 
     @property
