@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
-from sampan.foundation.wire.http_connection import HttpConnection, Service, target
+from sampan.foundation.wire.http_connection import HttpConnection
+from sampan.foundation.wire.http_service import Service
 from sampan.foundation.wire.message import Response
+from sampan.foundation.wire.request_head import target
 
 
 class Pipe(asyncio.Transport):

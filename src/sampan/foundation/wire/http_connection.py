@@ -11,80 +11,27 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import cast
-from urllib.parse import parse_qsl, unquote
 
 import httptools
 
 from sampan.foundation.wire import http_answer
+from sampan.foundation.wire.http_service import Service
 from sampan.foundation.wire.keep_alive import watch_over
 from sampan.foundation.wire.message import BodyTooLarge, Request, Response
+from sampan.foundation.wire.request_body import RequestBody
+from sampan.foundation.wire.request_head import joined_headers, peer_subject, target
 
-Handler = Callable[[Request], Awaitable[Response]]
-TakeOver = Callable[[asyncio.Transport, bytes], None]
-"""Gets a connection whose peer wants a WebSocket, with the header that said so."""
-
-MAXIMUM_BODY = 3 * 1024 * 1024
 HEADER_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 120.0
-BODY_SECONDS = 60.0
 LINGER_SECONDS = 5.0
 MAXIMUM_HEADER_BYTES = 64 * 1024
 MAXIMUM_HEADERS = 128
 WAITING_REQUESTS = 8
-UNASKED_BODY_BYTES = 64 * 1024
-MAXIMUM_PARAMETERS = 256
 
 _log = logging.getLogger("sampan.wire")
-
-
-class Service:
-    """What all connections of one server share."""
-
-    def __init__(self, handler: Handler, maximum_body: int, take_over: TakeOver) -> None:
-        self.handler = handler
-        self.maximum_body = maximum_body
-        self.take_over = take_over
-        self.closing = False
-        self.connections: dict[HttpConnection, None] = {}
-        self._emptied = asyncio.Event()
-
-    def forget(self, connection: "HttpConnection") -> None:
-        self.connections.pop(connection, None)
-        if self.closing and not self.connections:
-            self._emptied.set()
-
-    async def drain(self, seconds: float) -> None:
-        """Let running requests end, then cut the rest off."""
-        self.closing = True
-        for connection in tuple(self.connections):
-            connection.close_when_idle()
-        if self.connections:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._emptied.wait()
-            except TimeoutError:
-                _log.info("connections are cut off at the end of the drain")
-        for connection in tuple(self.connections):
-            connection.abort()
-
-
-class _Body:
-    """A request's body as it arrives."""
-
-    __slots__ = ("complete", "discarded", "failure", "pieces", "size", "waiter", "wanted")
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.size = 0
-        self.complete = self.wanted = self.discarded = False
-        self.failure: Exception | None = None
-        self.waiter: asyncio.Future[None] | None = None
-
-    def wake(self) -> None:
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
 
 
 class _Exchange:
@@ -92,7 +39,9 @@ class _Exchange:
 
     __slots__ = ("body", "keep_alive", "request", "version")
 
-    def __init__(self, request: Request, body: _Body, version: str, *, keep_alive: bool) -> None:
+    def __init__(
+        self, request: Request, body: RequestBody, version: str, *, keep_alive: bool
+    ) -> None:
         self.request = request
         self.body = body
         self.version = version
@@ -138,8 +87,7 @@ class HttpConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         if self._incoming is not None:
-            self._incoming.body.failure = ConnectionResetError("the peer went away")
-            self._incoming.body.wake()
+            self._incoming.body.fail(ConnectionResetError("the peer went away"))
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ConnectionResetError("the peer went away"))
         if self._streaming and self._task is not None:
@@ -178,7 +126,7 @@ class HttpConnection(asyncio.Protocol):
         self._header_since = None
         if self._parser.should_upgrade():
             return
-        body = _Body()
+        body = RequestBody(self, self._service.maximum_body)
         request = self._request(body)
         keep_alive = self._parser.should_keep_alive()
         version = self._parser.get_http_version()
@@ -187,33 +135,20 @@ class HttpConnection(asyncio.Protocol):
         self._url, self._headers, self._header_bytes = b"", [], 0
         if self._task is None:
             self._next()
-        elif len(self._waiting) >= WAITING_REQUESTS and self._transport is not None:
-            self._transport.pause_reading()
+        elif len(self._waiting) >= WAITING_REQUESTS:
+            self.pause_reading()
 
     def on_body(self, data: bytes) -> None:
         assert self._incoming is not None
-        body = self._incoming.body
-        if body.discarded:
-            return
-        body.size += len(data)
-        if body.size > self._service.maximum_body:
-            body.pieces = []
-            body.discarded = True
-            body.failure = BodyTooLarge(self._service.maximum_body)
-            body.wake()
-            return
-        body.pieces.append(data)
-        if not body.wanted and body.size > UNASKED_BODY_BYTES and self._transport is not None:
-            self._transport.pause_reading()
+        self._incoming.body.feed(data)
 
     def on_message_complete(self) -> None:
         if self._incoming is None:
             return
         body, self._incoming = self._incoming.body, None
-        body.complete = True
-        body.wake()
+        body.finish()
         self._quiet_since = self._loop.time()
-        if body.discarded and self._task is None:
+        if body.is_discarded and self._task is None:
             self._close()
 
     def _count(self, size: int) -> None:
@@ -222,11 +157,10 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(431)
             raise httptools.HttpParserError("the header is too large")
 
-    def _request(self, body: _Body) -> Request:
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in self._headers:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    def _request(self, body: RequestBody) -> Request:
+        headers = joined_headers(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers
+        )
         path, query = target(self._url)
         has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
         return Request(
@@ -234,35 +168,26 @@ class HttpConnection(asyncio.Protocol):
             path=path,
             query=query,
             headers=headers,
-            body_source=self._source(body, headers) if has_body else None,
+            body_source=partial(body.read, headers) if has_body else None,
             peer_subject=self._peer_subject,
             peer_address=self._peer_address,
         )
 
-    def _source(self, body: _Body, headers: dict[str, str]) -> Callable[[], Awaitable[bytes]]:
-        async def read() -> bytes:
-            length = headers.get("content-length", "")
-            if length.isdigit() and int(length[:20]) > self._service.maximum_body:
-                raise BodyTooLarge(self._service.maximum_body)
-            if self._transport is None:
-                raise ConnectionResetError("the peer went away")
-            if not body.complete and headers.get("expect", "").lower() == "100-continue":
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            body.wanted = True
-            if not body.complete:
-                self._transport.resume_reading()
-                await self._arrival(body)
-            if body.failure is not None:
-                raise body.failure
-            return body.pieces[0] if len(body.pieces) == 1 else b"".join(body.pieces)
+    # What a request's body asks of the connection.
 
-        return read
+    def pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
 
-    async def _arrival(self, body: _Body) -> None:
-        async with asyncio.timeout(BODY_SECONDS):
-            while not body.complete and body.failure is None:
-                body.waiter = self._loop.create_future()
-                await body.waiter
+    def resume_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def write_now(self, data: bytes) -> None:
+        """Raises ConnectionResetError when the peer has gone."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError("the peer went away")
+        self._transport.write(data)
 
     # Answering.
 
@@ -348,8 +273,7 @@ class HttpConnection(asyncio.Protocol):
             headers = {**headers, "Transfer-Encoding": "chunked"}
         try:
             await self._send(self._head(status, headers, None))
-            if self._transport is not None:
-                self._transport.resume_reading()
+            self.resume_reading()
             async for piece in body:
                 if piece:
                     await self._send(http_answer.chunk(piece) if chunked else piece)
@@ -365,9 +289,7 @@ class HttpConnection(asyncio.Protocol):
 
     async def _send(self, data: bytes) -> None:
         """Raises ConnectionResetError when the peer has gone; waits while it is slow."""
-        if self._transport is None or self._transport.is_closing():
-            raise ConnectionResetError("the peer went away")
-        self._transport.write(data)
+        self.write_now(data)
         if self._drained is not None:
             await self._drained
 
@@ -387,13 +309,12 @@ class HttpConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _linger(self, body: _Body) -> None:
+    def _linger(self, body: RequestBody) -> None:
         """End the connection; a peer that still sends gets time to read the answer first."""
         if body.complete:
             self._close()
             return
-        body.discarded = True
-        body.pieces = []
+        body.discard()
         if self._transport is not None:
             self._transport.resume_reading()
             self._loop.call_later(LINGER_SECONDS, self._close)
@@ -430,24 +351,3 @@ async def _let_go(body: object) -> None:
     close = getattr(body, "aclose", None)
     if close is not None:
         await close()
-
-
-def peer_subject(transport: asyncio.BaseTransport) -> tuple[tuple[str, str], ...]:
-    """The subject of the client certificate that TLS verified; empty without one."""
-    certificate = transport.get_extra_info("peercert") or {}
-    return tuple(pair for names in certificate.get("subject", ()) for pair in names)
-
-
-def target(url: bytes) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Path (percent-decoded) and parameters of a request's target; too many are none."""
-    raw_path, _, raw_query = url.decode("latin-1").partition("?")
-    if not raw_path.startswith("/"):
-        raw_path = "/" + raw_path.partition("://")[2].partition("/")[2]
-    path = unquote(raw_path) if "%" in raw_path else raw_path
-    if not raw_query:
-        return path, ()
-    try:
-        pairs = parse_qsl(raw_query, keep_blank_values=True, max_num_fields=MAXIMUM_PARAMETERS)
-    except ValueError:
-        return path, ()
-    return path, tuple(pairs)

@@ -8,10 +8,13 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 
-from sampan.foundation.wire.http_connection import MAXIMUM_BODY, Handler, HttpConnection, Service
+from sampan.foundation.wire.http_connection import HttpConnection
+from sampan.foundation.wire.http_service import Handler, Service
 from sampan.foundation.wire.web_socket_upgrade import WebSocketUpgrades
 
 __all__ = ["Handler", "Server", "serve"]
+
+MAXIMUM_BODY = 3 * 1024 * 1024
 
 
 class Server:

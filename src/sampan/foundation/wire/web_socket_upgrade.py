@@ -9,8 +9,9 @@ import logging
 
 from aiohttp import web
 
-from sampan.foundation.wire.http_connection import Handler, peer_subject, target
+from sampan.foundation.wire.http_service import Handler
 from sampan.foundation.wire.message import Request, Response, whole
+from sampan.foundation.wire.request_head import joined_headers, peer_subject, target
 from sampan.foundation.wire.web_socket import AcceptedWebSocket, offered_subprotocols
 
 MESSAGE_BYTES = 1024 * 1024
@@ -50,10 +51,7 @@ class WebSocketUpgrades:
 
 def _request(incoming: web.BaseRequest) -> Request:
     path, query = target(incoming.raw_path.encode("latin-1"))
-    headers: dict[str, str] = {}
-    for name, value in incoming.headers.items():
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    headers = joined_headers(incoming.headers.items())
     transport = incoming.transport
     return Request(
         method=incoming.method,
