@@ -28,6 +28,7 @@ from sampan.engine.images.documents import (
 )
 from sampan.engine.images.local import LocalImages
 from sampan.engine.images.store import ImageStore
+from sampan.foundation.settings import Instance
 from sampan.host import cgroups, mounts
 
 _CLONE_NEWNS = 0x20000
@@ -41,7 +42,8 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.cgroup = f"sampan-test-{secrets.token_hex(4)}"
+        self.instance = Instance(name=f"t{secrets.token_hex(4)}")
+        self.cgroup = self.instance.cgroup
         self.control_groups = cgroups.control_groups()
         self.store = ImageStore(folder / "images")
 
@@ -120,9 +122,9 @@ def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]]) 
     place = Place(folder)
     worker = os.fork()
     if worker == 0:
-        signal.alarm(_TIME_LIMIT)
+        signal.alarm(_TIME_LIMIT + 5)
         uvloop.install()
-        _exit_after(report, lambda: asyncio.run(body(place)))
+        _exit_after(report, lambda: asyncio.run(_bounded(body(place))))
     try:
         code = _reap_until_ended(worker)
         left = _living()
@@ -130,9 +132,13 @@ def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]]) 
         assert code == 0, f"the test's process ended with {code}"
     finally:
         place.control_groups.kill_all(place.cgroup)
-        while _living():
-            time.sleep(0.01)
+        _end_children()
         place.control_groups.remove(place.cgroup)
+
+
+async def _bounded(running: Awaitable[None]) -> None:
+    async with asyncio.timeout(_TIME_LIMIT):
+        await running
 
 
 def _reap_until_ended(worker: int) -> int:
@@ -140,6 +146,14 @@ def _reap_until_ended(worker: int) -> int:
         process, status = os.waitpid(-1, 0)
         if process == worker:
             return os.waitstatus_to_exitcode(status)
+
+
+def _end_children() -> None:
+    """Also those that are handed to us when their parents end."""
+    while listed := Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        for process in map(int, listed):
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
 
 
 def _living() -> list[bytes]:

@@ -1,0 +1,202 @@
+"""The engine's own process, as the command line and the nodes' engines see it."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from isolation import Place, in_own_process
+from test_build import add_root
+
+from sampan.engine.contract import ImageNotFound
+from sampan.engine.images.client import ImageClient
+from sampan.engine.images.store import ImageInUse
+from sampan.host import processes
+
+pytestmark = pytest.mark.real
+
+SOURCE = str(Path(__file__).parents[3] / "src")
+SERVE = """
+import asyncio, signal, sys, uvloop
+from sampan.engine.daemon import run_engine
+from sampan.foundation.settings import Instance
+async def main():
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await run_engine(Instance(name=sys.argv[1]), stop)
+uvloop.install()
+asyncio.run(main())
+"""
+
+
+class Machine:
+    """An instance with nothing but its engine."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.instance = place.instance
+        self.environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": SOURCE}
+        self._daemon: processes.ChildProcess | None = None
+
+    async def start(self) -> None:
+        command = (sys.executable, "-c", SERVE, self.instance.name)
+        self._daemon = processes.spawn(command, environment=self.environment)
+        client = ImageClient(self.instance.run_folder / "engine.sock")
+        await client.images()
+        await client.close()
+
+    async def end(self, number: int = signal.SIGTERM) -> None:
+        assert self._daemon is not None
+        self._daemon.signal(number)
+        await self._daemon.wait()
+
+    async def sampan(self, *words: str, shell: str = "") -> tuple[int, str]:
+        """Exit code and output of a command, or of a shell's script where $S is `sampan`."""
+        command = f"{sys.executable} -m sampan --instance {self.instance.name}"
+        script = shell or f'{command} "$@"'
+        result = await processes.run(
+            ("/bin/sh", "-c", script, "sh", *words), environment=self.environment | {"S": command}
+        )
+        return result.exit_code, result.output.decode()
+
+    async def build(self) -> None:
+        context = self.place.folder / "context"
+        add_root(context)
+        (context / "Dockerfile").write_text('FROM scratch\nCOPY root /\nCMD ["/bin/id"]\n')
+        code, said = await self.sampan("build", "-t", "own", str(context))
+        assert code == 0, said
+
+    def clear(self) -> None:
+        shutil.rmtree(self.instance.state_folder, ignore_errors=True)
+        shutil.rmtree(self.instance.run_folder, ignore_errors=True)
+
+
+def on_a_machine(folder: Path, body: Callable[[Machine], Awaitable[None]]) -> None:
+    async def with_machine(place: Place) -> None:
+        machine = Machine(place)
+        try:
+            await machine.start()
+            await machine.build()
+            await body(machine)
+            await machine.end()
+        finally:
+            machine.clear()
+
+    in_own_process(folder, with_machine)
+
+
+def test_exit_codes_output_and_input_of_run(tmp_path: Path) -> None:
+    async def body(machine: Machine) -> None:
+        sampan = machine.sampan
+        assert await sampan("run", "--rm", "own") == (0, "uid=0(root) gid=0(root) groups=0(root)\n")
+        assert (await sampan("run", "--rm", "own", "sh", "-c", "exit 7"))[0] == 7
+        assert (await sampan("run", "own", "nosuch"))[0] == 127
+        assert (await sampan("run", "own", "/etc"))[0] == 126
+        code, said = await sampan("run", "nosuch")
+        assert code == 125
+        assert "sampan build" in said
+        code, said = await sampan(shell="echo typed | $S run -i --rm own cat")
+        assert (code, said) == (0, "typed\n")
+        code, said = await sampan(shell="$S run --rm own sh -c 'echo out; echo err >&2' 2>&-")
+        assert (code, said) == (0, "out\n")
+        code, said = await sampan("run", "--rm", "own", "sh", "-c", "tail -c 3000000 /dev/zero")
+        assert (code, len(said)) == (0, 65536)
+        assert (await sampan("ps", "-a", "-o", "name"))[1] == ""
+
+    on_a_machine(tmp_path, body)
+
+
+def test_a_signal_to_run_reaches_the_container(tmp_path: Path) -> None:
+    async def body(machine: Machine) -> None:
+        script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"
+        command = (sys.executable, "-m", "sampan", "--instance", machine.instance.name)
+        reader, writer = os.pipe()
+        child = processes.spawn(
+            (*command, "run", "--rm", "own", "sh", "-c", script),
+            environment=machine.environment,
+            stdout=writer,
+        )
+        os.close(writer)
+        os.set_blocking(reader, False)
+        await processes.until_ready(readable=(reader,))
+        assert os.read(reader, 100) == b"ready\n"
+        os.close(reader)
+        child.signal(signal.SIGTERM)
+        assert await child.wait() == 5
+
+    on_a_machine(tmp_path, body)
+
+
+def test_the_life_of_a_container_in_the_background(tmp_path: Path) -> None:
+    async def body(machine: Machine) -> None:
+        sampan = machine.sampan
+        script = "i=0; while [ $i -lt 8 ]; do echo tick $i; i=$((i+1)); sleep 0.1; done; exit 3"
+        code, identifier = await sampan("run", "-d", "--name", "clock", "own", "sh", "-c", script)
+        assert (code, len(identifier.strip())) == (0, 64)
+        assert (await sampan("run", "-d", "--name", "clock", "own"))[0] == 125
+        assert (await sampan("ps", "-o", "name"))[1] == "clock\n"
+        assert (await sampan("exec", "clock", "sh", "-c", "exit 9"))[0] == 9
+        assert (await sampan("exec", "clock", "nosuch"))[0] == 127
+        assert (await sampan("rm", "clock"))[0] != 0
+        code, said = await sampan("logs", "-f", "clock")
+        assert said == "".join(f"tick {number}\n" for number in range(8))
+        assert (await sampan("logs", "-n", "1", "clock"))[1] == "tick 7\n"
+        listed = json.loads((await sampan("ps", "-a", "-o", "json"))[1])
+        assert [(each["phase"], each["exit_code"]) for each in listed] == [("exited", 3)]
+        assert (await sampan("exec", "clock", "true"))[0] == 125
+        assert await sampan("rm", "clock") == (0, "clock\n")
+        assert (await sampan("logs", "clock"))[0] == 125
+        assert not list((machine.instance.state_folder / "engine/logs").iterdir())
+
+    on_a_machine(tmp_path, body)
+
+
+def test_containers_live_on_when_the_engine_is_killed(tmp_path: Path) -> None:
+    async def body(machine: Machine) -> None:
+        sampan = machine.sampan
+        await sampan("run", "-d", "--name", "one", "own", "sleep", "1000")
+        await sampan("run", "-d", "--rm", "--name", "two", "own", "sleep", "0.1")
+        before = json.loads((await sampan("ps", "-o", "json"))[1])
+        await machine.end(signal.SIGKILL)
+        await machine.start()
+        after = json.loads((await sampan("ps", "-a", "-o", "json"))[1])
+        found = {each["name"]: each["process"] for each in after}
+        assert found["one"] == next(each["process"] for each in before if each["name"] == "one")
+        assert await sampan("stop", "-t", "0", "one") == (0, "one\n")
+        assert await sampan("rm", "one") == (0, "one\n")
+        for _ in range(50):
+            if not (await sampan("ps", "-a", "-o", "name"))[1]:
+                break
+        assert (await sampan("ps", "-a", "-o", "name"))[1] == ""
+
+    on_a_machine(tmp_path, body)
+
+
+def test_nodes_are_clients_of_the_images(tmp_path: Path) -> None:
+    async def body(machine: Machine) -> None:
+        client = ImageClient(machine.instance.run_folder / "engine.sock")
+        with pytest.raises(ImageNotFound):
+            await client.describe("nosuch")
+        acquired = await client.acquire("own", "node-9", "c1")
+        assert acquired.description == await client.describe("own")
+        assert all(Path(layer).is_dir() for layer in acquired.layers)
+        assert acquired.execution.cmd == ("/bin/id",)
+        await machine.end(signal.SIGKILL)
+        await machine.start()
+        assert [image.names for image in await client.images()] == [
+            ("docker.io/library/own:latest",)
+        ]
+        from sampan.engine.images.store import ImageStore
+
+        with pytest.raises(ImageInUse):
+            await ImageStore(machine.instance.state_folder / "images").remove("own")
+        await asyncio.gather(*(client.describe("own") for _ in range(20)))
+        await client.retain("node-9", ())
+        await client.close()
+
+    on_a_machine(tmp_path, body)
