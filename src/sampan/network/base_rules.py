@@ -63,7 +63,8 @@ def _sets(network: NodeNetwork, peers: frozenset[IPv4Address]) -> str:
 
 
 def _guard(network: NodeNetwork) -> str:
-    """What is dropped before it is tracked.
+    """What is dropped before it is tracked, and what is not tracked: the overlay's envelopes,
+    as their content is.
 
     Packets that claim to come from or go to loopback: route_localnet, which NodePorts on
     127.0.0.1 need, would let neighbours reach it. Overlay packets of our identifier that come
@@ -82,6 +83,11 @@ def _guard(network: NodeNetwork) -> str:
                 iifname "{network.overlay_device}" ip saddr != {network.pod_range} drop
                 iifname "{network.overlay_device}" ip saddr {network.pod_subnet} drop
                 iifname != {inside} ip saddr {network.pod_range} drop
+                {overlay} ip daddr {network.node_address} notrack
+            }}
+            chain sent_untracked {{
+                type filter hook output priority raw; policy accept;
+                {overlay} ip saddr {network.node_address} notrack
             }}
     """
 
