@@ -175,7 +175,7 @@ class ContainerEngine:
             record = container.record
             if record.identifier in self._containers:
                 container.close()
-                await self._clean(record.identifier)
+                await self._clean(record.identifier, record)
                 del self._containers[record.identifier]
                 del self._names[record.configuration.name]
 
@@ -277,7 +277,7 @@ class ContainerEngine:
             )
             write_record(folder, record)
         except BaseException:
-            await self._clean(identifier)
+            await self._clean(identifier, record)
             raise
         self._tell(self._follow(record))
 
@@ -334,9 +334,13 @@ class ContainerEngine:
         if container.record.configuration.host_process_namespace:
             self._control_groups.kill_all(container.record.cgroup)
 
-    async def _clean(self, identifier: str) -> None:
+    async def _clean(self, identifier: str, record: ContainerRecord | None) -> None:
         """Take away all that a container left but its log; whatever of it is there."""
         await self._runtime.delete(identifier)
+        if record is not None and self._control_groups.exists(record.cgroup):
+            # The runtime had forgotten it: the machine was started anew.
+            self._control_groups.kill_all(record.cgroup)
+            self._control_groups.remove(record.cgroup)
         folder, bundle = self._folders.container(identifier), self._folders.bundle(identifier)
         overlay.unmount_snapshot(folder)
         await asyncio.to_thread(overlay.remove_snapshot, folder)
@@ -349,8 +353,7 @@ class ContainerEngine:
         for identifier in os.listdir(self._folders.containers):
             record = read_record(self._folders.container(identifier))
             if record is None or record.process is None or record.phase == "creating":
-                self._control_groups.kill_all(record.cgroup) if record else None
-                await self._clean(identifier)
+                await self._clean(identifier, record)
                 continue
             if record.phase == "starting":
                 waits = await self._runtime.is_created(identifier)

@@ -22,6 +22,7 @@ from sampan.engine.contract import (
     Limits,
     Mount,
 )
+from sampan.engine.log_rotation import rotate_for_ever, rotated_file
 from sampan.engine.logs import LogOptions, read_log
 from sampan.engine.runtime.attach import AttachedStreams
 from sampan.engine.service import frames
@@ -90,7 +91,7 @@ class ContainerService:
         self._engine = engine
         self._cgroup = cgroup
         self._logs = logs
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -105,6 +106,7 @@ class ContainerService:
     async def start(self) -> None:
         """Take up where an earlier process left off. Raises OSError."""
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._keep(asyncio.ensure_future(rotate_for_ever(self._engine)))
         for status in await self._engine.containers():
             if _REMOVED_AT_END in status.labels:
                 self._remove_at_end(status.identifier)
@@ -124,8 +126,9 @@ class ContainerService:
                 await self._engine.start(identifier)
                 return {"identifier": identifier, "exit_code": 0}
             exit_code = await self._run_attached(call, identifier, interactive=wanted.interactive)
-        except EngineError:
-            await self._discard(identifier)
+        except (EngineError, asyncio.CancelledError):
+            if (await self._engine.status(identifier)).phase == "created":
+                await self._discard(identifier)
             raise
         return {"identifier": identifier, "exit_code": exit_code}
 
@@ -239,7 +242,9 @@ class ContainerService:
         )
 
     def _remove_at_end(self, identifier: str) -> None:
-        task = asyncio.ensure_future(self._discard_at_end(identifier))
+        self._keep(asyncio.ensure_future(self._discard_at_end(identifier)))
+
+    def _keep(self, task: asyncio.Future[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -255,7 +260,9 @@ class ContainerService:
         for status in await self._engine.containers():
             if status.identifier == identifier:
                 await self._engine.remove(identifier)
-                Path(status.log_path).unlink(missing_ok=True)
+                log = Path(status.log_path)
+                log.unlink(missing_ok=True)
+                rotated_file(log).unlink(missing_ok=True)
 
 
 async def _feed_session(call: Call, session: ExecSession) -> None:

@@ -62,7 +62,8 @@ class Place:
             rootfs=RootFilesystem(diff_ids=(digest,)),
         )
         layer = Descriptor(media_type=LAYER_TYPE, digest=digest, size=size)
-        manifest = self.store.add_manifest(configuration, [layer])
+        with self.store.pinned() as pins:
+            manifest = self.store.add_manifest(configuration, [layer], pins)
         await self.store.unpack(self.store.stored(manifest))
         await self.store.tag(manifest, name)
         return manifest

@@ -15,6 +15,7 @@ from sampan.engine.contract import (
     Mount,
     NameInUse,
 )
+from sampan.engine.log_rotation import rotate_once, rotated_file
 
 pytestmark = pytest.mark.real
 
@@ -245,5 +246,28 @@ def test_a_half_made_container_is_cleaned_away(tmp_path: Path) -> None:
         assert await second.containers() == []
         assert not record.parent.exists()
         await second.close()
+
+    in_own_process(tmp_path, body)
+
+
+def test_a_grown_log_is_set_aside_and_nothing_is_lost(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await place.add_image()
+        engine = await place.engine()
+        identifier = await engine.create(
+            place.shell("trap 'echo late; exit 0' TERM; echo early; while :; do sleep 0.05; done")
+        )
+        await engine.start(identifier)
+        log = Path((await engine.status(identifier)).log_path)
+        while not log.exists() or b"early" not in log.read_bytes():
+            await asyncio.sleep(0.02)
+        await rotate_once(engine, await engine.containers(), 10)
+        while not log.exists():
+            await asyncio.sleep(0.02)
+        await engine.stop(identifier, 10)
+        assert b"early" in rotated_file(log).read_bytes()
+        assert b"late" in log.read_bytes()
+        await engine.remove(identifier)
+        await engine.close()
 
     in_own_process(tmp_path, body)

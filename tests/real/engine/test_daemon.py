@@ -102,7 +102,9 @@ def test_exit_codes_output_and_input_of_run(tmp_path: Path) -> None:
         assert "sampan build" in said
         code, said = await sampan(shell="echo typed | $S run -i --rm own cat")
         assert (code, said) == (0, "typed\n")
-        code, said = await sampan(shell="$S run --rm own sh -c 'echo out; echo err >&2' 2>&-")
+        code, said = await sampan(
+            shell="$S run --rm own sh -c 'echo out; echo err >&2' 2>/dev/null"
+        )
         assert (code, said) == (0, "out\n")
         code, said = await sampan("run", "--rm", "own", "sh", "-c", "tail -c 3000000 /dev/zero")
         assert (code, len(said)) == (0, 65536)
@@ -135,7 +137,10 @@ def test_a_signal_to_run_reaches_the_container(tmp_path: Path) -> None:
 def test_the_life_of_a_container_in_the_background(tmp_path: Path) -> None:
     async def body(machine: Machine) -> None:
         sampan = machine.sampan
-        script = "i=0; while [ $i -lt 8 ]; do echo tick $i; i=$((i+1)); sleep 0.1; done; exit 3"
+        script = (
+            "while [ ! -e /tmp/go ]; do sleep 0.05; done; "
+            "i=0; while [ $i -lt 8 ]; do echo tick $i; i=$((i+1)); sleep 0.05; done; exit 3"
+        )
         code, identifier = await sampan("run", "-d", "--name", "clock", "own", "sh", "-c", script)
         assert (code, len(identifier.strip())) == (0, 64)
         assert (await sampan("run", "-d", "--name", "clock", "own"))[0] == 125
@@ -143,6 +148,7 @@ def test_the_life_of_a_container_in_the_background(tmp_path: Path) -> None:
         assert (await sampan("exec", "clock", "sh", "-c", "exit 9"))[0] == 9
         assert (await sampan("exec", "clock", "nosuch"))[0] == 127
         assert (await sampan("rm", "clock"))[0] != 0
+        assert (await sampan("exec", "clock", "touch", "/tmp/go"))[0] == 0
         code, said = await sampan("logs", "-f", "clock")
         assert said == "".join(f"tick {number}\n" for number in range(8))
         assert (await sampan("logs", "-n", "1", "clock"))[1] == "tick 7\n"

@@ -118,7 +118,7 @@ class Builder:
             rootfs=RootFilesystem(diff_ids=tuple(state.diff_ids)),
             history=tuple(state.history),
         )
-        return self._store.add_manifest(configuration, state.blobs)
+        return await self._workspace.keep_image(configuration, state.blobs)
 
     async def _build_stage(self, stage: Stage) -> _StageState:
         self._tell(f"FROM {stage.base}" + (f" AS {stage.name}" if stage.name else ""))
@@ -174,9 +174,7 @@ class Builder:
             state.execution = change(state.execution, instruction, scope)
         elif instruction.name == "ARG":
             given = self._plan.stages.arguments | self._plan.build_arguments
-            state.arguments |= declared_arguments(
-                instruction, given, scope.variables, scope.escape
-            )
+            state.arguments |= declared_arguments(instruction, given, scope.variables, scope.escape)
         elif instruction.name == "WORKDIR":
             await self._change_folder(state, instruction, scope)
         elif instruction.name == "RUN":

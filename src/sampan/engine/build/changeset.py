@@ -109,4 +109,3 @@ def _empty(name: str) -> tarfile.TarInfo:
     header = tarfile.TarInfo(name)
     header.mode = 0
     return header
-

@@ -84,12 +84,14 @@ def copy(
     ownership = _ownership(step, root)
     times = clamped(latest)
     with paths.opened_folder(root) as descriptor:
-        into_folder = step.folder_wanted or len(sources) > 1 or is_folder(descriptor, step.destination)
+        into_folder = (
+            step.folder_wanted or len(sources) > 1 or is_folder(descriptor, step.destination)
+        )
         for source in sources:
             target = step.destination
             if into_folder and not tree.is_folder(source):
                 target = posixpath.join(target, posixpath.basename(source))
-            copy_into(descriptor, target, tree, source, ownership, times)
+            copy_into(descriptor, target, tree, source, ownership=ownership, times=times)
 
 
 def _ownership(step: CopyStep, root: Path) -> Ownership:

@@ -46,11 +46,11 @@ def parse_dockerfile(text: str) -> Dockerfile:
     escape = _escape_directive(lines)
     instructions = []
     logical, start = "", 0
-    for number, line in enumerate(lines, 1):
-        if line.lstrip().startswith("#") or (logical and not line.strip()):
+    for number, raw in enumerate(lines, 1):
+        if raw.lstrip().startswith("#") or (logical and not raw.strip()):
             continue
-        if not logical:
-            start, line = number, line.lstrip()
+        line = raw if logical else raw.lstrip()
+        start = start if logical else number
         stripped = line.rstrip()
         if stripped.endswith(escape):
             logical += stripped[: -len(escape)]

@@ -23,9 +23,7 @@ def expand(text: str, variables: Mapping[str, str], escape: str, line: int) -> s
     return _Scanner(text, variables, escape, line).whole()
 
 
-def assignments(
-    text: str, variables: Mapping[str, str], escape: str, line: int
-) -> dict[str, str]:
+def assignments(text: str, variables: Mapping[str, str], escape: str, line: int) -> dict[str, str]:
     """`A=1 B="2 3"`, or the older `A the rest`. Raises BuildFailed."""
     found = list(_Scanner(text, variables, escape, line).words())
     if not found:

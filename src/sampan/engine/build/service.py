@@ -60,7 +60,6 @@ class BuildService:
             )
             digest = await builder.build()
             image = self._store.stored(digest)
-            pins.add(digest, image.manifest.config.digest)
             for name in wanted.names:
                 await self._store.tag(digest, name)
         return {"digest": digest, "identifier": image.manifest.config.digest}

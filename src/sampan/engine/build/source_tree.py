@@ -131,9 +131,7 @@ class SourceTree:
         except (FileNotFoundError, NotADirectoryError):
             return []
         return [
-            f"{base}/{name}" if base else name
-            for name in names
-            if component_matches(pattern, name)
+            f"{base}/{name}" if base else name for name in names if component_matches(pattern, name)
         ]
 
     def _is_there(self, path: str) -> bool:

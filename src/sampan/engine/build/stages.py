@@ -72,9 +72,7 @@ def split_stages(dockerfile: Dockerfile, build_arguments: Mapping[str, str]) -> 
                 instruction, build_arguments, arguments, dockerfile.escape
             )
         else:
-            raise BuildFailed(
-                f"{instruction.name} stands before the first FROM", instruction.line
-            )
+            raise BuildFailed(f"{instruction.name} stands before the first FROM", instruction.line)
     if not stages:
         raise BuildFailed("the Dockerfile has no FROM")
     return Stages(tuple(stages), arguments)

@@ -45,7 +45,13 @@ def clamped(latest: int | None) -> _Times:
 
 
 def copy_into(
-    root: int, destination: str, tree: SourceTree, source: str, ownership: Ownership, times: _Times
+    root: int,
+    destination: str,
+    tree: SourceTree,
+    source: str,
+    *,
+    ownership: Ownership,
+    times: _Times,
 ) -> None:
     """Copy a folder's content into the folder `destination`, or a file to it.
 

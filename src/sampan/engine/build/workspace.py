@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from sampan.engine.build.changeset import write_changeset
-from sampan.engine.images.documents import LAYER_TYPE, Descriptor
+from sampan.engine.images.documents import LAYER_TYPE, Descriptor, ImageConfiguration
 from sampan.engine.images.layers import chain_identifiers
 from sampan.engine.images.store import ImageStore, PinSet
 from sampan.engine.images.streams import CHUNK, HashingReader
@@ -64,6 +64,12 @@ class Workspace:
         self._pins.add(*diff_ids, *chain_identifiers(diff_ids))
         # The blobs of our own layers are uncompressed; those below are not looked at.
         await self._store.unpack_layers(diff_ids, diff_ids)
+
+    async def keep_image(
+        self, configuration: ImageConfiguration, layers: Sequence[Descriptor]
+    ) -> str:
+        """Keep the documents of the finished image; its manifest's digest. Raises OSError."""
+        return await asyncio.to_thread(self._store.add_manifest, configuration, layers, self._pins)
 
     def _archive(self, view: View, latest: int | None) -> Descriptor:
         blobs = self._store.blobs

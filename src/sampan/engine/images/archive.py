@@ -103,7 +103,7 @@ def load_archive(store: ImageStore, path: Path, pins: PinSet) -> list[tuple[str,
     if files.find("index.json") is not None:
         found = list(_oci_images(store, files))
     elif files.find("manifest.json") is not None:
-        found = list(_docker_images(store, files))
+        found = list(_docker_images(store, files, pins))
     else:
         raise InvalidImage("the file is no image archive: neither index.json nor manifest.json")
     for _, digest in found:
@@ -158,11 +158,11 @@ def _docker_names(files: _Files) -> Mapping[str, tuple[str, ...]]:
     }
 
 
-def _docker_images(store: ImageStore, files: _Files) -> Iterator[tuple[str, str]]:
+def _docker_images(store: ImageStore, files: _Files, pins: PinSet) -> Iterator[tuple[str, str]]:
     for entry in _docker_entries(files):
         configuration = decode_configuration(files.document(entry.config))
         layers = [_layer(store, *files.named(layer)) for layer in entry.layers]
-        digest = store.add_manifest(configuration, layers)
+        digest = store.add_manifest(configuration, layers, pins)
         for name in entry.repo_tags or ("",):
             yield _full_name(name), digest
 

@@ -9,8 +9,9 @@ import asyncio
 import hashlib
 import os
 import shutil
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ import msgspec
 from sampan.engine.contract import EngineError, ImageDescription, ImageNotFound
 from sampan.engine.images.blobs import BlobStore
 from sampan.engine.images.documents import (
+    CONFIGURATION_TYPE,
     DOCUMENT_LIMIT,
     IMAGE_NAME_ANNOTATION,
     MANIFEST_TYPE,
@@ -31,6 +33,7 @@ from sampan.engine.images.documents import (
     decode_configuration,
     decode_index,
     decode_manifest,
+    digest_of,
     encode,
 )
 from sampan.engine.images.layers import LayerStore, chain_identifiers
@@ -73,9 +76,12 @@ class ImageStore:
         self._leases.mkdir(exist_ok=True, mode=0o700)
         self._images: dict[str, StoredImage] = {}
         self._pins: Counter[str] = Counter()
+        self._pin_guard = threading.Lock()
         self._unpacking = asyncio.Lock()
+        self._naming = asyncio.Lock()
         self.blobs.clear_incoming()
         self.layers.clear_unfinished()
+        (folder / "oci-layout").write_bytes(_LAYOUT)
         self._names = self._read_index()
 
     def resolve(self, reference: str) -> StoredImage:
@@ -162,31 +168,38 @@ class ImageStore:
     @contextmanager
     def pinned(self) -> Iterator["PinSet"]:
         """A set of digests (of blobs and chains) that are kept while the block runs."""
-        pins = PinSet(self._pins)
+        pins = PinSet(self._pins, self._pin_guard)
         try:
             yield pins
         finally:
             pins.release()
 
-    def add_manifest(self, configuration: ImageConfiguration, layers: Iterable[Descriptor]) -> str:
-        """Keep the two documents of an image whose layers are in; the manifest's digest."""
+    def add_manifest(
+        self, configuration: ImageConfiguration, layers: Iterable[Descriptor], pins: "PinSet"
+    ) -> str:
+        """Keep the two documents of an image whose layers are in; the manifest's digest.
+
+        Blocks: call it in a thread.
+        """
         data = encode(configuration)
-        manifest = Manifest(
-            config=Descriptor(
-                media_type="application/vnd.oci.image.config.v1+json",
-                digest=self.blobs.add(data),
-                size=len(data),
-            ),
-            layers=tuple(layers),
+        manifest = encode(
+            Manifest(
+                config=Descriptor(
+                    media_type=CONFIGURATION_TYPE, digest=digest_of(data), size=len(data)
+                ),
+                layers=tuple(layers),
+            )
         )
-        return self.blobs.add(encode(manifest))
+        pins.add(digest_of(data), digest_of(manifest))
+        self.blobs.add(data)
+        return self.blobs.add(manifest)
 
     async def tag(self, digest: str, name: str) -> None:
         """Give an image a name, which may have been another's. Raises InvalidReference."""
         self.stored(digest)
         tagged = parse_reference(name).tagged
         if self._names.get(tagged) != digest:
-            self._write_index({**self._names, tagged: digest})
+            await self._change_names(lambda names: names | {tagged: digest})
             await self.collect()
 
     async def remove(self, reference: str) -> list[str]:
@@ -203,8 +216,10 @@ class ImageStore:
             names = [parse_reference(reference).tagged]
         if len(names) == len(all_names) and image.digest in self._leased():
             raise ImageInUse(f"image {reference!r} is used by a container")
-        self._write_index(
-            {name: digest for name, digest in self._names.items() if name not in names}
+        await self._change_names(
+            lambda all_names: {
+                name: digest for name, digest in all_names.items() if name not in names
+            }
         )
         await self.collect()
         return names
@@ -220,7 +235,8 @@ class ImageStore:
             await asyncio.to_thread(shutil.rmtree, path)
 
     def _needed(self) -> tuple[set[str], set[str]]:
-        pinned = {digest for digest, count in self._pins.items() if count}
+        with self._pin_guard:
+            pinned = {digest for digest, count in self._pins.items() if count}
         blobs, chains = set(pinned), set(pinned)
         for digest in self._leased().union(self._names.values()):
             image = self.stored(digest)
@@ -258,11 +274,14 @@ class ImageStore:
             if IMAGE_NAME_ANNOTATION in manifest.annotations
         }
 
-    def _write_index(self, names: dict[str, str]) -> None:
-        manifests = tuple(self._named(name, digest) for name, digest in sorted(names.items()))
-        _write_durably(self.folder / "oci-layout", _LAYOUT)
-        _write_durably(self.folder / _INDEX, encode(Index(manifests=manifests)))
-        self._names = names
+    async def _change_names(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+        """Names count once they are on the disk; changes come one after another."""
+        async with self._naming:
+            names = change(self._names)
+            manifests = tuple(self._named(name, digest) for name, digest in sorted(names.items()))
+            index = encode(Index(manifests=manifests))
+            await asyncio.to_thread(_write_durably, self.folder / _INDEX, index)
+            self._names = names
 
     def _named(self, name: str, digest: str) -> Descriptor:
         return Descriptor(
@@ -279,19 +298,22 @@ class ImageStore:
 class PinSet:
     """What one load or build needs kept; several may pin the same digest."""
 
-    def __init__(self, counter: Counter[str]) -> None:
+    def __init__(self, counter: Counter[str], guard: threading.Lock) -> None:
         self._counter = counter
+        self._guard = guard
         self._held: set[str] = set()
 
     def add(self, *digests: str) -> None:
-        for digest in digests:
-            if digest not in self._held:
-                self._held.add(digest)
-                self._counter[digest] += 1
+        """May be called in any thread."""
+        with self._guard:
+            fresh = set(digests) - self._held
+            self._counter.update(fresh)
+            self._held |= fresh
 
     def release(self) -> None:
-        self._counter.subtract(self._held)
-        self._held.clear()
+        with self._guard:
+            self._counter.subtract(self._held)
+            self._held.clear()
 
 
 def seconds_of(timestamp: str) -> float:

@@ -126,7 +126,10 @@ class _Conversation:
     async def _open(self, payload: bytes) -> None:
         if self._answering is not None:
             await self._answering
-        question = msgspec.json.decode(payload, type=_Question)
+        try:
+            question = msgspec.json.decode(payload, type=_Question)
+        except msgspec.DecodeError as error:
+            raise frames.BrokenFrame(f"a question can't be read: {error}") from error
         self._call = Call(question.arguments, self._writer)
         self._answering = asyncio.ensure_future(self._answer(question.method, self._call))
 
