@@ -16,6 +16,7 @@ from sampan.engine.contract import (
     NameInUse,
 )
 from sampan.engine.log_rotation import rotate_once, rotated_file
+from sampan.engine.logs import LogOptions, read_log
 
 pytestmark = pytest.mark.real
 
@@ -259,11 +260,10 @@ def test_a_grown_log_is_set_aside_and_nothing_is_lost(tmp_path: Path) -> None:
         )
         await engine.start(identifier)
         log = Path((await engine.status(identifier)).log_path)
-        while not log.exists() or b"early" not in log.read_bytes():
-            await asyncio.sleep(0.02)
+        async for _, data in read_log(log, LogOptions(follow=True)):
+            assert data == b"early\n"
+            break
         await rotate_once(engine, await engine.containers(), 10)
-        while not log.exists():
-            await asyncio.sleep(0.02)
         await engine.stop(identifier, 10)
         assert b"early" in rotated_file(log).read_bytes()
         assert b"late" in log.read_bytes()

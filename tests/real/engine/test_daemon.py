@@ -138,7 +138,7 @@ def test_the_life_of_a_container_in_the_background(tmp_path: Path) -> None:
     async def body(machine: Machine) -> None:
         sampan = machine.sampan
         script = (
-            "while [ ! -e /tmp/go ]; do sleep 0.05; done; "
+            "while [ ! -e /go ]; do sleep 0.05; done; "
             "i=0; while [ $i -lt 8 ]; do echo tick $i; i=$((i+1)); sleep 0.05; done; exit 3"
         )
         code, identifier = await sampan("run", "-d", "--name", "clock", "own", "sh", "-c", script)
@@ -148,7 +148,7 @@ def test_the_life_of_a_container_in_the_background(tmp_path: Path) -> None:
         assert (await sampan("exec", "clock", "sh", "-c", "exit 9"))[0] == 9
         assert (await sampan("exec", "clock", "nosuch"))[0] == 127
         assert (await sampan("rm", "clock"))[0] != 0
-        assert (await sampan("exec", "clock", "touch", "/tmp/go"))[0] == 0
+        assert (await sampan("exec", "clock", "touch", "/go"))[0] == 0
         code, said = await sampan("logs", "-f", "clock")
         assert said == "".join(f"tick {number}\n" for number in range(8))
         assert (await sampan("logs", "-n", "1", "clock"))[1] == "tick 7\n"
