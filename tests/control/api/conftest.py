@@ -105,7 +105,7 @@ def play() -> Callable[..., None]:
     """Plays a story against a fresh server (or one over the given store)."""
 
     def run(story: Story, store: Store | None = None, seed: int = 1) -> None:
-        virtual_clock.run(asyncio.wait_for(_play(story, store or MemoryStore(), seed), 60))
+        virtual_clock.run(asyncio.wait_for(_play(story, store or MemoryStore(), seed), 100_000))
 
     return run
 

@@ -5,7 +5,7 @@ import msgspec
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Object
 
-JSON_HEADERS = {"Content-Type": "application/json"}
+JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
 
 
 class Refused(Exception):

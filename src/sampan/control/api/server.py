@@ -32,6 +32,7 @@ from sampan.control.api.call import Call, Handler, chained
 from sampan.control.api.creating import Creating
 from sampan.control.api.deleting import Deleting
 from sampan.control.api.documents import Documents
+from sampan.control.api.event_expiry import EventExpiry
 from sampan.control.api.getting import Getting
 from sampan.control.api.impersonation import Impersonation
 from sampan.control.api.listing import Listing
@@ -99,6 +100,7 @@ class ApiServer:
             ),
             reserve={SERVICES: self._addresses.reserved},
         )
+        self._expiry = EventExpiry(self._writer, cache)
         self._proxy = NodeProxy(cache, kubelet_context)
         self._bootstrap = Bootstrap(self._writer, cache, settings)
         self._metering = Metering(cache)
@@ -150,6 +152,7 @@ class ApiServer:
         await self._cache.start()
         self._addresses.load(self._cache.of(SERVICES).select(Selection()))
         await self._bootstrap.run()
+        self._expiry.start()
         self._compaction = asyncio.create_task(self._compact(), name="compaction")
 
     async def handle(self, request: Request) -> Response:
@@ -180,6 +183,7 @@ class ApiServer:
             self._compaction.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._compaction
+        await self._expiry.close()
         await self._cache.close()
         await self._proxy.close()
 

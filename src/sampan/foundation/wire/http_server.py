@@ -15,6 +15,7 @@ from sampan.foundation.wire.web_socket_upgrade import WebSocketUpgrades
 __all__ = ["Handler", "Server", "serve"]
 
 MAXIMUM_BODY = 3 * 1024 * 1024
+HANDSHAKE_SECONDS = 10.0
 
 
 class Server:
@@ -58,5 +59,6 @@ async def serve(
         ssl=context,
         backlog=1024,
         reuse_address=True,
+        ssl_handshake_timeout=HANDSHAKE_SECONDS if context is not None else None,
     )
     return Server(listener, service, upgrades)
