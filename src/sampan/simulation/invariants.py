@@ -97,19 +97,22 @@ class Watchman:
             if number > 1:
                 raise Broken(f"the pod {uid} runs {number} times")
 
-    def count(self, deployment: Deployment, pods: list[Pod]) -> None:
-        """Look at one Deployment's active pods. Raises Broken."""
-        self._not_too_many(deployment, pods)
+    def count(self, deployment: Deployment, pods: list[Pod], settled: int | None) -> None:
+        """Look at one Deployment's active pods, and at how many its ReplicaSets have settled on,
+        None while they have not. Raises Broken."""
+        self._not_too_many(deployment, len(pods), settled)
         self._not_too_few(deployment, pods)
 
-    def _not_too_many(self, deployment: Deployment, pods: list[Pod]) -> None:
-        """A Deployment that was made smaller may be over its bound until it has shrunk once."""
+    def _not_too_many(self, deployment: Deployment, active: int, settled: int | None) -> None:
+        """A Deployment that was made smaller may be over its bound until its ReplicaSets have
+        settled on fewer pods, and have no more."""
         uid = deployment.metadata.uid
         most = deployment.spec.replicas + limits(deployment).surge
         ceiling = max(self._ceilings.get(uid, 0), most)
-        if len(pods) > ceiling:
-            raise Broken(f"{deployment.metadata.name} has {len(pods)} pods of at most {ceiling}")
-        self._ceilings[uid] = most if len(pods) <= most else ceiling
+        if active > ceiling:
+            raise Broken(f"{deployment.metadata.name} has {active} pods of at most {ceiling}")
+        shrunk = settled is not None and max(active, settled) <= most
+        self._ceilings[uid] = most if shrunk else ceiling
 
     def _not_too_few(self, deployment: Deployment, pods: list[Pod]) -> None:
         """Once it has been available, a Deployment stays so, as long as nothing fails."""

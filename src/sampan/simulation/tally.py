@@ -8,17 +8,19 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from sampan.control.controllers.deployment_scaling import is_settling
 from sampan.control.controllers.views import Deployment, Pod, ReplicaSet
 from sampan.kubernetes.client.contract import Client
 from sampan.kubernetes.client.informer import Informer
 from sampan.kubernetes.kinds.resource import DEPLOYMENTS, PODS, REPLICA_SETS
 from sampan.simulation.invariants import Broken
 
-Look = Callable[[Deployment, list[Pod]], None]
+Look = Callable[[Deployment, list[Pod], int | None], None]
 
 
 class Tally:
-    """`look` is called with a Deployment and its active pods; the first Broken that it raises is
+    """`look` is called with a Deployment, its active pods, and the number of pods that its
+    ReplicaSets have settled on, None while one has not; the first Broken that it raises is
     kept in `broken`."""
 
     def __init__(self, client: Client, look: Look) -> None:
@@ -73,6 +75,14 @@ class Tally:
         for deployment in self._deployments.items.values():
             if deployment.metadata.uid == uid and self.broken is None:
                 try:
-                    self._look(deployment, list(self._active[uid].values()))
+                    self._look(deployment, list(self._active[uid].values()), self._settled(uid))
                 except Broken as broken:
                     self.broken = broken
+
+    def _settled(self, uid: str) -> int | None:
+        owned = [
+            each
+            for each in self._replica_sets.items.values()
+            if self._owners.get(each.metadata.uid) == uid
+        ]
+        return None if any(map(is_settling, owned)) else sum(each.spec.replicas for each in owned)

@@ -18,8 +18,8 @@ from sampan.kubernetes.kinds.resource import Resource
 
 REQUEST_SECONDS = 15.0
 CONCURRENT_WRITES = 16
-_ATTEMPTS = 3
-_PAUSE_SECONDS = 0.1
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 5.0
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH = 5
 _LONGEST_BASE = 58
@@ -108,26 +108,32 @@ class Executor:
             return None
         return None
 
-    async def _create(self, action: plans.Create) -> plans.Head:
-        """A create whose answer is lost is made again under the same name: an object of that
-        name and these owners that is there by then is the one that was meant."""
+    async def _create(self, action: plans.Create) -> plans.Head | None:
+        """A create is repeated under the same name until it is answered: giving up without
+        knowing what became of it would have the next plan make a second object."""
         body = self._named(action.body)
         lost = 0
         while True:
             try:
-                create = self._client.create(action.resource, body, action.namespace)
-                return self._decode(await _timely(create))
+                return await self._create_once(action, body, again=lost > 0)
             except AlreadyExists:
                 if body is action.body:
                     raise
-                if lost:
-                    return await self._found(action, body)
-                body = self._named(action.body)
+                body, lost = self._named(action.body), 0
             except (ConnectionError, TimeoutError):
                 lost += 1
-                if lost == _ATTEMPTS:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS * 2**lost)
+                await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 2**lost, LONGEST_PAUSE_SECONDS))
+
+    async def _create_once(
+        self, action: plans.Create, body: Object, *, again: bool
+    ) -> plans.Head | None:
+        try:
+            create = self._client.create(action.resource, body, action.namespace)
+            return self._decode(await _timely(create))
+        except AlreadyExists:
+            if not again or body is action.body:
+                raise
+            return await self._found(action, body)
 
     def _named(self, body: Object) -> Object:
         """The body itself when it has a name, otherwise one with a name out of its prefix."""
@@ -138,14 +144,19 @@ class Executor:
         name = metadata["generateName"][:_LONGEST_BASE] + suffix
         return {**body, "metadata": {**metadata, "name": name}}
 
-    async def _found(self, action: plans.Create, body: Object) -> plans.Head:
+    async def _found(self, action: plans.Create, body: Object) -> plans.Head | None:
+        """The object that was created although the answer was lost; None when it is gone again.
+        Raises AlreadyExists when one of that name has other owners: it is another's."""
         name = body["metadata"]["name"]
-        get = self._client.get(action.resource, name, action.namespace)
-        head = self._decode(await _timely(get))
+        get = plans.Get(action.resource, name, action.namespace)
+        async with asyncio.timeout(REQUEST_SECONDS):
+            found = await self._ask(get)
         owners = {owner["uid"] for owner in body["metadata"].get("ownerReferences", ())}
-        if {owner.uid for owner in head.metadata.owner_references} != owners:
-            raise ConnectionError(f"no answer to the creation of {name}, which another made")
-        return head
+        for head in found:
+            if {owner.uid for owner in head.metadata.owner_references} != owners:
+                raise AlreadyExists({"message": f"{name} is another's"})
+            return head
+        return None
 
     async def _patch(self, action: plans.Patch) -> bytes:
         preconditions = {"uid": action.uid}
