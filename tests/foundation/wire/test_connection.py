@@ -183,6 +183,27 @@ def test_a_handler_that_fails_tells_nothing(caplog: pytest.LogCaptureFixture):
     assert "a secret" in caplog.text
 
 
+def test_a_stream_that_breaks_is_cut_off(caplog: pytest.LogCaptureFixture):
+    async def story():
+        async def pieces():
+            yield b"half"
+            raise RuntimeError("a secret")
+
+        async def fail(_request):
+            return Response(body=pieces())
+
+        connection, pipe = connected(fail)
+        connection.data_received(b"GET / HTTP/1.1\r\n\r\n")
+        await settle()
+        assert pipe.closed
+        assert not pipe.written.endswith(b"0\r\n\r\n")
+        assert b"secret" not in pipe.written
+        connection.connection_lost(None)
+
+    asyncio.run(story())
+    assert "an answer broke off" in caplog.text
+
+
 def test_no_value_begins_another_header():
     async def story():
         async def split(_request):

@@ -56,7 +56,8 @@ def policy_of(request: Request) -> Policy:
 async def decoded(call: Call, form: Form) -> Body:
     """The object that a create or update brings. Raises Refused (400, 413, 415)."""
     policy = policy_of(call.request)
-    content = _decode(media_type(call.request), await call.request.read_body(), form)
+    raw = await call.request.read_body()
+    content = _decode(media_type(call.request), raw, form, watchful=policy != "Ignore")
     tree = content.tree
     _check_kind(tree, form)
     problems = [status.duplicate_field(path) for path in content.duplicates]
@@ -96,12 +97,13 @@ def any_value(body: bytes, content_type: str, kind: str = "") -> Any:
         raise Refused(status.bad_request(str(error))) from error
 
 
-def _decode(content_type: str, body: bytes, form: Form) -> codecs.Decoded:
+def _decode(content_type: str, body: bytes, form: Form, *, watchful: bool) -> codecs.Decoded:
+    """`watchful` looks for fields that the body names twice."""
     try:
         if content_type == protobuf.CONTENT_TYPE:
             return codecs.Decoded(protobuf.decode(body, form.group_version, form.kind))
         if content_type in _JSON:
-            return codecs.decode_object(body)
+            return codecs.decode_object(body, report_duplicates=watchful)
         if content_type in _YAML:
             content = yaml_documents.decode(body)
             if not isinstance(content.tree, dict):

@@ -214,6 +214,9 @@ class HttpConnection(asyncio.Protocol):
                 self._linger(exchange.body)
         except ConnectionError:
             self._close()
+        except Exception:  # noqa: BLE001 - logged whole; half an answer can only be cut off
+            _log.exception("an answer broke off")
+            self._cut_off()
         finally:
             self._streaming = False
         if self._transport is not None and not self._transport.is_closing() and not ends:
@@ -302,6 +305,9 @@ class HttpConnection(asyncio.Protocol):
     def abort(self) -> None:
         if self._task is not None:
             self._task.cancel()
+        self._cut_off()
+
+    def _cut_off(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
