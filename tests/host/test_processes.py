@@ -53,7 +53,7 @@ def test_what_is_not_there_cannot_be_started() -> None:
 def test_descriptors_and_folder_are_passed_on(tmp_path: Path) -> None:
     async def scenario() -> None:
         reader, writer = os.pipe()
-        child = processes.spawn(
+        child = await processes.spawn(
             shell("pwd >&3; echo hi >&5; exit 1"),
             environment=ENVIRONMENT,
             inherited={3: writer, 5: writer},
@@ -71,7 +71,7 @@ def test_descriptors_and_folder_are_passed_on(tmp_path: Path) -> None:
 
 def test_a_death_by_signal_is_told_as_a_shell_does() -> None:
     async def scenario() -> None:
-        child = processes.spawn(shell("exec sleep 60"), environment=ENVIRONMENT)
+        child = await processes.spawn(shell("exec sleep 60"), environment=ENVIRONMENT)
         child.signal(signal.SIGTERM)
         assert await child.wait() == 143
         child.signal(signal.SIGTERM)
@@ -81,7 +81,7 @@ def test_a_death_by_signal_is_told_as_a_shell_does() -> None:
 
 def test_any_process_can_be_followed_to_its_end() -> None:
     async def scenario() -> None:
-        child = processes.spawn(shell("exec sleep 60"), environment=ENVIRONMENT)
+        child = await processes.spawn(shell("exec sleep 60"), environment=ENVIRONMENT)
         identity = processes.identity_of(child.process)
         assert identity is not None
         ended = asyncio.Event()

@@ -263,8 +263,9 @@ class ContainerEngine:
         try:
             folder.mkdir(mode=0o711)
             write_record(folder, record)
-            self._write_bundle(record, image)
+            shared = self._process_namespace(configuration)
             async with self._spawning:
+                await asyncio.to_thread(self._write_bundle, record, image, shared)
                 made = await self._monitor.create(
                     identifier,
                     self._folders.bundle(identifier),
@@ -281,7 +282,10 @@ class ContainerEngine:
             raise
         self._tell(self._follow(record))
 
-    def _write_bundle(self, record: ContainerRecord, image: AcquiredImage) -> None:
+    def _write_bundle(
+        self, record: ContainerRecord, image: AcquiredImage, process_namespace: str
+    ) -> None:
+        """Mount the snapshot and write the runtime's document. Mounting may block."""
         configuration = record.configuration
         folder = self._folders.container(record.identifier)
         root = overlay.mount_snapshot(folder, [Path(layer) for layer in image.layers])
@@ -295,7 +299,7 @@ class ContainerEngine:
             self._host,
             root=str(root),
             cgroup=record.cgroup,
-            process_namespace=self._process_namespace(configuration),
+            process_namespace=process_namespace,
         )
         bundle = self._folders.bundle(record.identifier)
         bundle.mkdir(mode=0o700)
@@ -336,13 +340,13 @@ class ContainerEngine:
 
     async def _clean(self, identifier: str, record: ContainerRecord | None) -> None:
         """Take away all that a container left but its log; whatever of it is there."""
-        await self._runtime.delete(identifier)
+        async with self._spawning:
+            await self._runtime.delete(identifier)
         if record is not None and self._control_groups.exists(record.cgroup):
             # The runtime had forgotten it: the machine was started anew.
             self._control_groups.kill_all(record.cgroup)
             self._control_groups.remove(record.cgroup)
         folder, bundle = self._folders.container(identifier), self._folders.bundle(identifier)
-        overlay.unmount_snapshot(folder)
         await asyncio.to_thread(overlay.remove_snapshot, folder)
         await asyncio.to_thread(overlay.remove_snapshot, bundle)
         self._folders.exit_file(identifier).unlink(missing_ok=True)

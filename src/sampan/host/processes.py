@@ -10,12 +10,13 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from sampan.host.posix_spawn import SpawnPlan, posix_spawn
 
 _START_TIME_FIELD = 19
 _READ_SIZE = 64 * 1024
@@ -150,7 +151,7 @@ def exit_code_of(result: "os.waitid_result | None") -> int:
     return 128 + result.si_status
 
 
-def spawn(
+async def spawn(
     command: Sequence[str],
     *,
     environment: Mapping[str, str],
@@ -161,52 +162,33 @@ def spawn(
     new_session: bool = False,
     folder: Path | None = None,
 ) -> ChildProcess:
-    """Start a program, `command[0]` being its path. Must be called in the running event loop.
+    """Start a program, `command[0]` being its path.
 
     A stream that is None is /dev/null. `inherited` gives further descriptors by the number
     that the child shall know them by; `folder` is where it starts. Raises OSError when it
     can't be started.
     """
-    actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = []
-    for number, descriptor in enumerate((stdin, stdout, stderr)):
-        if descriptor is None:
-            flags = os.O_RDONLY if number == 0 else os.O_WRONLY
-            actions.append((os.POSIX_SPAWN_OPEN, number, os.devnull, flags, 0))
-        else:
-            actions.append((os.POSIX_SPAWN_DUP2, descriptor, number))
-    moved = _moved_away(inherited or {})
-    actions += [(os.POSIX_SPAWN_DUP2, moved[number], number) for number in moved]
+    streams = {0: stdin, 1: stdout, 2: stderr}
+    wanted = {
+        number: descriptor for number, descriptor in streams.items() if descriptor is not None
+    }
+    moved = _moved_away(wanted | dict(inherited or {}))
+    plan = SpawnPlan(
+        command=tuple(command),
+        environment=dict(environment),
+        descriptors=moved,
+        new_session=new_session,
+        folder=folder,
+    )
+    starting = asyncio.ensure_future(asyncio.to_thread(posix_spawn, plan))
     try:
-        with _working_in(folder):
-            process = os.posix_spawn(
-                command[0],
-                tuple(command),
-                environment,
-                file_actions=actions,
-                setsid=new_session,
-                setsigmask=(),
-                setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
-            )
+        return ChildProcess(await asyncio.shield(starting))
+    except asyncio.CancelledError:
+        ChildProcess(await starting).signal(signal.SIGKILL)
+        raise
     finally:
         for descriptor in moved.values():
             os.close(descriptor)
-    return ChildProcess(process)
-
-
-@contextmanager
-def _working_in(folder: Path | None) -> Iterator[None]:
-    """posix_spawn can't set the child's folder, so ours is changed for that moment; our own
-    paths are absolute."""
-    if folder is None:
-        yield
-        return
-    before = os.open(".", os.O_PATH | os.O_DIRECTORY)
-    try:
-        os.chdir(folder)
-        yield
-    finally:
-        os.fchdir(before)
-        os.close(before)
 
 
 def _moved_away(inherited: Mapping[int, int]) -> dict[int, int]:
@@ -236,7 +218,7 @@ async def run(
     reader, writer = os.pipe()
     try:
         os.set_blocking(reader, False)
-        child = spawn(command, environment=environment, stdout=writer, stderr=writer)
+        child = await spawn(command, environment=environment, stdout=writer, stderr=writer)
     except BaseException:
         os.close(reader)
         raise

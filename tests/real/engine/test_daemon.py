@@ -45,7 +45,7 @@ class Machine:
 
     async def start(self) -> None:
         command = (sys.executable, "-c", SERVE, self.instance.name)
-        self._daemon = processes.spawn(command, environment=self.environment)
+        self._daemon = await processes.spawn(command, environment=self.environment)
         client = ImageClient(self.instance.run_folder / "engine.sock")
         await client.images()
         await client.close()
@@ -118,7 +118,7 @@ def test_a_signal_to_run_reaches_the_container(tmp_path: Path) -> None:
         script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"
         command = (sys.executable, "-m", "sampan", "--instance", machine.instance.name)
         reader, writer = os.pipe()
-        child = processes.spawn(
+        child = await processes.spawn(
             (*command, "run", "--rm", "own", "sh", "-c", script),
             environment=machine.environment,
             stdout=writer,

@@ -61,10 +61,10 @@ async def start_session(
     )
     if process["terminal"]:
         return await _start_with_terminal(command, identifier, sockets, files)
-    return _start_with_pipes((*command, identifier), files, stdin=stdin)
+    return await _start_with_pipes((*command, identifier), files, stdin=stdin)
 
 
-def _start_with_pipes(
+async def _start_with_pipes(
     command: tuple[str, ...], files: ExecFiles, *, stdin: bool
 ) -> RuntimeExecSession:
     out_reader, out_writer = os.pipe()
@@ -73,7 +73,7 @@ def _start_with_pipes(
     theirs = [fd for fd in (out_writer, error_writer, in_reader) if fd is not None]
     ours = [fd for fd in (out_reader, error_reader, in_writer) if fd is not None]
     try:
-        child = processes.spawn(
+        child = await processes.spawn(
             command,
             environment=ENVIRONMENT,
             stdin=in_reader,
@@ -103,7 +103,7 @@ async def _start_with_terminal(
         listener.setblocking(False)
         listener.bind(str(path))
         listener.listen(1)
-        child = processes.spawn(
+        child = await processes.spawn(
             (*command, "--tty", f"--console-socket={path}", identifier),
             environment=ENVIRONMENT,
         )

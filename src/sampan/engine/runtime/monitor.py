@@ -83,7 +83,7 @@ class Monitor:
                 complete.set_result(None)
 
         try:
-            child = processes.spawn(
+            child = await processes.spawn(
                 tuple(command),
                 environment=ENVIRONMENT | {"_OCI_SYNCPIPE": str(_SYNC_DESCRIPTOR)},
                 inherited={_SYNC_DESCRIPTOR: writer},
