@@ -6,6 +6,7 @@ import ctypes
 import io
 import os
 import secrets
+import shutil
 import signal
 import sys
 import time
@@ -135,6 +136,8 @@ def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]]) 
         place.control_groups.kill_all(place.cgroup)
         _end_children()
         place.control_groups.remove(place.cgroup)
+        for left_folder in (place.instance.state_folder, place.instance.run_folder):
+            shutil.rmtree(left_folder, ignore_errors=True)
 
 
 async def _bounded(running: Awaitable[None]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -71,21 +70,14 @@ class Machine:
         code, said = await self.sampan("build", "-t", "own", str(context))
         assert code == 0, said
 
-    def clear(self) -> None:
-        shutil.rmtree(self.instance.state_folder, ignore_errors=True)
-        shutil.rmtree(self.instance.run_folder, ignore_errors=True)
-
 
 def on_a_machine(folder: Path, body: Callable[[Machine], Awaitable[None]]) -> None:
     async def with_machine(place: Place) -> None:
         machine = Machine(place)
-        try:
-            await machine.start()
-            await machine.build()
-            await body(machine)
-            await machine.end()
-        finally:
-            machine.clear()
+        await machine.start()
+        await machine.build()
+        await body(machine)
+        await machine.end()
 
     in_own_process(folder, with_machine)
 
