@@ -14,9 +14,9 @@ from sampan.foundation.pki.cluster import prepare
 from sampan.foundation.pki.contexts import client_context, server_context
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.settings import Instance
-from sampan.foundation.wire.http_client import HandshakeRefused, HttpsTransport
+from sampan.foundation.wire.http_client import HttpsTransport
 from sampan.foundation.wire.http_server import serve
-from sampan.foundation.wire.message import Request, Response, whole
+from sampan.foundation.wire.message import HandshakeRefused, Request, Response, whole
 from sampan.store.memory import MemoryStore
 
 POD = "/api/v1/namespaces/default/pods/web"

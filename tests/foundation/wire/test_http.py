@@ -11,9 +11,9 @@ from sampan.foundation.pki.cluster import prepare
 from sampan.foundation.pki.contexts import client_context, server_context
 from sampan.foundation.settings import Instance
 from sampan.foundation.wire import http_connection
-from sampan.foundation.wire.http_client import HandshakeRefused, HttpsTransport
+from sampan.foundation.wire.http_client import HttpsTransport
 from sampan.foundation.wire.http_server import serve
-from sampan.foundation.wire.message import Request, Response, whole
+from sampan.foundation.wire.message import HandshakeRefused, Request, Response, whole
 
 
 @pytest.fixture(scope="module")

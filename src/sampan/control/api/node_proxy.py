@@ -7,18 +7,28 @@ frames pass unchanged, at the pace of the slower side.
 import asyncio
 import contextlib
 import ssl
+from importlib import import_module
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.refusal import Refused
 from sampan.control.api.updating import object_key
-from sampan.foundation.wire.http_client import HandshakeRefused, HttpsTransport
-from sampan.foundation.wire.message import Request, Response, WebSocket, whole
-from sampan.foundation.wire.web_socket import offered_subprotocols
+from sampan.foundation.wire.message import (
+    HandshakeRefused,
+    Request,
+    Response,
+    WebSocket,
+    whole,
+)
+from sampan.foundation.wire.request_head import offered_subprotocols
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import NODES, PODS
 from sampan.kubernetes.machinery import status
+
+if TYPE_CHECKING:
+    from sampan.foundation.wire.http_client import HttpsTransport
 
 SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _KUBELET_PORT = 10250
@@ -46,7 +56,8 @@ class NodeProxy:
             query=_chosen(call.request, _LOG_PARAMETERS),
         )
         try:
-            answer = await self._transport(node).send(request)
+            transport = await self._transport(node)
+            answer = await transport.send(request)
         except ConnectionError as error:
             raise Refused(_unreachable(pod, error)) from error
         if answer.status >= 400:
@@ -72,7 +83,8 @@ class NodeProxy:
         path = f"/{action}/{_pod_path(call)}/{container}"
         query = _chosen(call.request, _STREAM_PARAMETERS)
         try:
-            upstream = await self._transport(node).connect(path, query, (subprotocol,))
+            transport = await self._transport(node)
+            upstream = await transport.connect(path, query, (subprotocol,))
         except HandshakeRefused as error:
             refusal = status.failure(error.status, _reason(error.status), str(error))
             raise Refused(refusal) from error
@@ -127,13 +139,14 @@ class NodeProxy:
         endpoint = (now.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
         return f"https://{address}:{endpoint.get('Port') or _KUBELET_PORT}"
 
-    def _transport(self, base_url: str) -> HttpsTransport:
+    async def _transport(self, base_url: str) -> "HttpsTransport":
         if self._context is None:
             raise Refused(status.service_unavailable("this server has no credentials for nodes"))
-        transport = self._transports.get(base_url)
-        if transport is None:
-            transport = self._transports[base_url] = HttpsTransport(base_url, self._context)
-        return transport
+        if base_url not in self._transports:
+            # The client's library takes long to import; the loop goes on meanwhile.
+            module = await asyncio.to_thread(import_module, "sampan.foundation.wire.http_client")
+            self._transports.setdefault(base_url, module.HttpsTransport(base_url, self._context))
+        return self._transports[base_url]
 
 
 def _shared_subprotocol(request: Request, action: str) -> str:

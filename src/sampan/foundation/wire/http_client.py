@@ -16,7 +16,7 @@ import aiohttp
 from yarl import URL
 
 from sampan.foundation.wire.keep_alive import watch_over
-from sampan.foundation.wire.message import Request, Response, WebSocket
+from sampan.foundation.wire.message import HandshakeRefused, Request, Response, WebSocket
 from sampan.foundation.wire.web_socket import AcceptedWebSocket
 
 CONNECT_SECONDS = 5.0
@@ -24,14 +24,6 @@ ANSWER_SECONDS = 60.0
 IDLE_STREAM_SECONDS = 4 * 3600.0
 WEB_SOCKET_MESSAGE_BYTES = 1024 * 1024
 MAXIMUM_WHOLE_BODY = 512 * 1024 * 1024
-
-
-class HandshakeRefused(ConnectionError):
-    """The server answered the upgrade to a WebSocket with an ordinary response."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"the server refused the WebSocket with {status}: {message}")
-        self.status = status
 
 
 class HttpsTransport:

@@ -7,10 +7,14 @@ that become WebSockets are handed to `web_socket_upgrade`.
 import asyncio
 import ssl
 from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from sampan.foundation.wire.http_connection import HttpConnection
 from sampan.foundation.wire.http_service import Handler, Service
-from sampan.foundation.wire.web_socket_upgrade import WebSocketUpgrades
+
+if TYPE_CHECKING:
+    from sampan.foundation.wire.web_socket_upgrade import WebSocketUpgrades
 
 __all__ = ["Handler", "Server", "serve"]
 
@@ -22,18 +26,18 @@ class Server:
     """A listening server; `port` is the one it got when 0 was asked for."""
 
     def __init__(
-        self, listener: asyncio.Server, service: Service, upgrades: WebSocketUpgrades
+        self, listener: asyncio.Server, service: Service, web_sockets: "_WebSockets"
     ) -> None:
         self._listener = listener
         self._service = service
-        self._upgrades = upgrades
+        self._web_sockets = web_sockets
         self.port: int = listener.sockets[0].getsockname()[1]
 
     async def close(self, drain_seconds: float = 5.0) -> None:
         """Stop listening, let running requests end, and cut off what is left after the drain."""
         self._listener.close()
         await asyncio.gather(
-            self._service.drain(drain_seconds), self._upgrades.shutdown(drain_seconds)
+            self._service.drain(drain_seconds), self._web_sockets.shutdown(drain_seconds)
         )
 
 
@@ -50,8 +54,8 @@ async def serve(
     The handler is called when a request's header is complete; its body waits on the wire until
     `Request.read_body`. Raises OSError when an address can't be bound.
     """
-    upgrades = WebSocketUpgrades(handler)
-    service = Service(handler, maximum_body, upgrades.take_over)
+    web_sockets = _WebSockets(handler)
+    service = Service(handler, maximum_body, web_sockets.take_over)
     listener = await asyncio.get_running_loop().create_server(
         lambda: HttpConnection(service),
         list(addresses),
@@ -61,4 +65,35 @@ async def serve(
         reuse_address=True,
         ssl_handshake_timeout=HANDSHAKE_SECONDS if context is not None else None,
     )
-    return Server(listener, service, upgrades)
+    return Server(listener, service, web_sockets)
+
+
+class _WebSockets:
+    """Loads what speaks WebSocket when the first peer asks for it: most servers that start
+    never need it soon, and it takes longer to import than all the rest of a server."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._upgrades: WebSocketUpgrades | None = None
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    def take_over(self, transport: asyncio.Transport, header: bytes) -> None:
+        transport.pause_reading()
+        task = asyncio.create_task(self._take_over(transport, header))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def shutdown(self, seconds: float) -> None:
+        for task in tuple(self._waiting):
+            task.cancel()
+        if self._upgrades is not None:
+            await self._upgrades.shutdown(seconds)
+
+    async def _take_over(self, transport: asyncio.Transport, header: bytes) -> None:
+        if self._upgrades is None:
+            module = await asyncio.to_thread(
+                import_module, "sampan.foundation.wire.web_socket_upgrade"
+            )
+            self._upgrades = self._upgrades or module.WebSocketUpgrades(self._handler)
+        if not transport.is_closing():
+            self._upgrades.take_over(transport, header)

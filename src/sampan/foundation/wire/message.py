@@ -18,6 +18,14 @@ class BodyTooLarge(Exception):
         self.maximum = maximum
 
 
+class HandshakeRefused(ConnectionError):
+    """The server answered the upgrade to a WebSocket with an ordinary response."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"the server refused the WebSocket with {status}: {message}")
+        self.status = status
+
+
 class Identity(msgspec.Struct, frozen=True):
     """Who makes a request: a user's or component's name, its groups and extra attributes."""
 

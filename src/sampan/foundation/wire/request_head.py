@@ -7,6 +7,11 @@ from urllib.parse import parse_qsl, unquote
 MAXIMUM_PARAMETERS = 256
 
 
+def offered_subprotocols(headers: Iterable[str]) -> tuple[str, ...]:
+    """The names in one or several Sec-WebSocket-Protocol headers (RFC 6455, section 11.3.4)."""
+    return tuple(name for header in headers for part in header.split(",") if (name := part.strip()))
+
+
 def joined_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Lower-case names; the values of one that comes several times are joined by commas."""
     headers: dict[str, str] = {}

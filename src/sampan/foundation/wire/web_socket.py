@@ -3,14 +3,7 @@
 It must not know what the messages mean.
 """
 
-from collections.abc import Iterable
-
 from aiohttp import ClientWebSocketResponse, WSMsgType, web
-
-
-def offered_subprotocols(headers: Iterable[str]) -> tuple[str, ...]:
-    """The names in one or several Sec-WebSocket-Protocol headers (RFC 6455, section 11.3.4)."""
-    return tuple(name for header in headers for part in header.split(",") if (name := part.strip()))
 
 
 class AcceptedWebSocket:

@@ -11,8 +11,13 @@ from aiohttp import web
 
 from sampan.foundation.wire.http_service import Handler
 from sampan.foundation.wire.message import Request, Response, whole
-from sampan.foundation.wire.request_head import joined_headers, peer_subject, target
-from sampan.foundation.wire.web_socket import AcceptedWebSocket, offered_subprotocols
+from sampan.foundation.wire.request_head import (
+    joined_headers,
+    offered_subprotocols,
+    peer_subject,
+    target,
+)
+from sampan.foundation.wire.web_socket import AcceptedWebSocket
 
 MESSAGE_BYTES = 1024 * 1024
 PING_SECONDS = 30.0
