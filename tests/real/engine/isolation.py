@@ -102,6 +102,16 @@ def in_own_process(folder: Path, body: Callable[[Place], Awaitable[None]]) -> No
     assert os.waitstatus_to_exitcode(status) == 0, told
 
 
+def _remove_folders(instance: Instance) -> None:
+    """Those of the engine's own process, which may have been ended in the middle of something."""
+    for folder in (instance.state_folder, instance.run_folder):
+        for entry in mounts.mount_entries():
+            if Path(entry.target).is_relative_to(folder):
+                mounts.unmount(entry.target, lazily=True)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
 def _exit_after(report: Path, work: Callable[[], None]) -> NoReturn:
     code = 1
     try:
@@ -136,8 +146,7 @@ def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]]) 
         place.control_groups.kill_all(place.cgroup)
         _end_children()
         place.control_groups.remove(place.cgroup)
-        for left_folder in (place.instance.state_folder, place.instance.run_folder):
-            shutil.rmtree(left_folder, ignore_errors=True)
+        _remove_folders(place.instance)
 
 
 async def _bounded(running: Awaitable[None]) -> None:
