@@ -75,7 +75,7 @@ class DnsProcess:
             dns_main.CONTROL_DESCRIPTOR: theirs.fileno(),
         }
         try:
-            child = spawn(
+            child = await spawn(
                 (sys.executable, "-m", dns_main.__name__),
                 environment=_environment(),
                 stderr=_STANDARD_ERROR,
