@@ -107,3 +107,23 @@ def test_a_working_directory_in_proc_is_refused(tmp_path: Path) -> None:
         await engine.close()
 
     in_own_process(tmp_path, body)
+
+
+def test_a_command_inside_is_bound_by_the_same_profile(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await place.add_image()
+        engine = await place.engine()
+        identifier = await engine.create(place.shell("sleep 100"))
+        await engine.start(identifier)
+        for terminal in (False, True):
+            session = await engine.execute(
+                identifier, ("/bin/cat", "/proc/self/status"), terminal=terminal
+            )
+            status = b"".join([data async for _, data in session.output()])
+            assert b"Seccomp:\t2" in status
+            assert b"NoNewPrivs:\t1" in status
+            assert b"CapBnd:\t00000000a80425fb" in status
+        await engine.remove(identifier)
+        await engine.close()
+
+    in_own_process(tmp_path, body)
