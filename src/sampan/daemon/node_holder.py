@@ -2,7 +2,8 @@
 
 It forks the node's agent and restarts it, and is the parent of whatever loses its own; in a
 node that is a host of its own it is the first process, whose end is the end of all others.
-At SIGTERM it stops the node's containers, then the agent, and ends.
+At SIGHUP it has the agent start anew, with the node's share of the machine as it is now; at
+SIGTERM it ends the agent, stops the node's containers, and ends.
 """
 
 import logging
@@ -106,6 +107,7 @@ def _hold(instance: Instance, number: int, server: int | None) -> None:
 
     agent = Supervised("agent", start_agent, dispatcher, records)
     dispatcher.on_signal(signal.SIGCHLD, _reap)
+    dispatcher.on_signal(signal.SIGHUP, lambda: agent.send(signal.SIGTERM))
     dispatcher.on_signal(signal.SIGTERM, lambda: agent.end(signal.SIGTERM, stop_containers))
     agent.run()
     dispatcher.run()

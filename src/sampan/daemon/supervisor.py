@@ -138,13 +138,21 @@ class Supervisor:
             )
             return
         self._nodes.ensure(demand.nodes)
-        for entry in self._nodes.entries[present:]:
-            self._holder(entry).run()
+        self._add_nodes(self._nodes.entries[present:])
         if not self._ready:
             reply.progress("starting the control plane")
             self._waiting.append(reply)
             return
         self._up_result(reply)
+
+    def _add_nodes(self, added: tuple[NodeEntry, ...]) -> None:
+        """Start them, and have the agents of the others take their smaller share."""
+        others = [role for role in self._supervised if role not in (SERVER, ENGINE)]
+        for entry in added:
+            self._holder(entry).run()
+        if added:
+            for role in others:
+                self._supervised[role].send(signal.SIGHUP)
 
     def _up_result(self, reply: Reply) -> None:
         """Each node that shall run, and since when it does."""

@@ -96,6 +96,16 @@ def test_a_node_is_added_to_a_running_cluster(single: Cluster) -> None:
     assert {role: after[role] for role in before} == before
     assert pod_processes(single) == containers
 
+    def shared_out() -> bool:
+        shares = {
+            node["status"]["capacity"]["memory"]
+            for node in single.get("nodes")["items"]
+            if is_ready(node)
+        }
+        return len(shares) == 1
+
+    eventually(shared_out, 10, "two nodes with the same share of the machine")
+
 
 def test_the_users_context_is_given_back(tmp_path: Path) -> None:
     users = {
