@@ -19,6 +19,7 @@ from sampan.control.controllers.controller import (
 )
 from sampan.control.controllers.views import Node, Pod, Taint, Toleration
 from sampan.kubernetes.kinds.resource import PODS
+from sampan.kubernetes.machinery.taints import tolerates
 
 ACCOUNT = "node-controller"
 COMPONENT = "taint-eviction-controller"
@@ -60,17 +61,6 @@ def seconds_left(tolerations: tuple[Toleration, ...], ages: dict[Taint, float]) 
         limits = [each.toleration_seconds for each in matching]
         times.extend(max(limit, 0) - age for limit in limits if limit is not None)
     return min(times, default=None)
-
-
-def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """The rule of core/v1 Toleration: empty effect or key match all; Exists needs no value."""
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    if toleration.operator == "Exists":
-        return True
-    return bool(toleration.key) and toleration.value == taint.value
 
 
 def _eviction(pod: Pod) -> plans.Delete:

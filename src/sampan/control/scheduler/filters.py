@@ -21,6 +21,7 @@ from sampan.control.scheduler.views import (
     Toleration,
 )
 from sampan.kubernetes.machinery import selectors
+from sampan.kubernetes.machinery.taints import tolerates
 
 UNSCHEDULABLE_TAINT = Taint("node.kubernetes.io/unschedulable", "NoSchedule")
 _REFUSING = ("NoSchedule", "NoExecute")
@@ -75,18 +76,8 @@ def _refusal(node: Node, needs: Requirements) -> str:
 
 
 def tolerated(taint: Taint, tolerations: Iterable[Toleration]) -> bool:
-    """Whether any toleration matches a taint (core/v1 Toleration)."""
-    return any(_tolerates(each, taint) for each in tolerations)
-
-
-def _tolerates(toleration: Toleration, taint: Taint) -> bool:
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    if toleration.operator == "Exists":
-        return True
-    return bool(toleration.key) and toleration.value == taint.value
+    """Whether any toleration matches a taint."""
+    return any(tolerates(each, taint) for each in tolerations)
 
 
 def _selected(node: Node, needs: Requirements) -> bool:
