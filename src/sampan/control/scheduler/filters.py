@@ -6,6 +6,7 @@ Kubernetes'.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -100,9 +101,13 @@ def matches_term(node: Node, term: NodeSelectorTerm) -> bool:
 
 
 def _matches(expressions: tuple[Expression, ...], labels: dict[str, str]) -> bool:
+    return _selector(expressions).matches(labels)
+
+
+@lru_cache(maxsize=1024)
+def _selector(expressions: tuple[Expression, ...]) -> selectors.Selector:
     plain = [msgspec.to_builtins(each) for each in expressions]
-    found = selectors.from_object({"matchExpressions": plain})
-    return found is not None and found.matches(labels)
+    return selectors.from_object({"matchExpressions": plain}) or selectors.Selector()
 
 
 def dynamic(columns: Columns, needs: Requirements, feasible: Booleans) -> Verdict:
