@@ -20,6 +20,7 @@ DEMO_URL := http://127.0.0.1:30080/
 
 # What the code uses of Debian, and the package that has it.
 PROGRAMS := crun:crun conmon:conmon nft:nftables
+TEST_PROGRAMS := ip:iproute2 curl:curl
 CAN_MAKE_VENV := python3 -c 'import ensurepip' 2>/dev/null
 
 .PHONY: up down clean test bench root packages install kubectl demo
@@ -36,6 +37,7 @@ clean: down
 	if [ "$$(readlink $(LINK))" = "$(CURDIR)/$(SAMPAN)" ]; then rm -f $(LINK); fi
 	rm -rf $(VENV) $(CACHE)
 
+test: PROGRAMS += $(TEST_PROGRAMS)
 test: packages $(VENV)/.development
 	@$(PYTHON) scripts/fetch_kubectl.py 37 $(CACHE)/bin
 	@$(PYTHON) scripts/fetch_kubectl.py 32 $(CACHE)/bin
@@ -45,6 +47,7 @@ test: packages $(VENV)/.development
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m pytest
 
+bench: PROGRAMS += $(TEST_PROGRAMS)
 bench: packages $(VENV)/.development
 	@$(PYTHON) -m bench
 

@@ -34,7 +34,8 @@ from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.client.api_client import ApiClient
 from sampan.store.sqlite import SqliteStore
 
-DRAIN_SECONDS = 5.0
+# Requests take milliseconds; what takes longer is a watch or a stream, which goes on elsewhere.
+DRAIN_SECONDS = 1.0
 _ADMINISTRATOR = Identity("kubernetes-admin", (ADMINISTRATORS_GROUP,))
 
 _log = logging.getLogger(__name__)
