@@ -22,7 +22,7 @@ from sampan.engine.contract import (
     Limits,
     Mount,
 )
-from sampan.engine.log_rotation import rotate_for_ever, rotated_file
+from sampan.engine.log_rotation import LogLimits, keep_logs_small, remove_log
 from sampan.engine.logs import LogOptions, read_log
 from sampan.engine.runtime.attach import AttachedStreams
 from sampan.engine.service import frames
@@ -106,7 +106,7 @@ class ContainerService:
     async def start(self) -> None:
         """Take up where an earlier process left off. Raises OSError."""
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._keep(asyncio.ensure_future(rotate_for_ever(self._engine)))
+        self._keep(asyncio.ensure_future(keep_logs_small(self._engine, LogLimits())))
         for status in await self._engine.containers():
             if _REMOVED_AT_END in status.labels:
                 self._remove_at_end(status.identifier)
@@ -260,9 +260,7 @@ class ContainerService:
         for status in await self._engine.containers():
             if status.identifier == identifier:
                 await self._engine.remove(identifier)
-                log = Path(status.log_path)
-                log.unlink(missing_ok=True)
-                rotated_file(log).unlink(missing_ok=True)
+                remove_log(Path(status.log_path))
 
 
 async def _feed_session(call: Call, session: ExecSession) -> None:

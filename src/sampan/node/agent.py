@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from sampan.engine.contract import Engine
+from sampan.engine.log_rotation import keep_logs_small
 from sampan.foundation.pki.contexts import KeyPairPaths, server_context
 from sampan.foundation.wire.http_server import Server, serve
 from sampan.host.nftables import NftablesError
@@ -28,7 +29,6 @@ from sampan.node import node_object
 from sampan.node.cluster_dns import ClusterDns
 from sampan.node.cluster_view import EndpointSlice, Node, Service
 from sampan.node.kubelet_api import KubeletApi
-from sampan.node.log_rotation import keep_logs_small
 from sampan.node.node_object import Readiness
 from sampan.node.node_services import EventKind, NodeServices, PodGroups
 from sampan.node.objects import ReferencedObjects
@@ -164,7 +164,7 @@ class _Agent:
             await pods.start()
             self._informers.pods.on_change(pods.pod_changed)
             self._server = await self._serve(pods)
-            tasks.create_task(keep_logs_small(self._settings, self._engine))
+            tasks.create_task(keep_logs_small(self._engine, self._settings.logs))
             tasks.create_task(remove_orphans(services, pods.has))
             self._registration.set_readiness(Readiness(True))
 

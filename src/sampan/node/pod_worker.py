@@ -12,6 +12,7 @@ import logging
 from pathlib import Path
 
 from sampan.engine.contract import ContainerStatus, EngineError
+from sampan.engine.log_rotation import remove_log
 from sampan.host.nftables import NftablesError
 from sampan.kubernetes.client.contract import ApiError, Conflict, NotFound
 from sampan.kubernetes.kinds.resource import PODS
@@ -259,7 +260,7 @@ class PodWorker:
             await self._failed("FailedKillPod", error)
             return
         if status is not None and status.log_path:
-            logs.remove_run(Path(status.log_path))
+            remove_log(Path(status.log_path))
 
     async def _release(self) -> None:
         """The pod has ended: its containers and their logs stay until it is deleted."""

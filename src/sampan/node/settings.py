@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from sampan.engine.log_rotation import LogLimits
 from sampan.foundation.settings import Instance
 
 
@@ -48,9 +49,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     withdrawal_limit_seconds: float = 2
     withdrawal_settle_seconds: float = 0.3
     pod_pids_limit: int = 1024
-    log_size_limit: int = 10 * 1024 * 1024
-    log_files: int = 5
-    log_check_seconds: float = 10
+    logs: LogLimits = LogLimits()
     rules_check_seconds: float = 5
 
     @property

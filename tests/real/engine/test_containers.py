@@ -15,7 +15,7 @@ from sampan.engine.contract import (
     Mount,
     NameInUse,
 )
-from sampan.engine.log_rotation import rotate_once, rotated_file
+from sampan.engine.log_rotation import LogLimits, rotate_once, rotated_file
 from sampan.engine.logs import LogOptions, read_log
 
 pytestmark = pytest.mark.real
@@ -263,7 +263,7 @@ def test_a_grown_log_is_set_aside_and_nothing_is_lost(tmp_path: Path) -> None:
         async for _, data in read_log(log, LogOptions(follow=True)):
             assert data == b"early\n"
             break
-        await rotate_once(engine, await engine.containers(), 10)
+        await rotate_once(engine, await engine.containers(), LogLimits(size=10))
         await engine.stop(identifier, 10)
         assert b"early" in rotated_file(log).read_bytes()
         assert b"late" in log.read_bytes()
