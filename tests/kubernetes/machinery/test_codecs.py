@@ -1,5 +1,6 @@
 """Bodies, and the bombs among them."""
 
+import json
 import tracemalloc
 
 import msgspec
@@ -21,6 +22,39 @@ def test_duplicates_are_named() -> None:
 def test_colons_in_texts_are_no_duplicates() -> None:
     decoded = codecs.decode_object(b'{"a:b": "http://c", "d": ["x:y"], "e": "\\u003a"}')
     assert decoded.duplicates == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a" :1, "a":2}',
+        b'{"a"\n\t: 1, "a"\r: 2}',
+        b'{"a":"x\\u0022:", "a":"\\u003ay", "b":"\\u003A"}',
+        b'{"a":1,"\\u0061":2}',
+        b'{"a":[{"a":1,"a":":"}], "b":"\\":"}',
+    ],
+)
+def test_duplicates_hide_behind_no_white_space_and_no_escape(body: bytes) -> None:
+    assert codecs.decode_object(body).duplicates != ()
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", ":", '"', "\\"]), st.text('":\\u03aA \n'))),
+    st.sampled_from([":", " :", " : ", "\n:\t"]),
+    st.booleans(),
+)
+def test_duplicates_are_found_however_they_are_written(
+    pairs: list[tuple[str, str]], colon: str, ascii_only: bool
+) -> None:
+    members = [
+        f"{json.dumps(key, ensure_ascii=ascii_only)}{colon}{json.dumps(value)}"
+        for key, value in pairs
+    ]
+    keys = [key for key, _ in pairs]
+    repeated = {key for key in keys if keys.count(key) > 1}
+    decoded = codecs.decode_object(f"{{{','.join(members)}}}".encode())
+    assert decoded.tree == dict(pairs)
+    assert set(decoded.duplicates) == repeated
 
 
 @pytest.mark.parametrize(

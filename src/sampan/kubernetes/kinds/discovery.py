@@ -66,13 +66,13 @@ def _check_addresses(endpoint: Object, kind: str, field: str) -> Iterator[Cause]
             yield invalid(f"{field}[{index}]", address, message)
 
 
-def _address_messages(given: str, kind: str) -> list[str]:
+def _address_messages(given: str, kind: str) -> tuple[str, ...]:
     if kind == "FQDN":
         return names.subdomain(given)
     try:
         address = ipaddress.ip_address(given)
     except ValueError:
-        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+        return ("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",)
     refusals = (
         (
             kind in ("IPv4", "IPv6") and address.version != int(kind[-1]),
@@ -85,7 +85,7 @@ def _address_messages(given: str, kind: str) -> list[str]:
             "may not be in the link-local range (169.254.0.0/16, fe80::/10)",
         ),
     )
-    return [message for refused, message in refusals if refused]
+    return tuple(message for refused, message in refusals if refused)
 
 
 def _check_ports(ports: list[Object]) -> Iterator[Cause]:

@@ -2,9 +2,15 @@
 
 It prunes what the schema doesn't know, drops nulls, brings quantities and times into their
 canonical form, and reports what it met. Rules that the schema can't say belong to the kinds.
+
+Theory: each definition is compiled once into nested functions, one for each place in it, that
+give the value to store in place of the old one. What most values need, a look at their type,
+is done by the function of the object that holds them.
 """
 
 import base64
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -17,9 +23,18 @@ from sampan.kubernetes.schema.definitions import Schema, definition
 _BOUNDS = {"int32": 2**31, "int64": 2**63, "": 2**63}
 _MAXIMUM_DEPTH = 200
 _LINE_ENDS = {ord("\n"): None, ord("\r"): None}
+_PLAIN_TYPES: dict[str, type] = {"string": str, "boolean": bool}
+_GO_NAMES: dict[type, str] = {
+    str: "string",
+    bool: "bool",
+    dict: "object",
+    list: "array",
+    type(None): "null",
+}
 
 # A path is a chain of (parent path, key or index), turned into text only when it is reported.
 _Path = tuple[Any, str | int] | None
+_Check = Callable[["_Pass", Any, _Path, int], Any]
 
 
 class WrongType(ValueError):
@@ -40,7 +55,7 @@ def check(name: str, tree: Object) -> Findings:
     `status` are not enforced: components fill them bit by bit.
     """
     run = _Pass(name.rpartition(".")[2])
-    run.object(definition(name), tree, None, 0)
+    _compiled(name)(run, tree, None, 0)
     return Findings(run.unknown, run.causes)
 
 
@@ -54,143 +69,177 @@ def render(path: _Path) -> str:
 
 
 class _Pass:
-    """The state of one pass; every method gives the value to store in place of the old one."""
+    """What one pass has met, and the errors that end it."""
 
-    __slots__ = ("causes", "kind", "lenient", "unknown")
+    __slots__ = ("causes", "kind", "unknown")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.unknown: list[str] = []
         self.causes: list[Cause] = []
-        self.lenient = False
 
-    def value(self, schema: Schema, value: Any, path: _Path, depth: int) -> Any:
-        if schema.ref:
-            schema = definition(schema.ref)
-        kind = schema.type
-        if kind == "string":
-            if type(value) is not str:
-                raise self.wrong(value, path, "string")
-            return self.text(schema.format, value, path) if schema.format else value
-        if kind == "object":
-            if type(value) is not dict:
-                raise self.wrong(value, path, "object")
-            return self.object(schema, value, path, depth)
-        if kind == "array":
-            if type(value) is not list:
-                raise self.wrong(value, path, "array")
-            return self.array(schema, value, path, depth)
-        return self.scalar(schema, value, path)
+    def wrong(self, value: Any, path: _Path, wanted: str) -> WrongType:
+        """The words of Go's encoding/json, which users of kubectl know."""
+        given = f"number {value}" if type(value) in (int, float) else _GO_NAMES[type(value)]
+        field = f"{self.kind}.{render(path)}"
+        return WrongType(
+            f"json: cannot unmarshal {given[:80]} into Go struct field {field} of type {wanted}"
+        )
 
-    def object(self, schema: Schema, tree: Object, path: _Path, depth: int) -> Object:
-        if depth > _MAXIMUM_DEPTH:
-            raise WrongType(f"{render(path)}: the object is nested too deeply")
+    def no_object(self, value: Any, path: _Path) -> WrongType:
+        return self._deep(path) if type(value) is dict else self.wrong(value, path, "object")
+
+    def no_array(self, value: Any, path: _Path) -> WrongType:
+        return self._deep(path) if type(value) is list else self.wrong(value, path, "array")
+
+    def _deep(self, path: _Path) -> WrongType:
+        return WrongType(f"{render(path)}: the object is nested too deeply")
+
+
+@cache
+def _compiled(name: str) -> _Check:
+    return _check_of(definition(name))
+
+
+def _check_of(schema: Schema) -> _Check:
+    if schema.ref:
+        return _compiled(schema.ref)
+    if schema.type == "object":
         if schema.values is not None:
-            return self.map(schema.values, tree, path, depth)
-        properties = schema.properties
-        if not properties:
-            return tree
+            return _map(schema.values)
+        return _object(schema) if schema.properties else _free_object
+    if schema.type == "array":
+        return _free_array if schema.items is None else _array(schema.items)
+    return _leaf(schema.type, schema.format)
+
+
+def _plain_type(schema: Schema) -> type | None:
+    """The type of which every value is right as it is."""
+    return None if schema.ref or schema.format else _PLAIN_TYPES.get(schema.type)
+
+
+def _object(schema: Schema) -> _Check:
+    """Members are compiled when the first value comes: definitions refer to themselves."""
+    properties, required_names = schema.properties, schema.required
+    plain = {key: it for key, member in properties.items() if (it := _plain_type(member))}
+    checks: dict[str, _Check] = {}
+
+    def check(run: _Pass, tree: Any, path: _Path, depth: int) -> Any:
+        if type(tree) is not dict or depth > _MAXIMUM_DEPTH:
+            raise run.no_object(tree, path)
         dropped: list[str] = []
         for key, value in tree.items():
-            member = properties.get(key)
-            if member is None:
-                self.unknown.append(render((path, key)))
+            if plain.get(key) is type(value):
+                continue
+            if key not in properties:
+                run.unknown.append(render((path, key)))
                 dropped.append(key)
             elif value is None:
                 dropped.append(key)
-            elif path is None and key == "status":
-                self.lenient = True
-                tree[key] = self.value(member, value, (path, key), depth + 1)
-                self.lenient = False
             else:
-                tree[key] = self.value(member, value, (path, key), depth + 1)
+                member = checks.get(key) or checks.setdefault(key, _check_of(properties[key]))
+                tree[key] = member(run, value, (path, key), depth + 1)
         for key in dropped:
             del tree[key]
-        if schema.required and not self.lenient:
-            self.require(schema, tree, path)
+        for name in required_names:
+            if name not in tree:
+                _require(run, schema, tree, path)
+                break
         return tree
 
-    def require(self, schema: Schema, tree: Object, path: _Path) -> None:
-        """Report what is missing; of a missing object, its own required fields instead."""
-        for name in schema.required:
-            if name in tree:
-                continue
-            member = schema.properties[name]
-            target = definition(member.ref) if member.ref else member
-            if target.type != "object":
-                self.causes.append(required(render((path, name))))
-            elif target.properties:
-                self.require(target, {}, (path, name))
+    return check
 
-    def map(self, values: Schema, tree: Object, path: _Path, depth: int) -> Object:
-        if values.type == "string" and not values.format:
-            for key, value in tree.items():
-                if type(value) is not str:
-                    tree[key] = self.absent_text(value, (path, key))
-            return tree
+
+def _require(run: _Pass, schema: Schema, tree: Object, path: _Path) -> None:
+    """Report what is missing; of a missing object, its own required fields instead."""
+    if _is_in_status(path):
+        return
+    for name in schema.required:
+        if name in tree:
+            continue
+        member = schema.properties[name]
+        target = definition(member.ref) if member.ref else member
+        if target.type != "object":
+            run.causes.append(required(render((path, name))))
+        elif target.properties:
+            _require(run, target, {}, (path, name))
+
+
+def _is_in_status(path: _Path) -> bool:
+    key: str | int = ""
+    while path is not None:
+        path, key = path
+    return key == "status"
+
+
+def _free_object(run: _Pass, tree: Any, path: _Path, depth: int) -> Any:
+    """An object that keeps whatever it holds."""
+    if type(tree) is not dict or depth > _MAXIMUM_DEPTH:
+        raise run.no_object(tree, path)
+    return tree
+
+
+def _map(values: Schema) -> _Check:
+    member, plain = _check_of(values), _plain_type(values)
+
+    def check(run: _Pass, tree: Any, path: _Path, depth: int) -> Any:
+        if type(tree) is not dict or depth > _MAXIMUM_DEPTH:
+            raise run.no_object(tree, path)
+        absent: list[str] = []
         for key, value in tree.items():
+            if type(value) is plain:
+                continue
             if value is not None:
-                tree[key] = self.value(values, value, (path, key), depth + 1)
-        for key in [key for key, value in tree.items() if value is None]:
+                tree[key] = member(run, value, (path, key), depth + 1)
+            elif plain is str:
+                tree[key] = ""
+            else:
+                absent.append(key)
+        for key in absent:
             del tree[key]
         return tree
 
-    def array(self, schema: Schema, values: list[Any], path: _Path, depth: int) -> list[Any]:
-        items = schema.items
-        if items is None:
-            return values
-        if items.type == "string" and not items.format:
-            for index, value in enumerate(values):
-                if type(value) is not str:
-                    values[index] = self.absent_text(value, (path, index))
-            return values
-        if depth > _MAXIMUM_DEPTH:
-            raise WrongType(f"{render(path)}: the object is nested too deeply")
+    return check
+
+
+def _free_array(run: _Pass, values: Any, path: _Path, depth: int) -> Any:
+    if type(values) is not list or depth > _MAXIMUM_DEPTH:
+        raise run.no_array(values, path)
+    return values
+
+
+def _array(items: Schema) -> _Check:
+    member, plain = _check_of(items), _plain_type(items)
+
+    def check(run: _Pass, values: Any, path: _Path, depth: int) -> Any:
+        if type(values) is not list or depth > _MAXIMUM_DEPTH:
+            raise run.no_array(values, path)
         for index, value in enumerate(values):
+            if type(value) is plain:
+                continue
             if value is None:
-                value = {}  # noqa: PLW2901 - null is the empty value of its type
-            values[index] = self.value(items, value, (path, index), depth + 1)
+                # The empty value of its type.
+                value = "" if plain is str else {}  # noqa: PLW2901
+            values[index] = member(run, value, (path, index), depth + 1)
         return values
 
-    def absent_text(self, value: Any, path: _Path) -> str:
-        if value is not None:
-            raise self.wrong(value, path, "string")
-        return ""
+    return check
 
-    def scalar(self, schema: Schema, value: Any, path: _Path) -> Any:
-        kind = schema.type
-        given = type(value)
-        if kind == "integer":
-            if given is not int:
-                if given is not float or not value.is_integer():
-                    raise self.wrong(value, path, schema.format or "int64")
-                value = int(value)
-            if not -_BOUNDS[schema.format] <= value < _BOUNDS[schema.format]:
-                raise self.wrong(value, path, schema.format or "int64")
-        elif kind == "boolean":
-            if given is not bool:
-                raise self.wrong(value, path, "bool")
-        elif kind == "quantity":
-            return self.quantity(value, path)
-        elif kind == "int-or-string":
-            if given is int:
-                return self.scalar(_INT32, value, path)
-            if given is not str:
-                raise self.wrong(value, path, "intstr.IntOrString")
-        elif kind == "number" and given not in (int, float):
-            raise self.wrong(value, path, "float64")
-        return value
 
-    def quantity(self, value: Any, path: _Path) -> Any:
-        if type(value) not in (str, int, float):
-            raise self.wrong(value, path, "resource.Quantity")
-        try:
-            return quantities.canonical(value)
-        except quantities.InvalidQuantity as error:
-            self.causes.append(invalid(render(path), value, str(error)))
-            return value
+@cache
+def _leaf(kind: str, form: str) -> _Check:
+    """The check of a value that holds no others."""
+    if kind == "string":
+        return _text(form)
+    if kind == "integer":
+        return _integer(form)
+    return _LEAVES[kind]
 
-    def text(self, form: str, value: str, path: _Path) -> str:
+
+def _text(form: str) -> _Check:
+    def check(run: _Pass, value: Any, path: _Path, _depth: int) -> Any:
+        if type(value) is not str:
+            raise run.wrong(value, path, "string")
         try:
             if form == "date-time":
                 return timestamps.normal_seconds(value)
@@ -202,20 +251,63 @@ class _Pass:
             raise WrongType(f"{render(path)}: {error}") from error
         return value
 
-    def wrong(self, value: Any, path: _Path, wanted: str) -> WrongType:
-        """The words of Go's encoding/json, which users of kubectl know."""
-        given = f"number {value}" if type(value) in (int, float) else _GO_NAMES[type(value)]
-        field = f"{self.kind}.{render(path)}"
-        return WrongType(
-            f"json: cannot unmarshal {given[:80]} into Go struct field {field} of type {wanted}"
-        )
+    return check
 
 
-_INT32 = Schema(type="integer", format="int32")
-_GO_NAMES: dict[type, str] = {
-    str: "string",
-    bool: "bool",
-    dict: "object",
-    list: "array",
-    type(None): "null",
+def _integer(form: str) -> _Check:
+    bound = _BOUNDS[form]
+
+    def check(run: _Pass, value: Any, path: _Path, _depth: int) -> Any:
+        if type(value) is not int:
+            if type(value) is not float or not value.is_integer():
+                raise run.wrong(value, path, form or "int64")
+            value = int(value)
+        if not -bound <= value < bound:
+            raise run.wrong(value, path, form or "int64")
+        return value
+
+    return check
+
+
+def _boolean(run: _Pass, value: Any, path: _Path, _depth: int) -> Any:
+    if type(value) is not bool:
+        raise run.wrong(value, path, "bool")
+    return value
+
+
+def _number(run: _Pass, value: Any, path: _Path, _depth: int) -> Any:
+    if type(value) not in (int, float):
+        raise run.wrong(value, path, "float64")
+    return value
+
+
+def _int_or_string(run: _Pass, value: Any, path: _Path, depth: int) -> Any:
+    if type(value) is int:
+        return _int32(run, value, path, depth)
+    if type(value) is not str:
+        raise run.wrong(value, path, "intstr.IntOrString")
+    return value
+
+
+def _quantity(run: _Pass, value: Any, path: _Path, _depth: int) -> Any:
+    if type(value) not in (str, int, float):
+        raise run.wrong(value, path, "resource.Quantity")
+    try:
+        return quantities.canonical(value)
+    except quantities.InvalidQuantity as error:
+        run.causes.append(invalid(render(path), value, str(error)))
+        return value
+
+
+def _anything(_run: _Pass, value: Any, _path: _Path, _depth: int) -> Any:
+    return value
+
+
+_int32 = _integer("int32")
+_LEAVES: dict[str, _Check] = {
+    "boolean": _boolean,
+    "number": _number,
+    "int-or-string": _int_or_string,
+    "quantity": _quantity,
+    "any": _anything,
 }
