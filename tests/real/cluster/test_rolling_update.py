@@ -47,18 +47,18 @@ def result(process: "subprocess.Popen[str]") -> Any:
 def test_a_rolling_update_loses_no_request(hello: Cluster) -> None:
     hello.apply(LOADER_POD)
     hello.kubectl("wait", "pod/loader", "--for=condition=Ready", "--timeout=20s")
-    loads = [
-        start_on_host(hello, new=200, kept=20),
-        start_in_pod(hello, new=200, kept=20),
-    ]
+    loads = {
+        "host": start_on_host(hello, new=200, kept=20),
+        "pod": start_in_pod(hello, new=200, kept=20),
+    }
     time.sleep(BEFORE_THE_UPDATE)
     changed = hello.kubectl("set", "image", "deployment/hello", "hello=hello:2")
     assert changed.returncode == 0, changed.stderr
     rollout = hello.kubectl("rollout", "status", "deployment/hello", "--timeout=60s")
-    results = [result(load) for load in loads]
+    results = {source: result(load) for source, load in loads.items()}
     hello.kubectl("delete", "pod", "loader", "--now")
     assert rollout.returncode == 0, rollout.stdout + rollout.stderr
-    for seen in results:
-        assert seen["failures"] == []
+    assert {source: seen["failures"] for source, seen in results.items()} == {"host": [], "pod": []}
+    for seen in results.values():
         assert set(seen["versions"]) == {"1", "2"}
         assert seen["answered"] > SECONDS * 200
