@@ -20,9 +20,7 @@ def named_paths(text: str) -> list[Path]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_that_a_page_names_exist(page: Path) -> None:
     missing = [
-        str(path.relative_to(ROOT))
-        for path in named_paths(page.read_text())
-        if not path.exists()
+        str(path.relative_to(ROOT)) for path in named_paths(page.read_text()) if not path.exists()
     ]
     assert missing == []
 
