@@ -1,5 +1,7 @@
 """What is refused, with which words, and that nothing of it is kept."""
 
+import asyncio
+
 import pytest
 
 from sampan.foundation.wire.message import BodyTooLarge, Request
@@ -175,5 +177,20 @@ def test_large_bodies_are_refused_only_after_authorization(play):
         assert (await api.server.handle(request)).status == 403
         request.peer_subject = (("commonName", "a"), ("organizationName", "system:masters"))
         assert (await api.server.handle(request)).status == 413
+
+    play(story)
+
+
+def test_a_large_yaml_body_is_read_beside_the_loop(play):
+    async def story(api):
+        lines = "".join(f"  key-{number}: '{number}'\n" for number in range(5000))
+        body = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\ndata:\n{lines}".encode()
+        slow = asyncio.create_task(api.send("POST", MAPS, body, headers=YAML))
+        await asyncio.sleep(0)
+        assert (await api.send("GET", MAPS))["items"] == []
+        assert not slow.done()
+        made = await slow
+        assert made.code == 201
+        assert len(made["data"]) == 5000
 
     play(story)

@@ -1,6 +1,7 @@
 """Create, update, patch and delete, as a client sees them."""
 
 import asyncio
+import uuid
 
 PODS = "/api/v1/namespaces/default/pods"
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -275,5 +276,33 @@ def test_scale_is_one_form_for_all_kinds(play):
         deployment = await api.send("GET", f"{path}/d")
         assert deployment["spec"]["replicas"] == 4
         assert deployment["metadata"]["generation"] == 2
+
+    play(story)
+
+
+def test_a_patch_that_is_applied_again_begins_anew(play):
+    async def story(api):
+        await api.create(MAPS, config_map())
+        operations = [
+            {"op": "add", "path": "/metadata/finalizers", "value": []},
+            {"op": "add", "path": "/metadata/finalizers/-", "value": "example.org/a"},
+        ]
+        _, answer = await asyncio.gather(
+            api.send("PATCH", f"{MAPS}/x", {"data": {"a": "b"}}, headers=MERGE),
+            api.send("PATCH", f"{MAPS}/x", operations, headers=JSON_PATCH),
+        )
+        assert answer["data"] == {"a": "b"}
+        assert answer["metadata"]["finalizers"] == ["example.org/a"]
+
+    play(story)
+
+
+def test_uids_are_uuids_of_version_4(play):
+    async def story(api):
+        for number in range(20):
+            made = await api.create(MAPS, config_map(f"x{number}"))
+            uid = uuid.UUID(made["metadata"]["uid"])
+            assert (uid.version, uid.variant) == (4, uuid.RFC_4122)
+            assert str(uid) == made["metadata"]["uid"]
 
     play(story)

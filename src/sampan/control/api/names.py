@@ -1,16 +1,22 @@
 """Names and uids that the server makes up. Randomness is an argument."""
 
-import uuid
 from random import Random
 
 # No vowels and no look-alikes, so that no words come out.
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX = 5
+_SUFFIXES = len(_ALPHABET) ** _SUFFIX
+_VARIANTS = "89ab"
 _LONGEST_BASE = 63 - _SUFFIX
 
 
 def random_suffix(random: Random) -> str:
-    return "".join(random.choices(_ALPHABET, k=_SUFFIX))
+    number = random.randrange(_SUFFIXES)
+    signs = ""
+    for _ in range(_SUFFIX):
+        number, position = divmod(number, len(_ALPHABET))
+        signs += _ALPHABET[position]
+    return signs
 
 
 def generated_name(base: str, random: Random) -> str:
@@ -19,4 +25,7 @@ def generated_name(base: str, random: Random) -> str:
 
 
 def new_uid(random: Random) -> str:
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+    """A UUID of version 4 (RFC 9562)."""
+    digits = f"{random.getrandbits(124):031x}"
+    variant = _VARIANTS[int(digits[30], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{variant}{digits[15:18]}-{digits[18:30]}"

@@ -68,7 +68,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     writer of the main resource may not set and keeps `metadata.generation`; `old` is None on
     create. `prepare_status(new, old)` is its counterpart for a write to `/status`.
     `validate(new, old)` gives the rules that the schema cannot say. `selectable` gives the
-    fields that a field selector may name. A kind that is not `stored` only answers to create.
+    fields that a field selector may name; `decode_selectable` reads of an object's JSON no more
+    than them and the labels. A kind that is not `stored` only answers to create.
     """
 
     resource: Resource
@@ -80,6 +81,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     prepare: Callable[[Object, Object | None], None]
     prepare_status: Callable[[Object, Object | None], None]
     selectable: Callable[[Object], dict[str, str]]
+    decode_selectable: Callable[[bytes], Object]
     name_form: NameForm = "subdomain"
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()

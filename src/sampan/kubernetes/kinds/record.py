@@ -5,15 +5,15 @@ from types import MappingProxyType
 from typing import Any
 
 from sampan.kubernetes.kinds import strategies
-from sampan.kubernetes.kinds.columns import AGE, NAME, part
+from sampan.kubernetes.kinds.columns import AGE, NAME
 from sampan.kubernetes.kinds.kind import Cause, Kind, NameForm, Object, Subresource
 from sampan.kubernetes.kinds.object_metadata import check_metadata
 from sampan.kubernetes.kinds.resource import Resource
+from sampan.kubernetes.kinds.selectable_fields import SelectableFields
 from sampan.kubernetes.schema.definitions import definition_name
 
 Rules = Callable[[Object, Object | None], Iterable[Cause]]
 UPDATE_VERBS = ("get", "patch", "update")
-_FLAGS = ("spec.unschedulable", "spec.hostNetwork")
 _NOTHING_RENAMED: Mapping[str, str] = MappingProxyType({})
 
 
@@ -49,6 +49,8 @@ def make(
         entry = Subresource("status", resource.kind, resource.group_version, UPDATE_VERBS)
         subresources = (entry, *subresources)
 
+    fields = _fields(resource, selectable, renamed)
+
     def validate(new: Object, old: Object | None) -> list[Cause]:
         found = check_metadata(new, old, name_form, namespaced=resource.namespaced)
         return [*found, *rules(new, old)]
@@ -62,7 +64,8 @@ def make(
         validate=validate,
         prepare=prepare or (strategies.keep_status if status else strategies.keep_all),
         prepare_status=particular.pop("prepare_status", strategies.only_status),
-        selectable=_fields(resource, selectable, renamed),
+        selectable=fields.of,
+        decode_selectable=fields.decode,
         name_form=name_form,
         subresources=subresources,
         **particular,
@@ -71,6 +74,7 @@ def make(
 
 def make_review(resource: Resource) -> Kind:
     """A kind that is a question: it is posted, answered, and not kept."""
+    fields = _fields(resource, (), _NOTHING_RENAMED)
     return Kind(
         resource=resource,
         definition=definition_name(resource.group, resource.version, resource.kind),
@@ -80,7 +84,8 @@ def make_review(resource: Resource) -> Kind:
         validate=lambda _new, _old: [],
         prepare=strategies.keep_all,
         prepare_status=strategies.keep_all,
-        selectable=_fields(resource, (), _NOTHING_RENAMED),
+        selectable=fields.of,
+        decode_selectable=fields.decode,
         verbs=("create",),
         stored=False,
     )
@@ -88,18 +93,6 @@ def make_review(resource: Resource) -> Kind:
 
 def _fields(
     resource: Resource, extra: tuple[str, ...], renamed: Mapping[str, str]
-) -> Callable[[Object], dict[str, str]]:
-    names = ("metadata.name", *(("metadata.namespace",) if resource.namespaced else ()), *extra)
-    paths = [(name, renamed.get(name, name).split(".")) for name in (*names, *renamed)]
-
-    def selectable(obj: Object) -> dict[str, str]:
-        return {name: _field_text(name, part(obj, *path)) for name, path in paths}
-
-    return selectable
-
-
-def _field_text(name: str, value: Any) -> str:
-    """Flags that are not set are `false`, other fields empty."""
-    if isinstance(value, bool) or name in _FLAGS:
-        return "true" if value else "false"
-    return "" if value is None else str(value)
+) -> SelectableFields:
+    namespace = ("metadata.namespace",) if resource.namespaced else ()
+    return SelectableFields(("metadata.name", *namespace, *extra), renamed)

@@ -5,8 +5,7 @@ metav1.Time is to the second, metav1.MicroTime to the microsecond.
 
 from datetime import UTC, datetime
 
-_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
-_MICROSECONDS = "%Y-%m-%dT%H:%M:%S.%fZ"
+_OFFSET = "+00:00"
 _EXACT_LENGTH = 20
 
 
@@ -34,12 +33,12 @@ def _message(text: str) -> str:
 
 def to_seconds(moment: datetime) -> str:
     """`2026-01-02T03:04:05Z`, the form of metav1.Time."""
-    return moment.astimezone(UTC).strftime(_SECONDS)
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix(_OFFSET) + "Z"
 
 
 def to_microseconds(moment: datetime) -> str:
     """`2026-01-02T03:04:05.000006Z`, the form of metav1.MicroTime."""
-    return moment.astimezone(UTC).strftime(_MICROSECONDS)
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix(_OFFSET) + "Z"
 
 
 def normal_seconds(text: str) -> str:

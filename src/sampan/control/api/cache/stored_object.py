@@ -103,7 +103,7 @@ def unspliced(stored: StoredObject) -> bytes:
 
 def from_store(kind: Kind, key: str, value: bytes, revision: int) -> StoredObject:
     """A committed value, read for what selectors ask. Raises msgspec.DecodeError."""
-    tree = _decode(value)
+    tree = kind.decode_selectable(value)
     return StoredObject(
         key=key,
         revision=revision,
