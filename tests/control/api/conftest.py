@@ -102,10 +102,16 @@ Story = Callable[[Api], Awaitable[None]]
 
 @pytest.fixture
 def play() -> Callable[..., None]:
-    """Plays a story against a fresh server (or one over the given store)."""
+    """Plays a story against a fresh server (or one over the given store).
 
-    def run(story: Story, store: Store | None = None, seed: int = 1) -> None:
-        virtual_clock.run(asyncio.wait_for(_play(story, store or MemoryStore(), seed), 100_000))
+    Virtual time knows no threads: what needs one plays in real time.
+    """
+
+    def run(
+        story: Story, store: Store | None = None, seed: int = 1, *, in_real_time: bool = False
+    ) -> None:
+        clock = asyncio if in_real_time else virtual_clock
+        clock.run(asyncio.wait_for(_play(story, store or MemoryStore(), seed), 100_000))
 
     return run
 

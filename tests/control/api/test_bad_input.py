@@ -122,7 +122,7 @@ def test_bodies_that_are_no_objects(play, body, headers):
         assert len(answer.raw) < 2000
         assert await stored(api) == []
 
-    play(story)
+    play(story, in_real_time=True)
 
 
 def test_other_media_types_are_refused(play):
@@ -193,4 +193,4 @@ def test_a_large_yaml_body_is_read_beside_the_loop(play):
         assert made.code == 201
         assert len(made["data"]) == 5000
 
-    play(story)
+    play(story, in_real_time=True)

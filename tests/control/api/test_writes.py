@@ -5,6 +5,7 @@ import uuid
 
 PODS = "/api/v1/namespaces/default/pods"
 MAPS = "/api/v1/namespaces/default/configmaps"
+SERVICES = "/api/v1/namespaces/default/services"
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 MERGE = {"content-type": "application/merge-patch+json"}
 JSON_PATCH = {"content-type": "application/json-patch+json"}
@@ -282,17 +283,16 @@ def test_scale_is_one_form_for_all_kinds(play):
 
 def test_a_patch_that_is_applied_again_begins_anew(play):
     async def story(api):
-        await api.create(MAPS, config_map())
-        operations = [
-            {"op": "add", "path": "/metadata/finalizers", "value": []},
-            {"op": "add", "path": "/metadata/finalizers/-", "value": "example.org/a"},
-        ]
+        ports = [{"port": 80}]
+        service = {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": ports}}
+        made = await api.create(SERVICES, service)
+        assert made["spec"]["ports"][0]["nodePort"]
         _, answer = await asyncio.gather(
-            api.send("PATCH", f"{MAPS}/x", {"data": {"a": "b"}}, headers=MERGE),
-            api.send("PATCH", f"{MAPS}/x", operations, headers=JSON_PATCH),
+            api.send("PATCH", f"{SERVICES}/s", {"spec": {"type": "ClusterIP"}}, headers=MERGE),
+            api.send("PATCH", f"{SERVICES}/s", {"spec": {"ports": ports}}, headers=MERGE),
         )
-        assert answer["data"] == {"a": "b"}
-        assert answer["metadata"]["finalizers"] == ["example.org/a"]
+        assert answer.code == 200
+        assert "nodePort" not in answer["spec"]["ports"][0]
 
     play(story)
 

@@ -7,7 +7,7 @@ a grace of zero once its containers have ended.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
-from sampan.control.api.decoding import any_value, media_type
+from sampan.control.api.decoding import media_type, options_value
 from sampan.control.api.refusal import Refused, response_of
 from sampan.control.api.request_options import dry_run, flag, integer, selection_of
 from sampan.control.api.updating import object_key
@@ -173,8 +173,8 @@ def _grace(pod: Object, options: DeleteOptions) -> int:
 
 async def options_of(request: Request) -> DeleteOptions:
     """Raises Refused (400)."""
-    content = await request.read_body()
-    given: Any = any_value(content, media_type(request), "DeleteOptions") if content else {}
+    content, content_type = await request.read_body(), media_type(request)
+    given = await options_value(content, content_type, "DeleteOptions") if content else {}
     try:
         options = msgspec.convert(given, DeleteOptions)
     except msgspec.ValidationError as error:

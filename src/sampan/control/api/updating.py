@@ -14,7 +14,7 @@ from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.call import Call
 from sampan.control.api.creating import form_of
-from sampan.control.api.decoding import any_value, decoded, media_type, patched
+from sampan.control.api.decoding import decoded, json_patch_value, media_type, patched
 from sampan.control.api.refusal import Refused
 from sampan.control.api.request_options import dry_run_of
 from sampan.control.api.writer import Writer
@@ -90,17 +90,20 @@ class Updating:
 async def patch_of(call: Call, definition: str) -> Patch:
     """The patch in the body, as a function of a tree that it may change.
 
-    Raises Refused: 400 and 413 for a bad patch, 415 for a kind of patch that isn't served;
-    the function itself raises Refused (422) when the patch doesn't fit.
+    Raises Refused: 413 for a body that is too large, 415 for a kind of patch that isn't served.
+    The function itself raises Refused: 400 for a bad patch, 413 for one that does too much, 422
+    when it doesn't fit.
     """
     content_type = media_type(call.request)
     if content_type not in PATCH_TYPES:
         raise Refused(status.unsupported_media_type(PATCH_TYPES))
-    value = any_value(await call.request.read_body(), content_type)
-    if content_type != PATCH_TYPES[0] and not isinstance(value, dict):
-        raise Refused(status.bad_request("the patch is not an object"))
+    body = await call.request.read_body()
 
     def apply(tree: Object) -> Object:
+        # Read again each time: what a patch leads to shares parts with it, and is changed later.
+        value = json_patch_value(body)
+        if content_type != PATCH_TYPES[0] and not isinstance(value, dict):
+            raise Refused(status.bad_request("the patch is not an object"))
         try:
             if content_type == PATCH_TYPES[0]:
                 return patches.json_patch(tree, value)
