@@ -283,13 +283,13 @@ def test_scale_is_one_form_for_all_kinds(play):
 
 def test_a_patch_that_is_applied_again_begins_anew(play):
     async def story(api):
-        ports = [{"port": 80}]
+        ports, named = [{"port": 80}], [{"port": 80, "name": "http"}]
         service = {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": ports}}
         made = await api.create(SERVICES, service)
         assert made["spec"]["ports"][0]["nodePort"]
         _, answer = await asyncio.gather(
             api.send("PATCH", f"{SERVICES}/s", {"spec": {"type": "ClusterIP"}}, headers=MERGE),
-            api.send("PATCH", f"{SERVICES}/s", {"spec": {"ports": ports}}, headers=MERGE),
+            api.send("PATCH", f"{SERVICES}/s", {"spec": {"ports": named}}, headers=MERGE),
         )
         assert answer.code == 200
         assert "nodePort" not in answer["spec"]["ports"][0]

@@ -131,8 +131,12 @@ class ServiceAddresses:
             causes.append(invalid(field, asked, "provided port is already allocated"))
 
     def _hold(self, key: _Key, owner: str, kept: list[_Key]) -> bool:
-        """Reserve what was asked for; what the same service has already stays its own."""
-        if self._taken.get(key, owner) != owner or key in self._reserved:
+        """Reserve what was asked for. What the same service has already stays its own, also
+        while several writers change it: only one of them can commit."""
+        holder = self._taken.get(key)
+        if holder == owner:
+            return True
+        if holder is not None or key in self._reserved:
             return False
         self._reserved.add(key)
         kept.append(key)
