@@ -120,16 +120,16 @@ def _check_ports(ports: list[Object], field: str) -> Iterator[Cause]:
 
 def _check_environment(container: Object, path: str) -> Iterator[Cause]:
     for index, variable in enumerate(container.get("env") or ()):
-        field = f"{path}.env[{index}]"
         name = variable.get("name", "")
         if not name:
-            yield required(f"{field}.name")
+            yield required(f"{path}.env[{index}].name")
         else:
             for message in names.environment_name(name):
-                yield invalid(f"{field}.name", name, message)
+                yield invalid(f"{path}.env[{index}].name", name, message)
         source = variable.get("valueFrom")
         if source is not None:
-            yield from _check_environment_source(source, variable, f"{field}.valueFrom")
+            field = f"{path}.env[{index}].valueFrom"
+            yield from _check_environment_source(source, variable, field)
     for index, source in enumerate(container.get("envFrom") or ()):
         field = f"{path}.envFrom[{index}]"
         chosen = [it for it in ("configMapRef", "secretRef") if it in source]
@@ -175,7 +175,8 @@ def _check_mounts(mounts: list[Object], field: str, volumes: Collection[str]) ->
                 "subPathExpr and subPath are mutually exclusive",
             )
         for name in ("subPath", "subPathExpr"):
-            yield from check_local_path(mount.get(name, ""), f"{path}.{name}")
+            if name in mount:
+                yield from check_local_path(mount[name], f"{path}.{name}")
 
 
 def check_local_path(path: str, field: str) -> Iterator[Cause]:
