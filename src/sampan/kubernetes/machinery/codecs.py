@@ -74,8 +74,9 @@ def _may_repeat(body: bytes, tree: Any) -> bool:
     names each key once; texts have the same in both. Only white space before a colon or an
     escaped quote or colon could make the body look as if it had fewer.
     """
-    if any(disguise in body for disguise in _DISGUISES):
-        return True
+    for disguise in _DISGUISES:
+        if disguise in body:
+            return True
     return body.count(_AFTER_KEY) != encode(tree).count(_AFTER_KEY)
 
 

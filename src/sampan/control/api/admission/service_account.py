@@ -35,7 +35,8 @@ _decode_account = msgspec.json.Decoder(_AccountView).decode
 class ServiceAccount:
     def __init__(self, cache: WatchCache, random: Random) -> None:
         self._cache = cache
-        self._random = random
+        # Asking the system for the name of each volume would take longer than all the rest here.
+        self._random = Random(random.getrandbits(64))  # noqa: S311 - these names are no secrets
 
     def __call__(self, write: Write) -> None:
         """Raises Refused (403) when the account isn't there."""

@@ -1,6 +1,7 @@
 """Pod: the containers that run together on one node."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.core.pod_columns import COLUMNS
@@ -12,6 +13,7 @@ from sampan.kubernetes.kinds.resource import PODS
 from sampan.kubernetes.machinery import quantities
 
 _QUALITY_RESOURCES = ("cpu", "memory")
+_NOTHING = Decimal(0)
 
 
 def quality_of_service(spec: Object) -> str:
@@ -21,7 +23,7 @@ def quality_of_service(spec: Object) -> str:
     """
     containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     given = [
-        (_positive(it, "requests", name), _positive(it, "limits", name))
+        (_amount(it, "requests", name), _amount(it, "limits", name))
         for it in containers
         for name in _QUALITY_RESOURCES
     ]
@@ -32,12 +34,12 @@ def quality_of_service(spec: Object) -> str:
     return "Burstable"
 
 
-def _positive(container: Object, part: str, name: str) -> str:
-    quantity = ((container.get("resources") or {}).get(part) or {}).get(name, "0")
+def _amount(container: Object, part: str, name: str) -> Decimal:
+    quantity = ((container.get("resources") or {}).get(part) or {}).get(name)
     try:
-        return quantities.canonical(quantity) if quantities.parse(quantity) > 0 else ""
+        return max(_NOTHING, quantities.parse(quantity)) if quantity else _NOTHING
     except quantities.InvalidQuantity:
-        return ""
+        return _NOTHING
 
 
 def _prepare(new: Object, old: Object | None) -> None:
