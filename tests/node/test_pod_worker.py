@@ -137,7 +137,7 @@ def test_no_signal_is_sent_while_traffic_is_routed_to_the_pod(on_node):
         await moment(0.5)
         assert node.engine.running()
         node.route("u-web", ready=False)
-        await moment(0.2)
+        await moment(0.9)
         assert node.engine.running()
         await moment(0.2)
         assert not node.engine.running()
@@ -145,13 +145,13 @@ def test_no_signal_is_sent_while_traffic_is_routed_to_the_pod(on_node):
     on_node(story)
 
 
-def test_an_endpoint_that_never_leaves_holds_the_signal_for_two_seconds_only(on_node):
+def test_an_endpoint_that_never_leaves_holds_the_signal_for_three_seconds_only(on_node):
     async def story(node):
         node.create()
         await moment()
         node.route("u-web", ready=True)
         node.delete()
-        await moment(1.9)
+        await moment(2.9)
         assert node.engine.running()
         await moment(0.2)
         assert not node.engine.running()

@@ -77,7 +77,7 @@ def registering(on_node):
 
 def test_a_node_registers_with_its_labels_and_is_not_ready_yet(registering):
     async def story(api, _registration):
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(3.01)
         labels = api.objects["nodes", "node-1"]["metadata"]["labels"]
         assert labels["kubernetes.io/hostname"] == "node-1"
         assert "node-role.kubernetes.io/control-plane" in labels
@@ -85,6 +85,18 @@ def test_a_node_registers_with_its_labels_and_is_not_ready_yet(registering):
         assert api.ready()["reason"] == "KubeletNotReady"
         assert api.statuses[-1]["capacity"] == {"cpu": "2", "memory": "4194304Ki", "pods": "110"}
         assert api.statuses[-1]["daemonEndpoints"] == {"kubeletEndpoint": {"Port": 10250}}
+
+    registering(story)
+
+
+def test_a_restart_does_not_call_a_ready_node_unready(registering):
+    async def story(api, registration):
+        registration.node_changed(_node("True"))
+        await asyncio.sleep(2)
+        assert api.statuses == []
+        registration.set_readiness(Readiness(True))
+        await asyncio.sleep(10)
+        assert [api.ready()["status"] for _ in api.statuses] == ["True"]
 
     registering(story)
 

@@ -30,10 +30,8 @@ class ServiceSpec(View, frozen=True):
     ports: tuple[PortOfService, ...] = ()
     session_affinity: str = "None"
     session_affinity_config: AffinityConfiguration = AffinityConfiguration()
-    external_name: str = ""
     publish_not_ready_addresses: bool = False
     internal_traffic_policy: str = "Cluster"
-    external_traffic_policy: str = "Cluster"
 
 
 class Service(View, frozen=True):

@@ -34,8 +34,10 @@ class Registration:
         self._node: Node | None = None
         self._node_uid = ""
         self._changed = asyncio.Event()
+        self._decided = asyncio.Event()
 
     def set_readiness(self, readiness: Readiness) -> None:
+        self._decided.set()
         if readiness != self._readiness:
             self._readiness = readiness
             self._changed.set()
@@ -44,6 +46,7 @@ class Registration:
         """What the API has of this node now: conditions that others set are set right."""
         self._node = node
         if node is None:
+            self._decided.set()
             self._changed.set()
             return
         self._node_uid = node.metadata.uid
@@ -69,7 +72,16 @@ class Registration:
             await self._client.patch(NODES, self._settings.node_name, labels)
 
     async def keep_status(self) -> None:
-        """Write the status whenever it is due; never returns."""
+        """Write the status whenever it is due; never returns.
+
+        An agent that takes over a ready node first gets a moment to become ready itself: its
+        restart is no reason to call the node unready.
+        """
+        try:
+            async with asyncio.timeout(self._settings.takeover_seconds):
+                await self._decided.wait()
+        except TimeoutError:
+            _log.warning("not ready %s s after the start", self._settings.takeover_seconds)
         while True:
             self._changed.clear()
             try:

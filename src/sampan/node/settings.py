@@ -46,8 +46,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     lease_renewal_seconds: float = 1
     lease_duration_seconds: int = 4
     status_seconds: float = 300
-    withdrawal_limit_seconds: float = 2
-    withdrawal_settle_seconds: float = 0.3
+    takeover_seconds: float = 3
+    withdrawal_limit_seconds: float = 3
+    withdrawal_settle_seconds: float = 1
     pod_pids_limit: int = 1024
     logs: LogLimits = LogLimits()
     rules_check_seconds: float = 5
