@@ -11,15 +11,15 @@ from sampan.daemon import private_bridge
 from sampan.daemon.node_list import node_name
 from sampan.foundation.settings import Instance
 from sampan.host.cgroups import ControlGroups
-from sampan.host.mounts import hide_unified_hierarchy, mount_bind, stop_propagation, unmount
-from sampan.host.namespaces import (
-    NamespaceKind,
+from sampan.host.mounts import (
+    hide_unified_hierarchy,
+    mount_bind,
     mount_proc,
     mount_sysfs,
-    set_hostname,
-    setns,
-    unshare,
+    stop_propagation,
+    unmount,
 )
+from sampan.host.namespaces import NamespaceKind, set_hostname, setns, unshare
 from sampan.host.netlink import Netlink
 
 _OWN_HOST = (

@@ -70,6 +70,16 @@ def mount_bind(source: str, target: str, *, read_only: bool = False) -> None:
         mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY)
 
 
+def mount_proc() -> None:
+    """Show the processes of the calling process's PID namespace in /proc (OSError)."""
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
+def mount_sysfs() -> None:
+    """Show the interfaces of the calling thread's network namespace in /sys (OSError)."""
+    mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
 def mount_overlay(lower: Sequence[Path], upper: Path, work: Path, target: Path) -> None:
     """An overlay file system; `lower` goes from the topmost layer down.
 

@@ -7,37 +7,28 @@ for is not known here.
 
 import contextlib
 import ctypes
+import errno
 import os
 import socket
 from collections.abc import Iterator
 from enum import IntFlag
 from pathlib import Path
 
+from sampan.host.mounts import MS_BIND, mount, unmount
+
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.mount.argtypes = (
-    ctypes.c_char_p,
-    ctypes.c_char_p,
-    ctypes.c_char_p,
-    ctypes.c_ulong,
-    ctypes.c_char_p,
-)
-_libc.umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
 _libc.setns.argtypes = (ctypes.c_int, ctypes.c_int)
 _libc.unshare.argtypes = (ctypes.c_int,)
 
-_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND = 0x2, 0x4, 0x8, 0x1000
-_MNT_DETACH = 0x2
 _THREAD_NETWORK_NAMESPACE = "/proc/thread-self/ns/net"
 
 
 class NamespaceKind(IntFlag):
-    """The CLONE_NEW* flags of clone(2)."""
+    """The CLONE_NEW* flags of clone(2) that nodes and pods are made with."""
 
     MOUNT = 0x00020000
-    CGROUP = 0x02000000
     UTS = 0x04000000
     IPC = 0x08000000
-    USER = 0x10000000
     PID = 0x20000000
     NETWORK = 0x40000000
 
@@ -99,7 +90,7 @@ def create_network_namespace(path: Path) -> None:
     try:
         with _returning_to_own_network():
             unshare(NamespaceKind.NETWORK)
-            _mount(_THREAD_NETWORK_NAMESPACE, path, None, _MS_BIND)
+            mount(_THREAD_NETWORK_NAMESPACE, str(path), "", MS_BIND)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -110,8 +101,12 @@ def remove_network_namespace(path: Path) -> None:
 
     No error if there is no pin.
     """
-    while _libc.umount2(os.fsencode(path), _MNT_DETACH) == 0:
-        pass
+    try:
+        while True:
+            unmount(path, lazily=True)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOENT):
+            raise
     path.unlink(missing_ok=True)
 
 
@@ -132,21 +127,3 @@ def open_socket_in(path: Path, family: int, kind: int, protocol: int = 0) -> soc
 def set_hostname(name: str) -> None:
     """Name the calling process's UTS namespace (OSError without the right to)."""
     socket.sethostname(name)
-
-
-def mount_proc(path: Path = Path("/proc")) -> None:
-    """Mount the proc of the calling process's PID namespace at `path` (OSError)."""
-    _mount("proc", path, "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
-
-
-def mount_sysfs(path: Path = Path("/sys")) -> None:
-    """Mount a sysfs that shows the calling thread's network namespace at `path` (OSError)."""
-    _mount("sysfs", path, "sysfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
-
-
-def _mount(source: str, target: Path, filesystem: str | None, flags: int) -> None:
-    kind = None if filesystem is None else filesystem.encode()
-    _check(
-        _libc.mount(source.encode(), os.fsencode(target), kind, flags, None),
-        f"mount {source} at {target}",
-    )

@@ -5,7 +5,6 @@ input ends it ends, and the kernel takes its namespaces, mounts and rules away.
 """
 
 import asyncio
-import ctypes
 import json
 import sys
 from collections.abc import Mapping
@@ -14,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from sampan.host.namespaces import NamespaceKind, mount_sysfs, unshare
+from sampan.host.mounts import mount_sysfs, stop_propagation
+from sampan.host.namespaces import NamespaceKind, unshare
 from sampan.host.nftables import Nftables
 from sampan.host.sysctl import set_sysctl
 from sampan.network.contract import DnsRecords, NodeNetwork, Peer, ServicePort
@@ -23,13 +23,10 @@ from sampan.network.pods import PodNetworks
 from sampan.network.ruleset import Ruleset
 from sampan.network.services import KernelServiceRules
 
-_PRIVATE, _RECURSIVE = 1 << 18, 1 << 14
-
 
 def enter_namespaces() -> None:
     unshare(NamespaceKind.NETWORK | NamespaceKind.MOUNT)
-    libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.mount(b"none", b"/", None, _PRIVATE | _RECURSIVE, None) == 0
+    stop_propagation()
     mount_sysfs()
 
 
