@@ -57,10 +57,6 @@ class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
 
 
-class NameArguments(msgspec.Struct, frozen=True):
-    name: str
-
-
 class StopArguments(msgspec.Struct, frozen=True):
     name: str
     grace_seconds: float = 10.0

@@ -1,4 +1,4 @@
-"""What the users of the engine (the node agent, the command line, the Docker API) may ask of it.
+"""What the users of the engine (the node agent, the command line) may ask of it.
 
 No Kubernetes types: pods are the node agent's business. An engine owns the containers of one
 node; their images come from the machine's one image store, whose client it is.
@@ -11,8 +11,7 @@ Rules that hold for every engine:
 * Errors are the ones below, with messages that a user can act on.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -223,6 +222,3 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cpu: int
     memory: int
     pids: int
-
-
-EngineFactory = Callable[[Path], Awaitable[Engine]]

@@ -79,12 +79,3 @@ def test_a_forged_token_is_refused_without_being_quoted(signer: TokenSigner, tok
     with pytest.raises(InvalidToken) as caught:
         signer.verify(token, [ISSUER], NOW)
     assert len(token) < 5 or token not in str(caught.value)
-
-
-def test_others_verify_with_the_public_keys(signer: TokenSigner) -> None:
-    (key,) = signer.public_keys()["keys"]
-    token = signer.sign({**CLAIMS, "exp": 99_999_999_999, "nbf": 0, "iat": 0})
-    assert jwt.get_unverified_header(token)["kid"] == key["kid"]
-    assert "d" not in key
-    public = jwt.PyJWK(key).key
-    assert jwt.decode(token, public, ["ES256"], audience=ISSUER)["sub"] == CLAIMS["sub"]

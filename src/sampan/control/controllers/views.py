@@ -236,7 +236,6 @@ class EndpointSlice(msgspec.Struct, frozen=True, rename="camel"):
 
 class NodeSpec(msgspec.Struct, frozen=True, rename="camel"):
     pod_cidr: str = msgspec.field(default="", name="podCIDR")
-    pod_cidrs: tuple[str, ...] = msgspec.field(default=(), name="podCIDRs")
     taints: tuple[Taint, ...] = ()
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
-from jwt.algorithms import ECAlgorithm
 
 from sampan.foundation.pki.authority import load_key
 
@@ -69,11 +68,6 @@ class TokenSigner:
             raise InvalidToken(f"the token is invalid: {error}") from error
         _check_times(claims, now.timestamp())
         return claims
-
-    def public_keys(self) -> dict[str, Any]:
-        """The JSON Web Key Set (RFC 7517) with which others verify our tokens."""
-        key = ECAlgorithm.to_jwk(self._public_key, as_dict=True)
-        return {"keys": [{**key, "use": "sig", "alg": _ALGORITHM, "kid": self._key_id}]}
 
 
 def _check_times(claims: dict[str, Any], now: float) -> None:

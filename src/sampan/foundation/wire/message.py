@@ -69,7 +69,6 @@ class Request(msgspec.Struct, kw_only=True):
     deadline: float | None = None
     wants_websocket: bool = False
     peer_subject: tuple[tuple[str, str], ...] = ()
-    peer_address: str = ""
     body_source: Callable[[], Awaitable[bytes]] | None = None
 
     async def read_body(self) -> bytes:

@@ -65,7 +65,6 @@ def _request(incoming: web.BaseRequest) -> Request:
         headers=headers,
         wants_websocket=headers.get("upgrade", "").lower() == "websocket",
         peer_subject=peer_subject(transport) if transport is not None else (),
-        peer_address=incoming.remote or "",
     )
 
 
