@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-_DEFAULT_INSTANCE = "sampan"
+from sampan.foundation.instance_name import DEFAULT_NAME
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def _run_call(arguments: Sequence[str]) -> tuple[str, list[str]] | None:
 
     `run` starts a container sooner than the other commands' option parser can be imported.
     """
-    instance = os.environ.get("SAMPAN_INSTANCE") or _DEFAULT_INSTANCE
+    instance = os.environ.get("SAMPAN_INSTANCE") or DEFAULT_NAME
     rest = list(arguments)
     if len(rest) > 1 and rest[0] == "--instance":
         instance, rest = rest[1], rest[2:]

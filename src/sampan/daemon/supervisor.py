@@ -26,6 +26,7 @@ from sampan.daemon.node_list import (
 from sampan.daemon.process_records import ProcessRecords
 from sampan.daemon.processes import Processes
 from sampan.daemon.supervised import Supervised
+from sampan.foundation.instance_name import command_prefix
 from sampan.foundation.settings import Instance
 from sampan.host import forking
 
@@ -132,9 +133,10 @@ class Supervisor:
             reply.error(f"the number of nodes must be from 1 to {MOST_NODES}")
             return
         if 0 < demand.nodes < present:
+            command = command_prefix(self._instance.name)
             reply.error(
-                f"{present} nodes are running; end one with `sampan node stop NAME`, "
-                f"or begin anew with `sampan down` and `sampan up --nodes {demand.nodes}`"
+                f"{present} nodes are running; end one with `{command} node stop NAME`, "
+                f"or begin anew with `{command} down` and `{command} up --nodes {demand.nodes}`"
             )
             return
         self._nodes.ensure(demand.nodes)

@@ -131,7 +131,8 @@ def test_down_needs_no_supervisor(tmp_path: Path) -> None:
         assert cluster.sampan("down").returncode == 0
         assert leftovers(cluster) == []
         answer = cluster.sampan("status")
-        assert (answer.returncode, "sampan up" in answer.stderr) == (1, True)
+        advice = f"sampan --instance {cluster.instance.name} up"
+        assert (answer.returncode, advice in answer.stderr) == (1, True)
 
 
 def test_what_was_there_is_there_after_down_and_up(tmp_path: Path) -> None:

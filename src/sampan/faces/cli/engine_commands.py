@@ -54,7 +54,13 @@ def _ask(session: Session, method: str, arguments: Any = None, **options: bool) 
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The Dockerfile, if it isn't CONTEXT/Dockerfile.",
 )
-@click.option("--build-arg", "build_arguments", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "--build-arg",
+    "build_arguments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value for an ARG; NAME alone takes it from here.",
+)
 @click.option("--target", default="", help="The stage to stop at.")
 @click.option("--no-cache", is_flag=True, help="Take nothing from earlier builds.")
 @click.option(
@@ -181,7 +187,7 @@ def ps(session: Session, everything: bool, output: str) -> None:
 @click.argument("name")
 @click.option("-f", "--follow", is_flag=True, help="Go on until it ends.")
 @click.option("-n", "--tail", type=click.IntRange(min=0), help="Only so many lines from the end.")
-@click.option("-t", "--timestamps", is_flag=True)
+@click.option("-t", "--timestamps", is_flag=True, help="Begin each line with its time.")
 @click.pass_obj
 def logs(session: Session, name: str, follow: bool, tail: int | None, timestamps: bool) -> None:
     options = {"follow": follow, "tail": tail, "timestamps": timestamps}
@@ -195,7 +201,14 @@ def logs(session: Session, name: str, follow: bool, tail: int | None, timestamps
 )
 @click.option("-i", "--interactive", is_flag=True, help="Pass standard input on.")
 @click.option("-t", "--tty", "terminal", is_flag=True, help="Give it a terminal.")
-@click.option("-e", "--env", "variables", multiple=True, metavar="NAME=VALUE")
+@click.option(
+    "-e",
+    "--env",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a variable; NAME alone takes it from here.",
+)
 @click.argument("name")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
@@ -231,7 +244,15 @@ def exec_command(
 
 @click.command(help="Stop containers.")
 @click.argument("names", nargs=-1, required=True)
-@click.option("-t", "--time", "seconds", type=float, default=10.0, show_default=True)
+@click.option(
+    "-t",
+    "--time",
+    "seconds",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="Seconds between the stop signal and SIGKILL.",
+)
 @click.pass_obj
 def stop(session: Session, names: tuple[str, ...], seconds: float) -> None:
     for name in names:

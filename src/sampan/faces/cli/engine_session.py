@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sampan.engine.service import frames
-from sampan.foundation.instance_name import run_folder
+from sampan.foundation.instance_name import command_prefix, run_folder
 
 ENGINE_FAILED = 125
 _CHUNK = 32 * 1024
@@ -42,7 +42,8 @@ def connect(instance: str) -> frames.BlockingConnection:
         raise EngineUnreachable("the engine is root's: run this as root, e.g. with sudo") from error
     except OSError as error:
         raise EngineUnreachable(
-            f"no engine answers at {path} ({error.strerror}): start it with 'sampan up'"
+            f"no engine answers at {path} ({error.strerror}): "
+            f"start it with '{command_prefix(instance)} up'"
         ) from error
 
 

@@ -3,6 +3,7 @@
 import click
 
 from sampan.faces.cli.session import Session, require_root
+from sampan.foundation.instance_name import command_prefix
 
 
 @click.command(help="Print the administrator's kubeconfig.")
@@ -13,5 +14,6 @@ def kubeconfig(session: Session) -> None:
         click.echo(session.instance.kubeconfig.read_text(), nl=False)
     except FileNotFoundError:
         raise click.ClickException(
-            f"there is no {session.instance.kubeconfig}; create the cluster first: sampan up"
+            f"there is no {session.instance.kubeconfig}; "
+            f"create the cluster first: {command_prefix(session.instance.name)} up"
         ) from None

@@ -57,7 +57,10 @@ def start(session: Session, name: str) -> None:
     click.echo(f"{name} ready")
 
 
-@node.command(help="Pull a node's plug: its link is cut and all its processes die at once.")
+@node.command(
+    short_help="Pull a node's plug.",
+    help="Pull a node's plug: its link is cut and all its processes die at once.",
+)
 @click.argument("name")
 @click.pass_obj
 def kill(session: Session, name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from sampan.foundation.instance_name import command_prefix
 from sampan.foundation.settings import Instance
 
 
@@ -59,4 +60,6 @@ def demand_running(
     try:
         return demand(instance, action, name=name, progress=progress)
     except NotRunning:
-        raise click.ClickException("the cluster is not running; start it: sampan up") from None
+        raise click.ClickException(
+            f"the cluster is not running; start it: {command_prefix(instance.name)} up"
+        ) from None

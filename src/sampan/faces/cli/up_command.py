@@ -47,7 +47,7 @@ def _start(session: Session, nodes: int, progress: ProgressLine) -> dict[str, di
     try:
         return demand(session.instance, "up", nodes=nodes, progress=progress)
     except NotRunning:
-        pass
+        pass  # it is started below
     try:
         session.launcher.start(session.instance, nodes)
         return demand(session.instance, "up", nodes=nodes, progress=progress)
