@@ -138,7 +138,7 @@ class _Stream(AsyncIterator[bytes]):
         self._ended(self)
         close = getattr(self._source, "aclose", None)
         if close is not None:
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(RuntimeError):  # somebody is just reading from it
                 await close()
 
     async def _next(self) -> bytes:

@@ -234,7 +234,7 @@ class _Layer:
         for root in self._below:
             try:
                 lower = paths.open_beneath(root, path, _FOLDER)
-            except OSError:
+            except OSError:  # this layer has no such folder
                 continue
             try:
                 status = os.fstat(lower)
