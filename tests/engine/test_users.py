@@ -25,11 +25,25 @@ def test_users(user: str, resolved: ResolvedUser) -> None:
     assert resolve_user(user, PASSWD, GROUP, ()) == resolved
 
 
+@pytest.mark.parametrize("user", ["1000", "01000"])
+def test_no_image_gives_another_meaning_to_a_number(user: str) -> None:
+    passwd = "1000:x:0:0::/:/bin/sh\n01000:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n"
+    group = "1000:x:0:\n"
+    assert resolve_user(user, passwd, group, ()) == ResolvedUser(1000, 1000, (), "/")
+    assert resolve_user(f"{user}:1000", passwd, group, ()).gid == 1000
+
+
+@pytest.mark.parametrize("numbers", ["4294967296:1", "1:4294967296", "٠:1", "-1:1"])
+def test_accounts_with_impossible_numbers_do_not_count(numbers: str) -> None:
+    with pytest.raises(InvalidConfiguration):
+        resolve_user("app", f"app:x:{numbers}::/:/bin/sh\n", "", ())
+
+
 def test_further_groups_are_added() -> None:
     assert resolve_user("app", PASSWD, GROUP, (5, 1002)).groups == (5, 1002)
 
 
-@pytest.mark.parametrize("user", ["nosuch", "app:nosuch", "99999999999", "4294967295", "-1"])
+@pytest.mark.parametrize("user", ["nosuch", "app:nosuch", "99999999999", "4294967295", "-1", "٠"])
 def test_unknown_users_are_refused(user: str) -> None:
     with pytest.raises(InvalidConfiguration):
         resolve_user(user, PASSWD, GROUP, ())

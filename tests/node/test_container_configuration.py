@@ -63,7 +63,7 @@ def test_users(make_pod, pod, container, image_user, user):
     assert configured(make_pod, {"securityContext": container}, pod, image_user).user == user
 
 
-@pytest.mark.parametrize("image_user", ["", "root", "0", "0:0", "root:root", "app"])
+@pytest.mark.parametrize("image_user", ["", "root", "0", "00", "0:0", "root:root", "app", "٠"])
 def test_run_as_non_root_refuses_images_that_may_run_as_root(make_pod, image_user):
     with pytest.raises(MissingReference, match="runAsNonRoot"):
         configured(make_pod, pod={"runAsNonRoot": True}, image_user=image_user)

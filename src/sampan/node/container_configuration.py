@@ -120,11 +120,11 @@ def _user(pod: Pod, container: Container, image_user: str) -> str:
 def _refuse_root(container: str, user: int | None, image_user: str) -> None:
     """A user that is root, or a name that can't be told from root, is refused."""
     name = str(user) if user is not None else image_user.split(":", maxsplit=1)[0]
-    if name in {"", "0", "root"}:
+    if name in {"", "root"} or not name.strip("0"):
         raise MissingReference(
             f"container has runAsNonRoot and image will run as root (container: {container})"
         )
-    if not name.isdigit():
+    if not (name.isascii() and name.isdecimal()):
         raise MissingReference(
             f"container has runAsNonRoot and image has non-numeric user ({name}), "
             f"cannot verify user is non-root (container: {container})"

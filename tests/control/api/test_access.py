@@ -262,6 +262,10 @@ def test_a_node_sees_what_its_own_pods_use(play, pod, account, secret):
         )
         assert watched.code == 200
         assert (await api.send("GET", SECRETS, as_user=node("n1"))).code == 403
+        everywhere = await api.send(
+            "GET", "/api/v1/secrets", as_user=node("n1"), fieldSelector="metadata.name=s"
+        )
+        assert everywhere.code == 403
         assert (await api.send("GET", "/api/v1/pods", as_user=node("n1"))).code == 403
         own = await api.send(
             "GET", "/api/v1/pods", as_user=node("n1"), fieldSelector="spec.nodeName=n1"
@@ -308,6 +312,33 @@ def test_a_node_writes_what_is_its_own(play, pod, account):
         for name, code in (("n1", 201), ("n2", 403)):
             lease = {"metadata": {"name": name}, "spec": {"holderIdentity": name}}
             assert (await api.send("POST", leases, lease, as_user=first)).code == code
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("label", "code"),
+    [
+        ("disk", 200),
+        ("example.com/rack", 200),
+        ("topology.kubernetes.io/zone", 200),
+        ("node.kubernetes.io/anything", 200),
+        ("node-restriction.kubernetes.io/trusted", 403),
+        ("a.node-restriction.kubernetes.io/trusted", 403),
+        ("node-role.kubernetes.io/vault", 403),
+        ("kubernetes.io/vault", 403),
+        ("secure.k8s.io/vault", 403),
+    ],
+)
+def test_a_node_chooses_no_label_that_others_trust(play, label, code):
+    async def story(api):
+        labelled = {"metadata": {"name": "n1", "labels": {label: "x"}}}
+        made = await api.send("POST", NODES, labelled, as_user=node("n1"))
+        assert made.code == (201 if code == 200 else 403)
+        await api.send("POST", NODES, {"metadata": {"name": "n1"}}, as_user=node("n1"))
+        change = {"metadata": {"labels": {label: "y"}}}
+        answer = await api.send("PATCH", f"{NODES}/n1", change, headers=MERGE, as_user=node("n1"))
+        assert answer.code == code
 
     play(story)
 

@@ -149,6 +149,55 @@ def test_a_chunked_body_is_bounded_too():
     asyncio.run(story())
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\nA: ",
+        b"GET / HTTP/1.1\r\nA",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: ",
+    ],
+)
+def test_a_line_without_end_is_cut_off(beginning):
+    async def story():
+        connection, pipe = connected(_read)
+        connection.data_received(beginning)
+        await settle()
+        sent = 0
+        while not pipe.closed and sent < 1_000_000:
+            connection.data_received(b"a" * 8192)
+            sent += 8192
+        assert sent < 100_000
+        assert b"HTTP/1.1 431" in pipe.written
+        connection.connection_lost(None)
+        await settle()
+
+    asyncio.run(story())
+
+
+def test_trailers_are_no_headers_of_the_next_request():
+    async def story():
+        async def tell_headers(request):
+            return Response(body=str(sorted(request.headers)).encode())
+
+        connection, pipe = connected(tell_headers)
+        connection.data_received(
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nAuthorization: x\r\n\r\n"
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        )
+        await settle()
+        assert pipe.written.endswith(b"['host']")
+        assert b"authorization" not in pipe.written
+        connection.connection_lost(None)
+
+    asyncio.run(story())
+
+
+async def _read(request):
+    return Response(body=await request.read_body())
+
+
 def test_whoever_wants_to_continue_is_told_when_the_body_is_asked_for():
     async def story():
         async def read(request):

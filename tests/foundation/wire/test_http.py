@@ -139,6 +139,34 @@ def test_a_stream_arrives_piece_by_piece_and_ends_when_its_reader_leaves(credent
     play(story, credentials, answer)
 
 
+def test_a_stream_stays_one_when_a_web_socket_was_asked_for(credentials):
+    closed = asyncio.Event()
+
+    async def endless():
+        try:
+            while True:
+                yield b"tick"
+                await asyncio.sleep(0.01)
+        finally:
+            closed.set()
+
+    async def answer(_request):
+        return Response(body=endless())
+
+    async def story(_transport, server):
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", server.port, ssl=client_context(credentials.authority)
+        )
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
+        await asyncio.wait_for(reader.readuntil(b"tick"), 5)
+        writer.transport.abort()
+        await asyncio.wait_for(closed.wait(), 5)
+
+    play(story, credentials, answer)
+
+
 def test_web_sockets_share_a_subprotocol(credentials):
     async def answer(_request):
         async def chat(socket):

@@ -2,9 +2,10 @@
 
 Theory: the parser's callbacks make requests, which wait in a short queue; one task at a time
 answers them in order. A body stays on the wire until its request asks for it (reading is
-paused), and one that nobody asked for is thrown away before the connection ends. Large answers
-leave piece by piece, at the peer's pace. One timer a connection ends it when a header takes too
-long or nothing comes at all.
+paused), and one that nobody asked for is thrown away before the connection ends. What is not
+body (headers, trailers, the frames of chunks) is bounded as it arrives, because the parser
+gathers an endless line without a word. Large answers leave piece by piece, at the peer's pace.
+One timer a connection ends it when a header takes too long or nothing comes at all.
 """
 
 import asyncio
@@ -58,6 +59,7 @@ class HttpConnection(asyncio.Protocol):
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._header_bytes = 0
+        self._around_bodies = 0
         self._incoming: _Exchange | None = None
         self._waiting: deque[_Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -95,12 +97,16 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._incoming is None and self._header_since is None:
             self._header_since = self._loop.time()
+        self._around_bodies += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._hand_over()
         except httptools.HttpParserError:
             self._refuse(400)
+        else:
+            if self._around_bodies > MAXIMUM_HEADER_BYTES:
+                self._refuse(431)
 
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
@@ -111,6 +117,10 @@ class HttpConnection(asyncio.Protocol):
             drained.set_result(None)
 
     # What the parser says.
+
+    def on_message_begin(self) -> None:
+        # Trailers of the message before are headers of nothing.
+        self._url, self._headers, self._header_bytes = b"", [], 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -130,7 +140,6 @@ class HttpConnection(asyncio.Protocol):
         version = self._parser.get_http_version()
         self._incoming = _Exchange(request, body, version, keep_alive=keep_alive)
         self._waiting.append(self._incoming)
-        self._url, self._headers, self._header_bytes = b"", [], 0
         if self._task is None:
             self._next()
         elif len(self._waiting) >= WAITING_REQUESTS:
@@ -138,12 +147,14 @@ class HttpConnection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         assert self._incoming is not None
+        self._around_bodies -= len(data)
         self._incoming.body.feed(data)
 
     def on_message_complete(self) -> None:
         if self._incoming is None:
             return
         body, self._incoming = self._incoming.body, None
+        self._around_bodies = 0
         body.finish()
         self._quiet_since = self._loop.time()
         if body.is_discarded and self._task is None:

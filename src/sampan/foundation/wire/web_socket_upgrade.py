@@ -6,6 +6,7 @@ without a WebSocket (a refusal) is sent as it is, and the connection ends.
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
@@ -47,11 +48,7 @@ class WebSocketUpgrades:
         response = await self._handler(_request(incoming))
         if response.websocket is not None:
             return await _upgrade(incoming, response)
-        refusal = web.Response(
-            status=response.status, headers=response.headers, body=await whole(response.body)
-        )
-        refusal.force_close()
-        return refusal
+        return await _answer_plainly(incoming, response)
 
 
 def _request(incoming: web.BaseRequest) -> Request:
@@ -66,6 +63,26 @@ def _request(incoming: web.BaseRequest) -> Request:
         wants_websocket=headers.get("upgrade", "").lower() == "websocket",
         peer_subject=peer_subject(transport) if transport is not None else (),
     )
+
+
+async def _answer_plainly(incoming: web.BaseRequest, response: Response) -> web.StreamResponse:
+    """Send an answer that is none of a WebSocket, piece by piece: a watch has no end."""
+    answer = web.StreamResponse(status=response.status, headers=response.headers)
+    answer.force_close()
+    body = response.body
+    try:
+        await answer.prepare(incoming)
+        if isinstance(body, AsyncIterator):
+            async for piece in body:
+                await answer.write(piece)
+        else:
+            await answer.write(await whole(body))
+        await answer.write_eof()
+    finally:
+        close = getattr(body, "aclose", None)
+        if close is not None:
+            await close()
+    return answer
 
 
 async def _upgrade(incoming: web.BaseRequest, response: Response) -> web.StreamResponse:

@@ -10,7 +10,26 @@ from sampan.kubernetes.kinds.resource import LEASES, NODES, PODS
 from sampan.kubernetes.machinery import status
 
 LEASE_NAMESPACE = "kube-node-lease"
-_RESTRICTED = "node-restriction.kubernetes.io/"
+_RESTRICTED = "node-restriction.kubernetes.io"
+_RESERVED_DOMAINS = ("kubernetes.io", "k8s.io")
+_OWN_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
+_OWN_LABELS = frozenset(
+    (
+        "kubernetes.io/hostname",
+        "kubernetes.io/os",
+        "kubernetes.io/arch",
+        "beta.kubernetes.io/os",
+        "beta.kubernetes.io/arch",
+        "beta.kubernetes.io/instance-type",
+        "node.kubernetes.io/instance-type",
+        "failure-domain.beta.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/zone",
+        "topology.kubernetes.io/region",
+        "topology.kubernetes.io/zone",
+        # The machine's first node says of itself that the control plane runs there.
+        "node-role.kubernetes.io/control-plane",
+    )
+)
 
 
 def restrict_nodes(write: Write) -> None:
@@ -35,15 +54,14 @@ def _refuse(write: Write, explanation: str) -> Refused:
 def _check_node(write: Write, node: str) -> None:
     if write.object["metadata"].get("name") != node or write.new is None:
         raise _refuse(write, f'node "{node}" is not allowed to modify other nodes')
-    if write.old is None:
-        return
-    new, old = write.new, write.old
-    if _taints(new) != _taints(old):
+    new, old = write.new, write.old or {"metadata": {}}
+    # A node that registers itself may bring taints: they only keep pods away.
+    if write.old is not None and _taints(new) != _taints(old):
         raise _refuse(write, f'node "{node}" is not allowed to modify taints')
     if new["metadata"].get("ownerReferences") != old["metadata"].get("ownerReferences"):
         raise _refuse(write, f'node "{node}" is not allowed to modify owner references')
     changed = _changed(new["metadata"].get("labels"), old["metadata"].get("labels"))
-    restricted = sorted(key for key in changed if _RESTRICTED in key)
+    restricted = sorted(key for key in changed if not _is_own(key))
     if restricted:
         raise _refuse(write, f'node "{node}" is not allowed to modify labels: {restricted[0]}')
 
@@ -69,6 +87,19 @@ def _check_pod(write: Write, node: str) -> None:
 
 def _taints(node: Object) -> Any:
     return (node.get("spec") or {}).get("taints") or []
+
+
+def _is_own(label: str) -> bool:
+    """Whether a node may choose this label (KEP-279): those by which others tell which nodes to
+    trust are not its own, or it would attract pods and their Secrets."""
+    domain = label.partition("/")[0] if "/" in label else ""
+    if label in _OWN_LABELS or _within(domain, _OWN_DOMAINS):
+        return not _within(domain, (_RESTRICTED,))
+    return not _within(domain, _RESERVED_DOMAINS)
+
+
+def _within(domain: str, parents: tuple[str, ...]) -> bool:
+    return any(domain == parent or domain.endswith(f".{parent}") for parent in parents)
 
 
 def _changed(new: dict[str, str] | None, old: dict[str, str] | None) -> set[str]:

@@ -79,6 +79,8 @@ class NodeRules:
         return stored is not None and stored.fields.get("spec.nodeName") == node
 
     def _uses(self, node: str, attributes: Attributes) -> bool:
+        if not attributes.namespace:  # the same name elsewhere is none of the pod's business
+            return False
         on_node = FieldSelector((FieldRequirement("spec.nodeName", node),))
         pods = self._cache.of(PODS).select(Selection(attributes.namespace, fields=on_node))
         wanted = (_USED[attributes.resource], attributes.name)
