@@ -2,9 +2,9 @@
 NAMESPACE_POD_UID/CONTAINER/ATTEMPT.log.
 """
 
-import shutil
 from pathlib import Path
 
+from sampan.host.tree_removal import remove_tree
 from sampan.kubernetes.machinery.metadata import Metadata
 
 
@@ -19,4 +19,4 @@ def log_path(logs: Path, pod: Metadata, container: str, attempt: int) -> Path:
 def remove_pod(folder: Path) -> None:
     """Delete the logs of all containers of a pod."""
     if folder.exists():
-        shutil.rmtree(folder)
+        remove_tree(folder)

@@ -51,12 +51,18 @@ def _changed(upper: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 def _below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """All below a folder in the order of names, folders before what is in them."""
-    for path in sorted(folder.iterdir()):
+    # A command may have nested folders deeper than recursion reaches.
+    entered = [iter(sorted(folder.iterdir()))]
+    while entered:
+        path = next(entered[-1], None)
+        if path is None:
+            entered.pop()
+            continue
         status = path.lstat()
         if not stat.S_ISSOCK(status.st_mode):
             yield path, status
             if stat.S_ISDIR(status.st_mode):
-                yield from _below(path)
+                entered.append(iter(sorted(path.iterdir())))
 
 
 def _header(

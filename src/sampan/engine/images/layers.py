@@ -5,9 +5,9 @@ its archive doesn't name look as they do below (OCI image specification, "Layer 
 A layer that has its place is complete: it was unpacked elsewhere and renamed.
 """
 
+import contextlib
 import hashlib
 import secrets
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from sampan.engine.images.documents import InvalidImage
 from sampan.engine.images.extraction import extract_layer
 from sampan.engine.images.streams import decompressed
 from sampan.host import paths
+from sampan.host.tree_removal import remove_tree
 
 
 def chain_identifiers(diff_ids: Sequence[str]) -> tuple[str, ...]:
@@ -77,7 +78,8 @@ class LayerStore:
                 paths.sync_filesystem(descriptor)
             folder.rename(self.path(identifier).parent)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # gone when all went well; else cleared later
+                remove_tree(folder)
 
     def chains(self) -> set[str]:
         return {f"sha256:{path.name}" for path in self._layers.iterdir()}
@@ -91,4 +93,4 @@ class LayerStore:
     def clear_unfinished(self) -> None:
         """Remove what an interrupted process left."""
         for path in self._unfinished.iterdir():
-            shutil.rmtree(path)
+            remove_tree(path)

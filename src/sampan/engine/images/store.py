@@ -8,7 +8,6 @@ removed. Methods that read or write much say that they block; the others are qui
 import asyncio
 import hashlib
 import os
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,6 +38,7 @@ from sampan.engine.images.documents import (
 from sampan.engine.images.layers import LayerStore, chain_identifiers
 from sampan.engine.images.reference import is_identifier, parse_reference
 from sampan.engine.images.source import AcquiredImage
+from sampan.host.tree_removal import remove_tree
 
 _INDEX = "index.json"
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -232,7 +232,7 @@ class ImageStore:
             self._images.pop(digest, None)
         doomed = [self.layers.discard(chain) for chain in self.layers.chains() - chains]
         for path in doomed:
-            await asyncio.to_thread(shutil.rmtree, path)
+            await asyncio.to_thread(remove_tree, path)
 
     def _needed(self) -> tuple[set[str], set[str]]:
         with self._pin_guard:

@@ -9,11 +9,11 @@ Which image the layers are of is not known here.
 
 import errno
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from sampan.host import mounts
+from sampan.host.tree_removal import remove_tree
 
 
 def mount_snapshot(folder: Path, layers: Sequence[Path]) -> Path:
@@ -48,6 +48,6 @@ def remove_snapshot(folder: Path) -> None:
     """Take away the view and all that was written. Raises OSError; no error if it's gone."""
     unmount_snapshot(folder)
     try:
-        shutil.rmtree(folder)
+        remove_tree(folder)
     except FileNotFoundError:
         return

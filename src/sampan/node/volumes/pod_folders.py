@@ -8,13 +8,13 @@ handed them.
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from sampan.engine.contract import Mount
 from sampan.host import mounts
+from sampan.host.tree_removal import remove_tree
 from sampan.node.environment import expand
 from sampan.node.pod_view import Container, HostPathVolume, Pod, Volume, VolumeMount
 from sampan.node.quality_of_service import whole
@@ -134,7 +134,7 @@ class PodFolders:
                 _detach(place)
         for folder in (self.disk, self.memory):
             if folder.exists():
-                shutil.rmtree(folder)
+                remove_tree(folder)
 
 
 def _is_in_memory(volume: Volume) -> bool:
