@@ -8,6 +8,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -55,12 +56,15 @@ root:
 	@if [ "$$(id -u)" != 0 ]; then echo "Sampan manages the machine: run make as root" >&2; exit 1; fi
 
 packages:
-	@missing=""; \
+	@missing=""; PATH="$$PATH:/usr/sbin:/sbin"; \
 	for pair in $(PROGRAMS); do \
 		command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; \
 	done; \
 	$(CAN_MAKE_VENV) || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" != 0 ]; then \
+			echo "not installed:$$missing; install them or run make as root" >&2; exit 1; \
+		fi; \
 		echo "installing$$missing"; \
 		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
 			--no-install-recommends $$missing >/dev/null; \
