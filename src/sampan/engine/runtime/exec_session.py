@@ -42,19 +42,22 @@ class RuntimeExecSession:
         self._files = files
         self._terminal = terminal
         self._loop = asyncio.get_running_loop()
+        self._writing = asyncio.Lock()
+        self._ended: asyncio.Task[int] = self._loop.create_task(child.wait())
         self._finished: asyncio.Task[int] = self._loop.create_task(self._finish())
 
     async def write(self, data: bytes) -> None:
         view = memoryview(data)
-        while view:
-            if self._stdin is None:
-                raise BrokenPipeError("the command's standard input is closed")
-            try:
-                view = view[os.write(self._stdin, view) :]
-            except BlockingIOError:
-                await processes.until_ready(writable=(self._stdin,))
-            except OSError as error:
-                raise BrokenPipeError("the command no longer reads") from error
+        async with self._writing:
+            while view:
+                if self._stdin is None or self._ended.done():
+                    raise BrokenPipeError("the command's standard input is closed")
+                try:
+                    view = view[os.write(self._stdin, view) :]
+                except BlockingIOError:
+                    await processes.until_ready(writable=(self._stdin,), or_done=self._ended)
+                except OSError as error:
+                    raise BrokenPipeError("the command no longer reads") from error
 
     async def close_stdin(self) -> None:
         if self._stdin is None:
@@ -93,12 +96,14 @@ class RuntimeExecSession:
         self._child.signal(signal.SIGKILL)
 
     async def _finish(self) -> int:
-        code = await self._child.wait()
+        code = await self._ended
         failure = self._files.read_failure() if code in _RUNTIME_FAILED else ""
         self._files.remove()
-        if self._stdin is not None and not self._terminal:
-            os.close(self._stdin)
-        self._stdin = None
+        # Whoever waits for the descriptor lets go of it before it is closed.
+        async with self._writing:
+            if self._stdin is not None and not self._terminal:
+                os.close(self._stdin)
+            self._stdin = None
         return (command_exit_code(failure) or code) if failure else code
 
     async def _any_ready(self) -> list[int]:

@@ -81,6 +81,7 @@ async def _start_with_pipes(
             stderr=error_writer,
         )
     except BaseException:
+        files.remove()
         for descriptor in ours:
             os.close(descriptor)
         raise
