@@ -31,7 +31,7 @@ def environment(pod: Pod, container: Container, around: Surroundings) -> dict[st
     """Raises MissingReference when a reference that isn't optional leads nowhere."""
     values = service_variables(pod, around.services)
     for source in container.env_from:
-        values.update(_from_source(pod, source, around))
+        values.update(_from_source(source, around))
     for variable in container.env:
         value = _value(pod, container, variable, around, values)
         if value is not None:
@@ -39,7 +39,7 @@ def environment(pod: Pod, container: Container, around: Surroundings) -> dict[st
     return values
 
 
-def _from_source(pod: Pod, source: EnvironmentSource, around: Surroundings) -> dict[str, str]:
+def _from_source(source: EnvironmentSource, around: Surroundings) -> dict[str, str]:
     found: dict[str, str] = {}
     for reference, objects, kind in (
         (source.config_map_ref, around.config_maps, "configmap"),
