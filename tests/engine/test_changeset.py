@@ -4,6 +4,7 @@ import io
 import tarfile
 
 from sampan.engine.build.changeset import write_changeset
+from sampan.host.tree_removal import remove_tree
 
 BEYOND_RECURSION = 1200
 
@@ -16,6 +17,7 @@ def test_folders_may_be_nested_deeper_than_recursion_reaches(tmp_path):
     (tmp_path / "a").write_text("last of the folders, first of the names")
     written = io.BytesIO()
     write_changeset(tmp_path, written, None)
+    remove_tree(tmp_path / "d")
     written.seek(0)
     with tarfile.open(fileobj=written) as archive:
         names = archive.getnames()
