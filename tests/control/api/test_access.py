@@ -279,6 +279,17 @@ def test_a_node_sees_what_its_own_pods_use(play, pod, account, secret):
     play(story)
 
 
+def test_no_annotation_stands_in_for_an_account(play, pod, account):
+    async def story(api):
+        await api.create(ACCOUNTS, account)
+        body = pod()
+        body["spec"]["serviceAccountName"] = "nosuch"
+        body["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+        assert (await api.send("POST", PODS, body)).code == 403
+
+    play(story)
+
+
 def test_a_node_writes_what_is_its_own(play, pod, account):
     async def story(api):
         await api.create(ACCOUNTS, account)

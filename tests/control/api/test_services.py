@@ -50,6 +50,21 @@ def test_what_cannot_be_given_is_refused(play, spec, field):
     play(story)
 
 
+def test_no_service_claims_addresses_of_others(play):
+    async def story(api):
+        refused = await api.send("POST", SERVICES, service("s", externalIPs=["192.0.2.9"]))
+        assert refused.code == 403
+        assert refused["message"].endswith("Use of external IPs is denied by admission control.")
+        await api.create(SERVICES, service("s"))
+        change = {"spec": {"externalIPs": ["192.0.2.9"]}}
+        changed = await api.send("PATCH", f"{SERVICES}/s", change, headers=MERGE)
+        assert changed.code == 403
+        other = {"metadata": {"labels": {"a": "b"}}}
+        assert (await api.send("PATCH", f"{SERVICES}/s", other, headers=MERGE)).code == 200
+
+    play(story)
+
+
 def test_an_address_belongs_to_one_service_until_it_ends(play):
     async def story(api):
         asked = {"clusterIP": "10.43.7.7", "type": "NodePort"}

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import datetime
 from random import Random
 
+from sampan.control.api.admission.external_addresses import refuse_external_addresses
 from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
 from sampan.control.api.admission.node_restriction import restrict_nodes
 from sampan.control.api.admission.priority import set_priority
@@ -96,6 +97,7 @@ class ApiServer:
             verdicts=(
                 NamespaceLifecycle(cache),
                 restrict_nodes,
+                refuse_external_addresses,
                 RoleEscalation(self._authorizer),
             ),
             reserve={SERVICES: self._addresses.reserved},

@@ -21,7 +21,6 @@ MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX = "kube-api-access-"
 _TOKEN_SECONDS = 3607
 _MODE = 0o644
-_MIRROR = "kubernetes.io/config.mirror"
 
 
 class _AccountView(msgspec.Struct, rename="camel"):
@@ -42,8 +41,6 @@ class ServiceAccount:
         """Raises Refused (403) when the account isn't there."""
         pod = write.new
         if write.kind.resource != PODS or not write.is_create or write.subresource or pod is None:
-            return
-        if _MIRROR in (pod["metadata"].get("annotations") or {}):
             return
         spec = pod.setdefault("spec", {})
         name = spec.get("serviceAccountName") or DEFAULT
