@@ -93,3 +93,15 @@ def test_a_second_merge_remembers_what_the_first_displaced(
 def test_withdrawing_twice_does_nothing(instance: Instance) -> None:
     kubeconfig_merge.withdraw(instance)
     kubeconfig_merge.withdraw(instance)
+
+
+@pytest.mark.parametrize("content", [b"- a list", b"{", b"\xff\xfe", b"just words"])
+def test_what_is_no_kubeconfig_is_left_as_it_is(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "config"
+    path.write_bytes(content)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(OSError, match="is not a kubeconfig"):
+        kubeconfig_merge.merge(instance)
+    assert path.read_bytes() == content

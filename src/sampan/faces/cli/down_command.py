@@ -19,6 +19,16 @@ def down(session: Session) -> None:
             progress("no supervisor is running")
         progress("removing networks, mounts and control groups")
         left = session.launcher.sweep(session.instance)
-    kubeconfig_merge.withdraw(session.instance)
+    if problem := _withdraw_context(session):
+        left = (*left, problem)
     if left:
         raise click.ClickException("could not be removed: " + "; ".join(left))
+
+
+def _withdraw_context(session: Session) -> str:
+    """What kept the cluster's context in the user's kubeconfig; "" when it is gone."""
+    try:
+        kubeconfig_merge.withdraw(session.instance)
+    except OSError as failure:
+        return f"the context {session.instance.name!r} of your kubeconfig: {failure}"
+    return ""

@@ -100,6 +100,8 @@ def _read(path: Path) -> Document:
         document = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         return {}
+    except (yaml.YAMLError, UnicodeDecodeError) as failure:
+        raise OSError(f"{path} is not a kubeconfig: {failure}") from failure
     if document is None:
         return {}
     if not isinstance(document, dict):

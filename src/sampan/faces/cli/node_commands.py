@@ -46,14 +46,7 @@ def start(session: Session, name: str) -> None:
     with ProgressLine() as progress:
         started = demand_running(session.instance, "node-start", name=name, progress=progress)
         progress(f"waiting for {name}")
-        try:
-            node_readiness.wait_until_ready(
-                session.instance, {name: started["since"]}, READY_SECONDS
-            )
-        except node_readiness.NotReadyInTime as failure:
-            raise click.ClickException(
-                f"{failure} was started but is not Ready after {READY_SECONDS:g} s"
-            ) from failure
+        node_readiness.demand_ready(session.instance, {name: started["since"]}, READY_SECONDS)
     click.echo(f"{name} ready")
 
 

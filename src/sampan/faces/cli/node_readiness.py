@@ -15,15 +15,32 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import click
+
+from sampan.foundation.instance_name import command_prefix
 from sampan.foundation.settings import Instance
 
 
 class NotReadyInTime(Exception):
-    """Some nodes were not Ready when the time was over; `names` tells which."""
+    """Some nodes were not Ready when the time was over; the message is their names."""
 
     def __init__(self, names: set[str]) -> None:
         super().__init__(", ".join(sorted(names)))
-        self.names = names
+
+
+def demand_ready(instance: Instance, nodes: dict[str, float], timeout: float) -> None:
+    """As `wait_until_ready`; raises ClickException with what to look at."""
+    try:
+        wait_until_ready(instance, nodes, timeout)
+        return
+    except NotReadyInTime as failure:
+        problem = f"not Ready after {timeout:g} s: {failure}"
+    except OSError as failure:
+        problem = f"the API server can't be reached: {failure}"
+    raise click.ClickException(
+        f"{problem}; see `{command_prefix(instance.name)} status` "
+        f"and the logs in {instance.state_folder / 'log'}"
+    )
 
 
 def wait_until_ready(instance: Instance, nodes: dict[str, float], timeout: float) -> None:
@@ -44,6 +61,8 @@ def wait_until_ready(instance: Instance, nodes: dict[str, float], timeout: float
                 raise NotReadyInTime(waiting)
     except TimeoutError:
         raise NotReadyInTime(waiting) from None
+    except http.client.HTTPException as failure:
+        raise ConnectionError(f"the watch of nodes broke off: {failure!r}") from failure
     finally:
         connection.close()
     raise NotReadyInTime(waiting)

@@ -1,6 +1,7 @@
 """`sampan up`: a cluster in the background, and the user's kubectl pointed at it."""
 
 import json
+from pathlib import Path
 
 import click
 
@@ -8,6 +9,7 @@ from sampan.faces.cli import kubeconfig_merge, node_readiness
 from sampan.faces.cli.progress import ProgressLine
 from sampan.faces.cli.session import LaunchFailed, Session, require_root
 from sampan.faces.cli.supervisor_client import NotRunning, demand
+from sampan.foundation.instance_name import command_prefix
 from sampan.foundation.settings import Instance
 
 
@@ -34,8 +36,8 @@ def up(session: Session, nodes: int | None, timeout: float, output: str) -> None
         started = _start(session, nodes or 0, progress)["nodes"]
         names = sorted(started, key=lambda name: (len(name), name))
         progress(f"waiting for {', '.join(names)}")
-        _wait(instance, started, timeout)
-    merged = kubeconfig_merge.merge(instance)
+        node_readiness.demand_ready(instance, started, timeout)
+    merged = _merge_kubeconfig(instance)
     if output == "json":
         click.echo(json.dumps({"nodes": names, "kubeconfig": str(merged)}))
         return
@@ -55,11 +57,11 @@ def _start(session: Session, nodes: int, progress: ProgressLine) -> dict[str, di
         raise click.ClickException(str(failure) or "the supervisor ended at once") from failure
 
 
-def _wait(instance: Instance, nodes: dict[str, float], timeout: float) -> None:
+def _merge_kubeconfig(instance: Instance) -> Path:
     try:
-        node_readiness.wait_until_ready(instance, nodes, timeout)
-    except node_readiness.NotReadyInTime as failure:
+        return kubeconfig_merge.merge(instance)
+    except OSError as failure:
         raise click.ClickException(
-            f"not Ready after {timeout:g} s: {failure}; "
-            f"see `sampan status` and the logs in {instance.state_folder / 'log'}"
+            f"the cluster runs, but your kubeconfig was left as it is: {failure}; "
+            f"`{command_prefix(instance.name)} kubeconfig` prints the cluster's own"
         ) from failure
