@@ -8,7 +8,6 @@ and configuration folders stay.
 import contextlib
 import errno
 import select
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +21,7 @@ from sampan.host.cgroups import ControlGroups, control_groups
 from sampan.host.mounts import mount_entries, unmount
 from sampan.host.netlink import Netlink
 from sampan.host.nftables import Nftables, NftablesError
+from sampan.host.tree_removal import remove_tree
 from sampan.network.forward_policy import ForwardPolicy
 from sampan.network.ruleset import Ruleset
 
@@ -155,4 +155,4 @@ def _mounts_below(folder: Path) -> Iterator[str]:
 
 def _remove_folder(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)
+        remove_tree(folder)
