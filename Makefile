@@ -15,6 +15,7 @@ PYTHON := $(VENV)/bin/python
 SAMPAN := $(VENV)/bin/sampan
 CACHE := .cache
 LINK := /usr/local/bin/sampan
+KUBECTL_LINK := /usr/local/bin/kubectl
 NODES ?= 3
 DEMO_FOLDER := /var/lib/sampan/demo
 DEMO_URL := http://127.0.0.1:30080/
@@ -36,6 +37,9 @@ down: root
 clean: down
 	rm -rf /var/lib/sampan /etc/sampan
 	if [ "$$(readlink $(LINK))" = "$(CURDIR)/$(SAMPAN)" ]; then rm -f $(LINK); fi
+	if [ "$$(readlink $(KUBECTL_LINK))" = "$(CURDIR)/$(VENV)/bin/kubectl" ]; then \
+		rm -f $(KUBECTL_LINK); \
+	fi
 	rm -rf $(VENV) $(CACHE)
 
 test: PROGRAMS += $(TEST_PROGRAMS)
@@ -95,6 +99,7 @@ kubectl:
 		echo "fetching kubectl 1.37"; \
 		$(PYTHON) scripts/fetch_kubectl.py 37 $(VENV)/bin; \
 		ln -sf kubectl-1.37 $(VENV)/bin/kubectl; \
+		command -v kubectl >/dev/null || ln -s $(CURDIR)/$(VENV)/bin/kubectl $(KUBECTL_LINK); \
 	fi
 
 demo: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
