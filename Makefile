@@ -99,7 +99,7 @@ kubectl:
 		echo "fetching kubectl 1.37"; \
 		$(PYTHON) scripts/fetch_kubectl.py 37 $(VENV)/bin; \
 		ln -sf kubectl-1.37 $(VENV)/bin/kubectl; \
-		command -v kubectl >/dev/null || ln -s $(CURDIR)/$(VENV)/bin/kubectl $(KUBECTL_LINK); \
+		command -v kubectl >/dev/null || ln -sf $(CURDIR)/$(VENV)/bin/kubectl $(KUBECTL_LINK); \
 	fi
 
 demo: export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
