@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sampan.node.cluster_view import Service
-from sampan.node.environment import environment, expand
+from sampan.node.environment import environment, expand, expand_all
 from sampan.node.references import MissingReference, Surroundings
 
 AROUND = Surroundings(
@@ -53,6 +53,20 @@ def test_a_value_sees_the_variables_before_it(make_pod):
         make_pod, {"name": "A", "value": "1"}, {"name": "B", "value": "$(A)2"}, {"name": "C"}
     )
     assert found == {"A": "1", "B": "12", "C": ""}
+
+
+def test_values_that_double_each_other_are_stopped_early(make_pod):
+    doubling = [{"name": f"A{n}", "value": f"$(A{n - 1})$(A{n - 1})"} for n in range(1, 60)]
+    with pytest.raises(MissingReference, match="too long"):
+        variables(make_pod, {"name": "A0", "value": "ha"}, *doubling)
+
+
+def test_many_long_values_are_stopped_early(make_pod):
+    many = [{"name": f"B{n}", "value": "$(A)"} for n in range(10_000)]
+    with pytest.raises(MissingReference, match="too long"):
+        variables(make_pod, {"name": "A", "value": "x" * 100_000}, *many)
+    with pytest.raises(MissingReference, match="too long"):
+        expand_all(["$(A)"] * 10_000, {"A": "x" * 100_000})
 
 
 @pytest.mark.parametrize(

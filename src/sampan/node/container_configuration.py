@@ -10,7 +10,7 @@ import msgspec
 
 from sampan.engine.contract import ContainerConfiguration, Mount
 from sampan.node import pod_state
-from sampan.node.environment import expand
+from sampan.node.environment import expand_all
 from sampan.node.pod_view import Container, Pod, SeccompProfile
 from sampan.node.quality_of_service import container_limits
 from sampan.node.references import MissingReference
@@ -95,7 +95,7 @@ def configuration(
 
 
 def _words(words: Sequence[str], known: dict[str, str]) -> tuple[str, ...] | None:
-    return tuple(expand(word, known) for word in words) if words else None
+    return expand_all(words, known) if words else None
 
 
 def _groups(pod: Pod) -> tuple[int, ...]:

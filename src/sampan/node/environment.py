@@ -1,11 +1,12 @@
 """The environment of a container: services, envFrom, env, in this order. Pure.
 
 `$(NAME)` in values, commands and arguments is replaced as Kubernetes does: `$$` is one dollar
-sign, a name that isn't known stays as it is written.
+sign, a name that isn't known stays as it is written. A value may name another that names a
+third twice, so what comes of it is bounded as it grows, by what execve(2) takes.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sampan.node import references
 from sampan.node.cluster_view import Service
@@ -13,29 +14,56 @@ from sampan.node.pod_view import Container, EnvironmentSource, EnvironmentVariab
 from sampan.node.references import MissingReference, Surroundings
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^()$]*)\)")
+_LONGEST_STRING = 128 * 1024
+_LONGEST_TOGETHER = 2 * 1024 * 1024
 _NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 
 
 def expand(text: str, known: Mapping[str, str]) -> str:
-    """Replace each `$(NAME)` that is known."""
+    """Replace each `$(NAME)` that is known. Raises MissingReference when it grows too long."""
+    size = 0
 
     def replaced(match: re.Match[str]) -> str:
+        nonlocal size
         if match[0] == "$$":
             return "$"
-        return known.get(match[1], match[0])
+        value = known.get(match[1], match[0])
+        size += len(value)
+        if size > _LONGEST_STRING:
+            raise MissingReference(f"a value with $({match[1][:63]}) is too long")
+        return value
 
     return _REFERENCE.sub(replaced, text)
 
 
+def expand_all(texts: Iterable[str], known: Mapping[str, str]) -> tuple[str, ...]:
+    """`expand` for a command line. Raises MissingReference when it grows too long."""
+    expanded: list[str] = []
+    size = 0
+    for text in texts:
+        expanded.append(expand(text, known))
+        size = _together(size, expanded[-1])
+    return tuple(expanded)
+
+
+def _together(size: int, text: str) -> int:
+    if size + len(text) > _LONGEST_TOGETHER:
+        raise MissingReference("the values are too long together")
+    return size + len(text)
+
+
 def environment(pod: Pod, container: Container, around: Surroundings) -> dict[str, str]:
-    """Raises MissingReference when a reference that isn't optional leads nowhere."""
+    """Raises MissingReference when a reference that isn't optional leads nowhere, or when the
+    values grow too long."""
     values = service_variables(pod, around.services)
     for source in container.env_from:
         values.update(_from_source(source, around))
+    size = 0
     for variable in container.env:
         value = _value(pod, container, variable, around, values)
         if value is not None:
             values[variable.name] = value
+            size = _together(size, value)
     return values
 
 

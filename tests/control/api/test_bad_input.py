@@ -181,6 +181,27 @@ def test_large_bodies_are_refused_only_after_authorization(play):
     play(story)
 
 
+def test_an_object_does_not_grow_beyond_bounds(play):
+    maps = "/api/v1/namespaces/default/configmaps"
+
+    async def story(api):
+        await api.create(maps, {"metadata": {"name": "a"}, "data": {"k": "x" * 1_000_000}})
+        answer = await api.send(
+            "POST", maps, {"metadata": {"name": "b", "labels": dict.fromkeys(_names(60_000), "x")}}
+        )
+        assert answer.code == 413
+        grown = {"metadata": {"labels": dict.fromkeys(_names(30_000), "x")}}
+        merge = {"content-type": "application/merge-patch+json"}
+        assert (await api.send("PATCH", f"{maps}/a", grown, headers=merge)).code == 413
+        assert (await api.send("GET", f"{maps}/b")).code == 404
+
+    play(story)
+
+
+def _names(count):
+    return [f"example.com/name-{number}" for number in range(count)]
+
+
 def test_a_large_yaml_body_is_read_beside_the_loop(play):
     async def story(api):
         lines = "".join(f"  key-{number}: '{number}'\n" for number in range(5000))

@@ -31,6 +31,7 @@ from sampan.store.contract import Conflict, Store
 
 GENERATED_NAME_ATTEMPTS = 8
 ATTEMPTS = 32
+MAXIMUM_OBJECT = 3 * 512 * 1024
 _KEPT = ("uid", "creationTimestamp", "generateName")
 _GIVEN_BY_SERVER = (
     "resourceVersion",
@@ -150,7 +151,7 @@ class Writer:
         self, kind: Kind, stored: StoredObject, new: Object, *, dry_run: bool = False
     ) -> Written | None:
         """Replace a version by a finished object; None when it has changed meanwhile."""
-        value = stored_value(new)
+        value = _storable(new)
         if dry_run:
             return Written(spliced(value, stored.revision))
         try:
@@ -199,7 +200,7 @@ class Writer:
         """None when the name is taken."""
         metadata = new["metadata"]
         key = f"{metadata.get('namespace', '')}/{metadata['name']}"
-        value = stored_value(new)
+        value = _storable(new)
         if dry_run:
             taken = self._cache.of(kind.resource).get(key) is not None
             return None if taken else Written(value)
@@ -239,6 +240,14 @@ class Writer:
 
     async def _catch_up(self) -> None:
         await self._cache.reached(await self._store.revision())
+
+
+def _storable(new: Object) -> bytes:
+    """The bytes to store. Raises Refused (413) for more than any reader should have to bear."""
+    value = stored_value(new)
+    if len(value) > MAXIMUM_OBJECT:
+        raise Refused(status.too_large(MAXIMUM_OBJECT))
+    return value
 
 
 def _restore_metadata(write: Write, new: Object, old: Object) -> None:
