@@ -1,6 +1,6 @@
 """A store in memory: everything the contract says but durability.
 
-For scenarios, tests and machines that need not remember. Knows no files.
+For scenarios and tests. Knows no files.
 """
 
 from bisect import bisect_left, bisect_right, insort
