@@ -198,6 +198,22 @@ def test_an_object_does_not_grow_beyond_bounds(play):
     play(story)
 
 
+def test_a_status_may_grow_further_so_that_a_deletion_can_end(play, pod, account):
+    async def story(api):
+        await api.create("/api/v1/namespaces/default/serviceaccounts", account)
+        path = "/api/v1/namespaces/default/pods"
+        body = pod()
+        body["spec"]["nodeName"] = "n1"
+        body["spec"]["containers"][0]["args"] = ["x" * 1_000_000]
+        await api.create(path, body)
+        merge = {"content-type": "application/merge-patch+json"}
+        told = {"status": {"message": "x" * 1_000_000}}
+        assert (await api.send("PATCH", f"{path}/web/status", told, headers=merge)).code == 200
+        assert (await api.send("DELETE", f"{path}/web", gracePeriodSeconds=5)).code == 200
+
+    play(story)
+
+
 def _names(count):
     return [f"example.com/name-{number}" for number in range(count)]
 

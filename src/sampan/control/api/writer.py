@@ -32,6 +32,7 @@ from sampan.store.contract import Conflict, Store
 GENERATED_NAME_ATTEMPTS = 8
 ATTEMPTS = 32
 MAXIMUM_OBJECT = 3 * 512 * 1024
+MAXIMUM_STATUS = 3 * MAXIMUM_OBJECT
 _KEPT = ("uid", "creationTimestamp", "generateName")
 _GIVEN_BY_SERVER = (
     "resourceVersion",
@@ -148,10 +149,19 @@ class Writer:
         return True
 
     async def commit(
-        self, kind: Kind, stored: StoredObject, new: Object, *, dry_run: bool = False
+        self,
+        kind: Kind,
+        stored: StoredObject,
+        new: Object,
+        *,
+        limit: int = MAXIMUM_STATUS,
+        dry_run: bool = False,
     ) -> Written | None:
-        """Replace a version by a finished object; None when it has changed meanwhile."""
-        value = _storable(new)
+        """Replace a version by a finished object; None when it has changed meanwhile.
+
+        Raises Refused (413) for an object of more than `limit` bytes.
+        """
+        value = _storable(new, limit)
         if dry_run:
             return Written(spliced(value, stored.revision))
         try:
@@ -200,7 +210,7 @@ class Writer:
         """None when the name is taken."""
         metadata = new["metadata"]
         key = f"{metadata.get('namespace', '')}/{metadata['name']}"
-        value = _storable(new)
+        value = _storable(new, MAXIMUM_OBJECT)
         if dry_run:
             taken = self._cache.of(kind.resource).get(key) is not None
             return None if taken else Written(value)
@@ -226,7 +236,9 @@ class Writer:
         if new == old:
             return Written(stored.data)
         with self._reserved(write):
-            return await self.commit(kind, stored, new, dry_run=dry_run)
+            # What nodes tell of an object must get through, or its deletion would never end.
+            limit = MAXIMUM_STATUS if write.subresource == "status" else MAXIMUM_OBJECT
+            return await self.commit(kind, stored, new, limit=limit, dry_run=dry_run)
 
     async def _finish(self, stored: StoredObject, write: Write, *, dry_run: bool) -> Written | None:
         """The last finalizer is gone: so is the object."""
@@ -242,11 +254,11 @@ class Writer:
         await self._cache.reached(await self._store.revision())
 
 
-def _storable(new: Object) -> bytes:
+def _storable(new: Object, limit: int) -> bytes:
     """The bytes to store. Raises Refused (413) for more than any reader should have to bear."""
     value = stored_value(new)
-    if len(value) > MAXIMUM_OBJECT:
-        raise Refused(status.too_large(MAXIMUM_OBJECT))
+    if len(value) > limit:
+        raise Refused(status.too_large(limit))
     return value
 
 
