@@ -237,16 +237,7 @@ def _status(
     wanted = statuses.status(deployment, replica_sets, resumed=resumed, now=now)
     if wanted == statuses.present_status(deployment):
         return ()
-    return (
-        plans.Patch(
-            resource=DEPLOYMENTS,
-            namespace=deployment.metadata.namespace,
-            name=deployment.metadata.name,
-            uid=deployment.metadata.uid,
-            subresource="status",
-            body={"status": wanted},
-        ),
-    )
+    return (plans.status_patch(DEPLOYMENTS, deployment.metadata, wanted),)
 
 
 def observe(caches: Caches, key: str, _circumstances: Circumstances) -> Snapshot | None:

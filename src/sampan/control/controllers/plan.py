@@ -63,6 +63,18 @@ class Patch(msgspec.Struct, frozen=True, kw_only=True):
     failure: Report | None = None
 
 
+def status_patch(resource: Resource, metadata: Metadata, status: Object) -> Patch:
+    """The fields of `status` put into an object's status."""
+    return Patch(
+        resource=resource,
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        subresource="status",
+        body={"status": status},
+    )
+
+
 class Update(msgspec.Struct, frozen=True, kw_only=True):
     """Replace an object, or put to a subresource of it."""
 

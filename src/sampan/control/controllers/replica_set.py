@@ -182,16 +182,7 @@ def _status_actions(
     wanted = _status(snapshot, owned, now)
     if wanted == _comparable(replica_set):
         return ()
-    return (
-        plans.Patch(
-            resource=REPLICA_SETS,
-            namespace=replica_set.metadata.namespace,
-            name=replica_set.metadata.name,
-            uid=replica_set.metadata.uid,
-            subresource="status",
-            body={"status": wanted},
-        ),
-    )
+    return (plans.status_patch(REPLICA_SETS, replica_set.metadata, wanted),)
 
 
 def _status(snapshot: Snapshot, owned: list[Pod], now: datetime) -> dict[str, Any]:
