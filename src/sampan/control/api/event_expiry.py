@@ -6,7 +6,6 @@ whole hour again.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 
@@ -14,6 +13,7 @@ from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.stored_object import CacheEvent
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.writer import Writer
+from sampan.foundation import tasks
 from sampan.kubernetes.kinds.all import BY_RESOURCE
 from sampan.kubernetes.kinds.kind import Kind
 from sampan.kubernetes.kinds.resource import EVENTS
@@ -44,11 +44,8 @@ class EventExpiry:
         self._arrived.set()
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await tasks.end(self._task)
+        self._task = None
 
     def _note(self, kind: Kind, event: CacheEvent) -> None:
         if kind.resource == EVENTS and event.new is not None:

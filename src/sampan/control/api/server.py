@@ -8,7 +8,6 @@ other stage like everyone.
 """
 
 import asyncio
-import contextlib
 import logging
 import ssl
 from collections.abc import Callable
@@ -51,6 +50,7 @@ from sampan.control.api.subresources.token import Token
 from sampan.control.api.updating import Updating
 from sampan.control.api.watching import Watching
 from sampan.control.api.writer import Writer
+from sampan.foundation import tasks
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Identity, Request, Response
 from sampan.kubernetes.client.api_client import ApiClient
@@ -181,10 +181,7 @@ class ApiServer:
     async def close(self) -> None:
         """End every watch and stop following the store, which stays open."""
         self.begin_shutdown()
-        if self._compaction is not None:
-            self._compaction.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._compaction
+        await tasks.end(self._compaction)
         await self._expiry.close()
         await self._cache.close()
         await self._proxy.close()

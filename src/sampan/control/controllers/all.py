@@ -1,7 +1,6 @@
 """All controllers, and how they are run together: the wiring and nothing else."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from random import Random
@@ -26,6 +25,7 @@ from sampan.control.controllers.heartbeats import PULSE_SECONDS, Heartbeats
 from sampan.control.controllers.runner import Runner
 from sampan.control.controllers.settings import ControllerSettings
 from sampan.control.controllers.taint_eviction import TaintAges
+from sampan.foundation import tasks
 from sampan.kubernetes.client.contract import Client
 from sampan.kubernetes.client.informer import Informer
 from sampan.kubernetes.kinds.all import ALL
@@ -72,10 +72,7 @@ class Controllers:
 
     async def close(self) -> None:
         """Stop all of it. What was being done is found and finished at the next start."""
-        if self._pulse is not None:
-            self._pulse.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._pulse
+        await tasks.end(self._pulse)
         for runner in self._runners:
             await runner.close()
         for informer in self._informers:

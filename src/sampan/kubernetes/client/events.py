@@ -5,7 +5,6 @@ is dropped, since events inform and nothing depends on them.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from sampan.foundation import tasks
 from sampan.kubernetes.client.contract import AlreadyExists, ApiError, Client, NotFound, Object
 from sampan.kubernetes.kinds.resource import EVENTS, Resource
 from sampan.kubernetes.machinery.metadata import Metadata
@@ -99,11 +99,8 @@ class EventRecorder:
 
     async def close(self) -> None:
         """Stop; events that were not written yet are lost."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await tasks.end(self._task)
+        self._task = None
 
     async def _run(self) -> None:
         while True:

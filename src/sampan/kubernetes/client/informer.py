@@ -7,7 +7,6 @@ in the watch. It must not know what its reader does with a change.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
+from sampan.foundation import tasks
 from sampan.kubernetes.client.contract import ApiError, Client, Expired, RawEvent
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.kubernetes.machinery.metadata import Metadata
@@ -100,11 +100,8 @@ class Informer(Generic[T]):
             self._task = asyncio.create_task(self._run(), name=f"informer {self._resource.plural}")
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await tasks.end(self._task)
+        self._task = None
 
     async def _run(self) -> None:
         delay = FIRST_RETRY_SECONDS

@@ -5,12 +5,12 @@ unchanged on its own (the running loop's), as the Kubernetes components do.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import msgspec
 
+from sampan.foundation import tasks
 from sampan.kubernetes.client.contract import (
     AlreadyExists,
     ApiError,
@@ -73,9 +73,7 @@ class LeaderElection:
         try:
             await self._hold(task)
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await tasks.end(task)
 
     async def _hold(self, work: "asyncio.Future[None]") -> None:
         loop = asyncio.get_running_loop()

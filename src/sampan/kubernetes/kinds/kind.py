@@ -82,7 +82,6 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     prepare_status: Callable[[Object, Object | None], None]
     selectable: Callable[[Object], dict[str, str]]
     decode_selectable: Callable[[bytes], Object]
-    name_form: NameForm = "subdomain"
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = STANDARD_VERBS

@@ -66,7 +66,6 @@ def make(
         prepare_status=particular.pop("prepare_status", strategies.only_status),
         selectable=fields.of,
         decode_selectable=fields.decode,
-        name_form=name_form,
         subresources=subresources,
         **particular,
     )

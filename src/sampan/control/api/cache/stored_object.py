@@ -95,12 +95,6 @@ def spliced(value: bytes, revision: int) -> bytes:
     return value.replace(_METADATA, b'"metadata":{"resourceVersion":"%d",' % revision, 1)
 
 
-def unspliced(stored: StoredObject) -> bytes:
-    """The stored value that an object's bytes were made of."""
-    spliced_in = b'"metadata":{"resourceVersion":"%d",' % stored.revision
-    return stored.data.replace(spliced_in, _METADATA, 1)
-
-
 def from_store(kind: Kind, key: str, value: bytes, revision: int) -> StoredObject:
     """A committed value, read for what selectors ask. Raises msgspec.DecodeError."""
     tree = kind.decode_selectable(value)

@@ -7,7 +7,6 @@ stages (roles, addresses) follow without another watch.
 """
 
 import asyncio
-import contextlib
 import heapq
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -22,6 +21,7 @@ from sampan.control.api.cache.stored_object import (
     from_store,
     store_prefix,
 )
+from sampan.foundation import tasks
 from sampan.kubernetes.kinds.kind import Kind
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.store.contract import Change, Compacted, Damaged, Entry, Store, StoreError
@@ -73,11 +73,8 @@ class WatchCache:
     async def close(self) -> None:
         """End the watches and stop following the store."""
         self.end_watches()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await tasks.end(self._task)
+        self._task = None
 
     def end_watches(self) -> None:
         """Let every open watch send what it has and end."""
