@@ -104,16 +104,16 @@ class _Translated:
 class _BoundedTarInfo(tarfile.TarInfo):
     """A header whose extensions (long names, pax records) can't fill the memory."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_BoundedTarInfo":
-        header = super().frombuf(buf, encoding, errors)
-        if header.type in _EXTENSIONS and header.size > _EXTENSION_LIMIT:
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        # The one entry to each kind of header that the library leaves to subclasses.
+        if self.type in _EXTENSIONS and self.size > _EXTENSION_LIMIT:
             raise InvalidImage("an archive has an extended header of more than 1 MiB")
-        if header.type == tarfile.GNUTYPE_SPARSE:
+        if self.type == tarfile.GNUTYPE_SPARSE:
             raise InvalidImage("sparse entries in archives are not supported")
-        if header.size < 0:
+        if self.size < 0:
             raise InvalidImage("an archive has an entry of negative size")
-        return header
+        following: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return following
 
 
 def archive_entries(stream: Readable) -> Iterator[tuple[tarfile.TarInfo, Readable]]:
