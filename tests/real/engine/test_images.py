@@ -160,6 +160,20 @@ def test_a_long_extended_header_does_not_fill_the_memory(tmp_path: Path) -> None
         extract(fill, tmp_path / "layer")
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"type": tarfile.GNUTYPE_SPARSE}, "sparse"), ({"size": -512}, "negative")],
+)
+def test_a_header_that_no_layer_needs_is_refused(
+    tmp_path: Path, fields: dict[str, object], message: str
+) -> None:
+    header = entry("x", **fields).tobuf(tarfile.GNU_FORMAT)
+    archive = header + bytes(2 * tarfile.BLOCKSIZE)
+    (tmp_path / "layer").mkdir()
+    with pytest.raises(InvalidImage, match=message):
+        extract_layer(HashingReader(io.BytesIO(archive)), tmp_path / "layer", ())
+
+
 def write_tar(path: Path, files: dict[str, bytes]) -> None:
     with tarfile.open(path, "w") as archive:
         for name, data in files.items():
