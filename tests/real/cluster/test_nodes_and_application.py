@@ -82,4 +82,4 @@ def test_a_second_up_changes_nothing(hello: Cluster) -> None:
 def test_fewer_nodes_are_refused_with_advice(cluster: Cluster) -> None:
     answer = cluster.sampan("up", "--nodes", "2")
     assert answer.returncode == 1
-    assert "sampan node stop" in answer.stderr
+    assert f"sampan --instance {cluster.instance.name} node stop" in answer.stderr
