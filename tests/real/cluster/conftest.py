@@ -34,8 +34,9 @@ def hello(cluster: Cluster) -> Iterator[Cluster]:
     """The cluster with the demo application in version 1: three ready pods on three nodes."""
     deploy_hello(cluster)
     yield cluster
-    cluster.kubectl("delete", "-f", str(HELLO / "app.yaml"), "--wait=false")
-    eventually(lambda: not pods_left(cluster), 30, "the demo's pods are gone")
+    answer = cluster.kubectl("delete", "-f", str(HELLO / "app.yaml"), "--wait=false")
+    assert answer.returncode == 0, answer.stderr
+    wait_until_gone(cluster)
 
 
 def deploy_hello(cluster: Cluster) -> None:
@@ -44,5 +45,10 @@ def deploy_hello(cluster: Cluster) -> None:
     eventually(lambda: len(cluster.ready_pods("app=hello")) == 3, 30, "three ready pods")
 
 
-def pods_left(cluster: Cluster) -> bool:
-    return bool(cluster.get("pods", "-l", "app=hello")["items"])
+def wait_until_gone(cluster: Cluster) -> None:
+    """Until no pod of the demo is left; tells of what is, if that takes too long."""
+    try:
+        eventually(lambda: not cluster.get("pods", "-l", "app=hello")["items"], 30, "no pod left")
+    except AssertionError as error:
+        shown = cluster.kubectl("get", "pods,replicasets,deployments", "-o", "yaml").stdout
+        raise AssertionError(shown) from error
