@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sampan.node import pod_plan
 from sampan.node.pod_plan import (
     FIRST_RESTART_DELAY,
     LONGEST_RESTART_DELAY,
@@ -17,7 +18,6 @@ from sampan.node.pod_plan import (
     Start,
     Stop,
     next_delay,
-    plan,
 )
 from sampan.node.pod_state import Ending, Health, PodState, Run, Trouble
 
@@ -25,6 +25,10 @@ NOW = 1000.0
 INIT = {"name": "first", "image": "hello"}
 SECOND = {"name": "second", "image": "hello"}
 SIDECAR = {"name": "proxy", "image": "hello", "restartPolicy": "Always"}
+
+
+def plan(pod: Any, state: PodState, now: float, withdrawal_limit: float = 2.0) -> Plan:
+    return pod_plan.plan(pod, state, now, withdrawal_limit)
 
 
 def state(*runs: Run, **values: Any) -> PodState:

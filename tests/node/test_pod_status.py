@@ -201,4 +201,4 @@ def test_what_the_status_calls_a_back_off_the_plan_waits_for(make_pod, make_run)
     for moment, waits in ((NOW, True), (NOW + 9.9, True), (NOW + 10, False)):
         shown = container(pod_status(make_pod(), ended, moment, HOST))
         assert ("waiting" in shown["state"]) == waits
-        assert (plan(make_pod(), ended, moment).wake_at is not None) == waits
+        assert (plan(make_pod(), ended, moment, 2.0).wake_at is not None) == waits

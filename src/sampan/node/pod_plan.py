@@ -61,7 +61,7 @@ class Plan(msgspec.Struct, frozen=True):
     wake_at: float | None = None
 
 
-def plan(pod: Pod, state: PodState, now: float, withdrawal_limit: float = 2.0) -> Plan:
+def plan(pod: Pod, state: PodState, now: float, withdrawal_limit: float) -> Plan:
     """The next actions for a pod, or the time at which to ask again."""
     if state.ending:
         return _end(pod, state, now, withdrawal_limit)

@@ -18,7 +18,7 @@ import msgspec
 from sampan.kubernetes.client.api_client import ApiClient
 from sampan.kubernetes.client.contract import AlreadyExists, ApiError, NotFound
 from sampan.kubernetes.client.informer import Informer
-from sampan.kubernetes.client.queue import QueueClosed, WorkQueue
+from sampan.kubernetes.client.queue import WorkQueue
 from sampan.kubernetes.kinds.resource import LEASES, NODES, PODS
 from sampan.kubernetes.machinery import timestamps
 from sampan.kubernetes.machinery.metadata import Metadata
@@ -115,7 +115,8 @@ class SimulatedNode:
             informer.start()
         self._tasks = [asyncio.create_task(self._beat(), name=f"lease of {self.name}")]
         self._tasks += [
-            asyncio.create_task(self._work(), name=f"pods of {self.name}") for _ in range(_WORKERS)
+            asyncio.create_task(self._queue.work(self._settle), name=f"pods of {self.name}")
+            for _ in range(_WORKERS)
         ]
 
     async def crash(self) -> None:
@@ -203,20 +204,13 @@ class SimulatedNode:
         moment = timestamps.to_seconds(self._clock())
         return {"type": kind, "status": status, "reason": reason, "lastTransitionTime": moment}
 
-    async def _work(self) -> None:
-        while True:
-            try:
-                key = await self._queue.get()
-            except QueueClosed:
-                return
-            try:
-                await self._sync(key)
-                self._queue.forget(key)
-            except (ApiError, ConnectionError) as error:
-                _log.debug("%s: %s: %s", self.name, key, error)
-                self._queue.retry(key)
-            finally:
-                self._queue.done(key)
+    async def _settle(self, key: str) -> None:
+        try:
+            await self._sync(key)
+            self._queue.forget(key)
+        except (ApiError, ConnectionError) as error:
+            _log.debug("%s: %s: %s", self.name, key, error)
+            self._queue.retry(key)
 
     async def _sync(self, key: str) -> None:
         pod = self._pods.items.get(key)

@@ -18,7 +18,7 @@ from sampan.control.controllers.controller import Circumstances, Controller, Wat
 from sampan.control.controllers.execution import Executor, Refused, Write
 from sampan.kubernetes.client.contract import AlreadyExists, ApiError, Client, Conflict, NotFound
 from sampan.kubernetes.client.events import EventRecorder, ObjectReference
-from sampan.kubernetes.client.queue import QueueClosed, WorkQueue
+from sampan.kubernetes.client.queue import WorkQueue
 
 CATCH_UP_SECONDS = 5.0
 SHORTEST_DELAY_SECONDS = 0.001
@@ -52,7 +52,9 @@ class Runner:
     def start(self) -> None:
         """Begin to work on what has gathered in the queue; the caches must be filled."""
         self._tasks = [
-            asyncio.create_task(self._work(), name=f"{self._controller.component} {number}")
+            asyncio.create_task(
+                self._queue.work(self._settle), name=f"{self._controller.component} {number}"
+            )
             for number in range(self._controller.workers)
         ]
 
@@ -73,17 +75,6 @@ class Runner:
                 self._queue.add(key)
 
         cache.listen(changed)
-
-    async def _work(self) -> None:
-        while True:
-            try:
-                key = await self._queue.get()
-            except QueueClosed:
-                return
-            try:
-                await self._settle(key)
-            finally:
-                self._queue.done(key)
 
     async def _settle(self, key: str) -> None:
         """Plan one key and carry the plan out; whatever goes wrong has it planned again."""

@@ -7,7 +7,7 @@ clock drives it. It must not know what a key means.
 
 import asyncio
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -95,6 +95,18 @@ class WorkQueue(Generic[K]):
         self._working.discard(key)
         if key in self._waiting:
             self._offer(key)
+
+    async def work(self, handle: Callable[[K], Awaitable[None]]) -> None:
+        """Handle keys one after another until the queue is closed; raises what `handle` does."""
+        while True:
+            try:
+                key = await self.get()
+            except QueueClosed:
+                return
+            try:
+                await handle(key)
+            finally:
+                self.done(key)
 
     def close(self) -> None:
         self._closed = True

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from sampan.kubernetes.kinds.core.container_defaults import PROBES
+from sampan.kubernetes.kinds.core.list_names import check_list_name
 from sampan.kubernetes.kinds.core.resource_validation import check_resources
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery import names
@@ -48,15 +49,7 @@ def check_containers(
     """A list of containers; `taken` holds the names of other lists' containers and grows."""
     for index, container in enumerate(containers):
         path = f"{field}[{index}]"
-        name = container.get("name", "")
-        if not name:
-            yield required(f"{path}.name")
-        else:
-            for message in names.label(name):
-                yield invalid(f"{path}.name", name, message)
-        if name in taken:
-            yield duplicate(f"{path}.name", name)
-        taken.add(name)
+        yield from check_list_name(container, path, taken)
         yield from check_container(container, path, volumes)
         if field.endswith("initContainers"):
             yield from _check_init_container(container, path)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from sampan.kubernetes.kinds.core.container_validation import check_local_path
+from sampan.kubernetes.kinds.core.list_names import check_list_name
 from sampan.kubernetes.kinds.kind import Cause, Object
-from sampan.kubernetes.machinery import names
-from sampan.kubernetes.machinery.causes import duplicate, forbidden, invalid, required, unsupported
+from sampan.kubernetes.machinery.causes import forbidden, invalid, required, unsupported
 
 _HOST_PATH_TYPES = (
     "",
@@ -28,15 +28,7 @@ def check_volumes(volumes: list[Object], field: str) -> Iterator[Cause]:
     seen: set[str] = set()
     for index, volume in enumerate(volumes):
         path = f"{field}[{index}]"
-        name = volume.get("name", "")
-        if not name:
-            yield required(f"{path}.name")
-        else:
-            for message in names.label(name):
-                yield invalid(f"{path}.name", name, message)
-        if name in seen:
-            yield duplicate(f"{path}.name", name)
-        seen.add(name)
+        yield from check_list_name(volume, path, seen)
         yield from _check_source(volume, path)
 
 
