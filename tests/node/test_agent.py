@@ -53,6 +53,9 @@ class Rules:
     async def apply(self, services):
         self.services = dict(services)
 
+    async def forget_unanswered(self):
+        return None
+
     async def restore(self):
         return False
 

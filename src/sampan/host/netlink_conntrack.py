@@ -21,6 +21,8 @@ _TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
 _IP_SOURCE, _IP_DESTINATION = 1, 2
 _PROTOCOL_NUMBER, _PROTOCOL_SOURCE_PORT = 1, 2
 _FILTER_ORIGINAL_FLAGS, _FILTER_REPLY_FLAGS = 1, 2
+_STATUS = 3
+_SEEN_REPLY = 1 << 1
 _BY_SOURCE, _BY_PROTOCOL, _BY_SOURCE_PORT = 1 << 0, 1 << 3, 1 << 4
 
 
@@ -39,14 +41,22 @@ class ConnectionTable:
     def forget_translated(self, protocol: int, address: IPv4Address, port: int) -> int:
         """Forget each connection that is answered from this address and port although it was
         addressed elsewhere; how many there were."""
-        translated = [
-            original
-            for original in self._answered_from(protocol, address, port)
-            if _destination(original) != address
-        ]
-        return sum(self._forget(original) for original in translated)
+        found = self._translated(protocol, address, port)
+        return sum(self._forget(entry[_TUPLE_ORIGINAL]) for entry in found)
 
-    def _answered_from(self, protocol: int, address: IPv4Address, port: int) -> list[bytes]:
+    def forget_unanswered(self, protocol: int, address: IPv4Address, port: int) -> int:
+        """Like `forget_translated`, but only those that nothing was ever answered to."""
+        found = self._translated(protocol, address, port)
+        unanswered = [entry for entry in found if not _is_answered(entry)]
+        return sum(self._forget(entry[_TUPLE_ORIGINAL]) for entry in unanswered)
+
+    def _translated(self, protocol: int, address: IPv4Address, port: int) -> list[dict[int, bytes]]:
+        found = self._answered_from(protocol, address, port)
+        return [entry for entry in found if _destination(entry[_TUPLE_ORIGINAL]) != address]
+
+    def _answered_from(
+        self, protocol: int, address: IPv4Address, port: int
+    ) -> list[dict[int, bytes]]:
         reply = message.nested(
             _TUPLE_IP, message.attribute(_IP_SOURCE, address.packed)
         ) + message.nested(
@@ -61,7 +71,7 @@ class ConnectionTable:
         )
         body = _HEADER + message.nested(_TUPLE_REPLY, reply) + wanted
         answers = self._socket.ask(_GET, message.DUMP, body, "list tracked connections")
-        return [message.parse_attributes(answer[4:])[_TUPLE_ORIGINAL] for answer in answers]
+        return [message.parse_attributes(answer[4:]) for answer in answers]
 
     def _forget(self, original: bytes) -> bool:
         body = _HEADER + message.nested(_TUPLE_ORIGINAL, original)
@@ -77,3 +87,8 @@ class ConnectionTable:
 def _destination(original: bytes) -> IPv4Address:
     addresses = message.parse_attributes(message.parse_attributes(original)[_TUPLE_IP])
     return IPv4Address(addresses[_IP_DESTINATION])
+
+
+def _is_answered(entry: dict[int, bytes]) -> bool:
+    (status,) = struct.unpack(">I", entry[_STATUS])
+    return bool(status & _SEEN_REPLY)

@@ -104,6 +104,12 @@ class ServiceRules(Protocol):
         already there costs nothing.
         """
 
+    async def forget_unanswered(self) -> float | None:
+        """Forget tries to connect to endpoints that have left, and didn't answer.
+
+        Seconds until this is worth another call; None when it isn't before rules change.
+        """
+
     async def restore(self) -> bool:
         """Check that the table is there and rebuild it if it was flushed; True when it was."""
 

@@ -12,7 +12,7 @@ import msgspec
 
 from sampan.host.nftables_netlink import Element, ElementChange
 from sampan.network.affinity_rules import affinity_chain
-from sampan.network.contract import Endpoint, ServicePort
+from sampan.network.contract import Endpoint, ServicePort, TransportProtocol
 from sampan.network.service_maps import Elements, service_elements
 
 Owners = dict[tuple[str, bytes], str]
@@ -101,11 +101,25 @@ def _grouped(
     ]
 
 
-def removed_udp_endpoints(changes: Iterable[ServiceChange]) -> set[Endpoint]:
-    """Endpoints that connections without an end must not go to any longer."""
+def removed_endpoints(
+    changes: Iterable[ServiceChange], protocol: TransportProtocol
+) -> set[Endpoint]:
+    """Endpoints that a service of this protocol had and has no longer."""
     removed: set[Endpoint] = set()
     for change in changes:
-        if change.before is not None and change.before.protocol == "udp":
+        if change.before is not None and change.before.protocol == protocol:
             kept = set(change.after.endpoints) if change.after is not None else set()
             removed |= set(change.before.endpoints) - kept
     return removed
+
+
+def present_endpoints(
+    changes: Iterable[ServiceChange], protocol: TransportProtocol
+) -> set[Endpoint]:
+    """Endpoints that a service of this protocol has now."""
+    return {
+        endpoint
+        for change in changes
+        if change.after is not None and change.after.protocol == protocol
+        for endpoint in change.after.endpoints
+    }

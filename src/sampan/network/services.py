@@ -2,18 +2,21 @@
 
 What changed between two calls is found by comparing services; only their elements are touched,
 in one transaction. Connections that stand keep their endpoint, for the kernel tracks them;
-UDP has no end that it could see, so what leads to a removed endpoint is forgotten.
+UDP has no end that it could see, so what leads to a removed endpoint is forgotten. So are
+tries to connect over TCP that such an endpoint leaves unanswered: the next goes elsewhere.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 
 from sampan.host.netlink_conntrack import ConnectionTable
 from sampan.host.netlink_message import NetlinkError
 from sampan.host.nftables import NftablesError
 from sampan.network.affinity_rules import affinity_commands
-from sampan.network.contract import NodeNetwork, ServicePort
+from sampan.network.contract import Endpoint, NodeNetwork, ServicePort
+from sampan.network.departed_endpoints import DepartedEndpoints
 from sampan.network.ruleset import Ruleset
 from sampan.network.service_maps import (
     MAPS,
@@ -27,12 +30,13 @@ from sampan.network.service_plan import (
     ServiceChange,
     element_changes,
     plan,
-    removed_udp_endpoints,
+    present_endpoints,
+    removed_endpoints,
     service_changes,
 )
 
 _MANY_CHANGES = 200
-_UDP = 17
+_TCP, _UDP = 6, 17
 _AFFINITY = "affinity-"
 _log = logging.getLogger(__name__)
 
@@ -48,6 +52,7 @@ class KernelServiceRules:
         self._applied: dict[str, ServicePort] = {}
         self._owners: Owners = {}
         self._contested: frozenset[str] = frozenset()
+        self._departed = DepartedEndpoints()
         self._rule_count = 0
         self._opened = False
         self._applying = asyncio.Lock()
@@ -86,6 +91,17 @@ class KernelServiceRules:
         async with self._applying:
             return await asyncio.to_thread(self._ruleset.restore)
 
+    async def forget_unanswered(self) -> float | None:
+        """Forget tries to connect to endpoints that have left, and didn't answer.
+
+        Seconds until this is worth another call; None when it isn't before rules change.
+        """
+        due = self._departed.take_due(time.monotonic())
+        if due:
+            await asyncio.to_thread(_forget_unanswered, due)
+        following = self._departed.next_look()
+        return None if following is None else max(0.0, following - time.monotonic())
+
     def _make(self, changes: list[ServiceChange]) -> None:
         with self._ruleset.exclusive():
             planned = plan(changes, self._owners)
@@ -97,7 +113,7 @@ class KernelServiceRules:
             self._opened = True
             self._remove_chains(planned)
             self._note(planned)
-        self._forget_udp(planned)
+        self._forget_removed(planned)
 
     def _open(self) -> Elements:
         """Take over the table of an earlier life with what it holds, or make a fresh one."""
@@ -161,8 +177,10 @@ class KernelServiceRules:
             _log.warning("service %s wants an address and port that another one has", name)
         self._contested = contested
 
-    def _forget_udp(self, planned: Plan) -> None:
-        removed = removed_udp_endpoints(planned.accepted)
+    def _forget_removed(self, planned: Plan) -> None:
+        self._departed.leave(removed_endpoints(planned.accepted, "tcp"), time.monotonic())
+        self._departed.come(present_endpoints(planned.accepted, "tcp"))
+        removed = removed_endpoints(planned.accepted, "udp")
         if removed:
             with ConnectionTable() as connections:
                 for endpoint in removed:
@@ -177,6 +195,12 @@ class KernelServiceRules:
         self._owners.clear()
         self._make_table()
         self._make(everything)
+
+
+def _forget_unanswered(endpoints: list[Endpoint]) -> None:
+    with ConnectionTable() as connections:
+        for endpoint in endpoints:
+            connections.forget_unanswered(_TCP, endpoint.address, endpoint.port)
 
 
 def _has_affinity(port: ServicePort | None) -> bool:

@@ -6,6 +6,7 @@ out anew. Rules that someone flushed are put back.
 """
 
 import asyncio
+import contextlib
 import logging
 from ipaddress import IPv4Address
 
@@ -47,13 +48,23 @@ class ServiceProxy:
         while True:
             try:
                 await self._apply()
-                async with asyncio.timeout(self._check_seconds):
-                    await self._index.changed.wait()
+                await self._wait_for_change()
             except TimeoutError:
                 await self._restore()
             except (OSError, NftablesError) as error:
                 _log.error("packet rules were not applied: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _wait_for_change(self) -> None:
+        """Until a service changes, forgetting what stays unanswered meanwhile.
+
+        TimeoutError when it is time to look after the rules.
+        """
+        async with asyncio.timeout(self._check_seconds):
+            while not self._index.changed.is_set():
+                pause = await self._rules.forget_unanswered()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._index.changed.wait(), pause)
 
     async def _apply(self) -> None:
         for key in self._index.take():

@@ -184,9 +184,19 @@ def _answer_all(server: socket.socket, name: str) -> None:
             connection.sendall(f"{name} {source}".encode())
 
 
-def fetch(where: Path, address: IPv4Address | str, port: int, timeout: float = 3) -> str:
+def connecting_socket(where: Path, source_port: int = 0) -> socket.socket:
+    """A TCP socket of a client in this namespace."""
+    client = open_socket_in(where, socket.AF_INET, socket.SOCK_STREAM)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.bind(("0.0.0.0", source_port))
+    return client
+
+
+def fetch(
+    where: Path, address: IPv4Address | str, port: int, timeout: float = 3, source_port: int = 0
+) -> str:
     """What a server says to a client in this namespace; OSError as the client sees it."""
-    with open_socket_in(where, socket.AF_INET, socket.SOCK_STREAM) as client:
+    with connecting_socket(where, source_port) as client:
         client.settimeout(timeout)
         client.connect((str(address), port))
         return client.recv(200).decode()

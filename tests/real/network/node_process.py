@@ -79,6 +79,9 @@ class Node:
     async def apply(self, argument: Any) -> None:
         await self.services.apply(from_json(argument, dict[str, ServicePort]))
 
+    async def forget_unanswered(self, _: Any) -> float | None:
+        return await self.services.forget_unanswered()
+
     async def restore(self, _: Any) -> bool:
         return await self.services.restore()
 

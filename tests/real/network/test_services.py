@@ -1,6 +1,7 @@
 """Service addresses and NodePorts lead to endpoints, or are refused at once."""
 
 import socket
+import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -128,6 +129,18 @@ def test_a_connection_outlives_its_endpoints_removal(shop: Shop) -> None:
             accepted.sendall(b"still here")
             assert client.recv(100) == b"still here"
     assert names(shop.outsider.namespace, SHOP, 80, 5) == {"shop0": 5}
+
+
+def test_a_try_that_nobody_answered_does_not_bind_the_next_one(shop: Shop) -> None:
+    """A client that gave up on a dead endpoint uses its port again, soon after."""
+    place = shop.outsider.namespace
+    shop.nodes.apply(shop.port(Endpoint(shop.pods[1].address + 100, 8080)))
+    with pytest.raises(TimeoutError):
+        fetch(place, SHOP, 80, timeout=0.3, source_port=40001)
+    shop.nodes.apply(shop.port(shop.endpoints[0]))
+    time.sleep(1)
+    shop.nodes.nodes[0].call("forget_unanswered")
+    assert fetch(place, SHOP, 80, source_port=40001).startswith("shop0")
 
 
 def test_datagrams_follow_the_endpoints(shop: Shop) -> None:
