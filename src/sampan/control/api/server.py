@@ -14,13 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from random import Random
 
-from sampan.control.api.admission.external_addresses import refuse_external_addresses
-from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
-from sampan.control.api.admission.node_restriction import restrict_nodes
-from sampan.control.api.admission.priority import set_priority
-from sampan.control.api.admission.role_escalation import RoleEscalation
-from sampan.control.api.admission.service_account import ServiceAccount
-from sampan.control.api.admission.tolerations import DefaultTolerations
+from sampan.control.api.admission.all import mutating, validating
 from sampan.control.api.answering import answer
 from sampan.control.api.attributes import attributes_of
 from sampan.control.api.authentication import AUTHENTICATED, Authentication
@@ -29,26 +23,16 @@ from sampan.control.api.bootstrap import Bootstrap
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler, chained
-from sampan.control.api.creating import Creating
-from sampan.control.api.deleting import Deleting
 from sampan.control.api.documents import Documents
 from sampan.control.api.event_expiry import EventExpiry
-from sampan.control.api.getting import Getting
+from sampan.control.api.handlers import Parts, handlers
 from sampan.control.api.impersonation import Impersonation
-from sampan.control.api.listing import Listing
 from sampan.control.api.metering import Metering
 from sampan.control.api.node_proxy import NodeProxy
 from sampan.control.api.reviews import Reviews
-from sampan.control.api.routing import Handlers, Router
+from sampan.control.api.routing import Router
 from sampan.control.api.service_addresses import ServiceAddresses
 from sampan.control.api.settings import ApiSettings
-from sampan.control.api.subresources.binding import Binding
-from sampan.control.api.subresources.eviction import Eviction
-from sampan.control.api.subresources.finalize import Finalize
-from sampan.control.api.subresources.scale import Scale
-from sampan.control.api.subresources.token import Token
-from sampan.control.api.updating import Updating
-from sampan.control.api.watching import Watching
 from sampan.control.api.writer import Writer
 from sampan.foundation import tasks
 from sampan.foundation.pki.tokens import TokenSigner
@@ -89,17 +73,8 @@ class ApiServer:
             cache,
             clock=clock,
             random=random,
-            admissions=(
-                ServiceAccount(cache, random),
-                DefaultTolerations(settings.toleration_seconds),
-                set_priority,
-            ),
-            verdicts=(
-                NamespaceLifecycle(cache),
-                restrict_nodes,
-                refuse_external_addresses,
-                RoleEscalation(self._authorizer),
-            ),
+            admissions=mutating(cache, settings, random),
+            verdicts=validating(cache, self._authorizer),
             reserve={SERVICES: self._addresses.reserved},
         )
         self._expiry = EventExpiry(self._writer, cache)
@@ -113,7 +88,8 @@ class ApiServer:
             self._metering.exposition,
         )
         reviews = Reviews(self._authorizer, authentication, settings.issuer)
-        router = Router(self._handlers(signer, settings, clock, random), reviews.create, documents)
+        parts = Parts(self._writer, cache, self._proxy, signer, settings, clock, random)
+        router = Router(handlers(parts), reviews.create, documents)
         inner = (self._metering, answer, self._authorizer)
         self._inside: Handler = chained(inner, router)
         self._outside: Handler = chained(
@@ -185,41 +161,6 @@ class ApiServer:
         await self._expiry.close()
         await self._cache.close()
         await self._proxy.close()
-
-    def _handlers(
-        self,
-        signer: TokenSigner,
-        settings: ApiSettings,
-        clock: Callable[[], datetime],
-        random: Random,
-    ) -> Handlers:
-        writer, cache = self._writer, self._cache
-        getting, updating = Getting(cache, clock), Updating(writer, clock)
-        deleting, scale = Deleting(writer, cache, clock), Scale(writer, cache)
-        token = Token(cache, signer, settings.issuer, clock, random)
-        return {
-            ("", "get"): getting,
-            ("", "list"): Listing(cache, clock),
-            ("", "watch"): Watching(cache, clock, random),
-            ("", "create"): Creating(writer, clock),
-            ("", "update"): updating.update,
-            ("", "patch"): updating.patch,
-            ("", "delete"): deleting.one,
-            ("", "deletecollection"): deleting.many,
-            ("status", "get"): getting,
-            ("status", "update"): updating.update,
-            ("status", "patch"): updating.patch,
-            ("scale", "get"): scale.get,
-            ("scale", "update"): scale.update,
-            ("scale", "patch"): scale.patch,
-            ("binding", "create"): Binding(writer, clock).create,
-            ("eviction", "create"): Eviction(deleting).create,
-            ("token", "create"): token.create,
-            ("finalize", "update"): Finalize(writer, clock).update,
-            ("log", "get"): self._proxy.log,
-            ("exec", "create"): self._proxy.execute,
-            ("attach", "create"): self._proxy.attach,
-        }
 
     def _cache_check(self) -> str:
         return "" if self._cache.is_following else "the cache does not follow the store"

@@ -1,0 +1,68 @@
+"""Which handler answers a verb on an object or on one of its subresources, one explicit table."""
+
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+
+import msgspec
+
+from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.creating import Creating
+from sampan.control.api.deleting import Deleting
+from sampan.control.api.getting import Getting
+from sampan.control.api.listing import Listing
+from sampan.control.api.node_proxy import NodeProxy
+from sampan.control.api.routing import Handlers
+from sampan.control.api.settings import ApiSettings
+from sampan.control.api.subresources.binding import Binding
+from sampan.control.api.subresources.eviction import Eviction
+from sampan.control.api.subresources.finalize import Finalize
+from sampan.control.api.subresources.scale import Scale
+from sampan.control.api.subresources.token import Token
+from sampan.control.api.updating import Updating
+from sampan.control.api.watching import Watching
+from sampan.control.api.writer import Writer
+from sampan.foundation.pki.tokens import TokenSigner
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What handlers are made of."""
+
+    writer: Writer
+    cache: WatchCache
+    proxy: NodeProxy
+    signer: TokenSigner
+    settings: ApiSettings
+    clock: Callable[[], datetime]
+    random: Random
+
+
+def handlers(parts: Parts) -> Handlers:
+    """The table, keyed by subresource ("" for the object itself) and verb."""
+    writer, cache, clock, random = parts.writer, parts.cache, parts.clock, parts.random
+    getting, updating = Getting(cache, clock), Updating(writer, clock)
+    deleting, scale = Deleting(writer, cache, clock), Scale(writer, cache)
+    token = Token(cache, parts.signer, parts.settings.issuer, clock, random)
+    return {
+        ("", "get"): getting,
+        ("", "list"): Listing(cache, clock),
+        ("", "watch"): Watching(cache, clock, random),
+        ("", "create"): Creating(writer, clock),
+        ("", "update"): updating.update,
+        ("", "patch"): updating.patch,
+        ("", "delete"): deleting.one,
+        ("", "deletecollection"): deleting.many,
+        ("status", "get"): getting,
+        ("status", "update"): updating.update,
+        ("status", "patch"): updating.patch,
+        ("scale", "get"): scale.get,
+        ("scale", "update"): scale.update,
+        ("scale", "patch"): scale.patch,
+        ("binding", "create"): Binding(writer, clock).create,
+        ("eviction", "create"): Eviction(deleting).create,
+        ("token", "create"): token.create,
+        ("finalize", "update"): Finalize(writer, clock).update,
+        ("log", "get"): parts.proxy.log,
+        ("exec", "create"): parts.proxy.execute,
+        ("attach", "create"): parts.proxy.attach,
+    }
