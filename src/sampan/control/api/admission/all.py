@@ -1,4 +1,4 @@
-"""All of admission, in the order in which it works: what may change an object, then what judges it."""
+"""All of admission in the order of its work: what may change an object, then what judges it."""
 
 from random import Random
 
