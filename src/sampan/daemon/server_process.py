@@ -86,7 +86,7 @@ async def _api(instance: Instance, credentials: ClusterCredentials) -> AsyncIter
     api = ApiServer.create(
         store,
         settings=settings,
-        signer=TokenSigner(credentials.service_account_key.read_bytes(), settings.issuer),
+        signer=_signer(credentials, settings.issuer),
         clock=_now,
         random=Random(),  # noqa: S311 - suffixes of names; nothing secret is drawn from it
         kubelet_context=client_context(credentials.authority, credentials.kubelet_client),
@@ -97,6 +97,11 @@ async def _api(instance: Instance, credentials: ClusterCredentials) -> AsyncIter
     finally:
         await api.close()
         await store.close()
+
+
+def _signer(credentials: ClusterCredentials, issuer: str) -> TokenSigner:
+    key = credentials.service_account_key.read_bytes()
+    return TokenSigner(key, issuer, replaced=credentials.replaced_service_account_keys())
 
 
 @contextlib.asynccontextmanager

@@ -79,3 +79,27 @@ def test_a_forged_token_is_refused_without_being_quoted(signer: TokenSigner, tok
     with pytest.raises(InvalidToken) as caught:
         signer.verify(token, [ISSUER], NOW)
     assert len(token) < 5 or token not in str(caught.value)
+
+
+def test_a_replaced_key_still_verifies_and_no_longer_signs() -> None:
+    old = TokenSigner(KEY, ISSUER).sign(CLAIMS)
+    new = TokenSigner(generate_key(), ISSUER, replaced=(KEY,))
+    assert new.verify(old, [ISSUER], NOW)["sub"] == CLAIMS["sub"]
+    with pytest.raises(InvalidToken):
+        TokenSigner(KEY, ISSUER).verify(new.sign(CLAIMS), [ISSUER], NOW)
+    with pytest.raises(InvalidToken):
+        TokenSigner(generate_key(), ISSUER).verify(old, [ISSUER], NOW)
+
+
+def test_others_can_verify_with_the_published_keys() -> None:
+    signer = TokenSigner(generate_key(), ISSUER, replaced=(KEY,))
+    token = signer.sign(CLAIMS)
+    published = {key["kid"]: key for key in signer.key_set()["keys"]}
+    assert len(published) == 2
+    key = jwt.PyJWK(published[jwt.get_unverified_header(token)["kid"]])
+    options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    claims = jwt.decode(token, key, algorithms=["ES256"], audience=ISSUER, options=options)
+    assert claims["iss"] == ISSUER
+    assert all(
+        set(key) == {"use", "kty", "kid", "crv", "alg", "x", "y"} for key in published.values()
+    )

@@ -8,6 +8,7 @@ Layout of the folder (mode 700; every key 600):
     administrator.crt .key              group system:masters
     kubelet-client.crt .key             the API's identity towards nodes
     service-account.key                 signs the tokens of workloads
+    service-account.NAME.key            one that it replaced; its tokens are still taken
     nodes/NAME/client.crt .key          group system:nodes
     nodes/NAME/server.crt .key          the node's serving certificate
 """
@@ -83,6 +84,14 @@ class ClusterCredentials(msgspec.Struct, frozen=True):
     @property
     def service_account_key(self) -> Path:
         return self.folder / "service-account.key"
+
+    def replaced_service_account_keys(self) -> tuple[bytes, ...]:
+        """The keys that were put aside by renaming them; a rotation is that and a restart.
+
+        Raises OSError.
+        """
+        found = sorted(self.folder.glob("service-account.*.key"))
+        return tuple(path.read_bytes() for path in found)
 
     def node_credentials(self, number: int, name: str, now: datetime) -> NodeCredentials:
         """The credentials of `node-NUMBER`, made or renewed where needed. Raises OSError."""
