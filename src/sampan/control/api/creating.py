@@ -47,6 +47,7 @@ class Creating:
             new=body.tree,
             causes=body.causes,
             warnings=call.warnings,
+            request=call.request,
         )
         written = await self._writer.create(write, dry_run=keep_nothing)
         return rendering.one(kind, written.data, call.request, self._clock, code=201)

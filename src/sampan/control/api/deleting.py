@@ -92,7 +92,7 @@ class Deleting:
             stored = self._cache.of(kind.resource).get(key)
             if stored is None:
                 raise Refused(status.not_found(kind.resource, key.partition("/")[2]))
-            self._check(call, kind, stored, options)
+            await self._check(call, kind, stored, options, dry_run=keep)
             tree = marked(kind, stored.decoded(), options, self._clock())
             if tree is None:
                 if keep or await self._writer.remove(kind, stored):
@@ -105,7 +105,15 @@ class Deleting:
                 return written.data, False
         raise Refused(status.conflict(kind.resource, key.partition("/")[2]))
 
-    def _check(self, call: Call, kind: Kind, stored: StoredObject, options: DeleteOptions) -> None:
+    async def _check(
+        self,
+        call: Call,
+        kind: Kind,
+        stored: StoredObject,
+        options: DeleteOptions,
+        *,
+        dry_run: bool,
+    ) -> None:
         tree = stored.decoded()
         wanted = options.preconditions or Preconditions()
         for field, given, now in (
@@ -117,7 +125,18 @@ class Deleting:
                     status.precondition_failed(kind.resource, stored.name, field, given, now)
                 )
         namespace = tree["metadata"].get("namespace", "")
-        self._writer.judge(Write(kind, call.identity, namespace, new=None, old=tree))
+        await self._writer.review(
+            Write(
+                kind,
+                call.identity,
+                namespace,
+                new=None,
+                old=tree,
+                warnings=call.warnings,
+                dry_run=dry_run,
+                request=call.request,
+            )
+        )
 
 
 def marked(kind: Kind, tree: Object, options: DeleteOptions, now: datetime) -> Object | None:

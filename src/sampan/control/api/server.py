@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from random import Random
 
-from sampan.control.api.admission.all import mutating, validating
+from sampan.control.api.admission.all import admission_chain
 from sampan.control.api.answering import answer
 from sampan.control.api.attributes import attributes_of
 from sampan.control.api.authentication import AUTHENTICATED, Authentication
@@ -73,8 +73,7 @@ class ApiServer:
             cache,
             clock=clock,
             random=random,
-            admissions=mutating(cache, settings, random),
-            verdicts=validating(cache, self._authorizer),
+            admission=admission_chain(cache, self._authorizer, settings, random),
             reserve={SERVICES: self._addresses.reserved},
         )
         self._expiry = EventExpiry(self._writer, cache)

@@ -135,6 +135,7 @@ def _write(call: Call, stored: StoredObject, new: Object, causes: list[Cause]) -
         subresource=call.attributes.subresource,
         causes=causes,
         warnings=call.warnings,
+        request=call.request,
     )
 
 

@@ -6,14 +6,15 @@ the newer version, unless the client named the version it meant. The answer is g
 cache has the commit, so that a client can read what it wrote.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from random import Random
 
 import msgspec
 
-from sampan.control.api.admission.write import Admission, Write
+from sampan.control.api.admission.chain import AdmissionChain
+from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.stored_object import (
     StoredObject,
     spliced,
@@ -43,7 +44,7 @@ _GIVEN_BY_SERVER = (
 )
 
 Reserve = Callable[[Write], AbstractContextManager[None]]
-Change = Callable[[StoredObject], Write]
+Change = Callable[[StoredObject], Write | Awaitable[Write]]
 """Makes the write from the current version; called again when that changes meanwhile."""
 
 
@@ -64,28 +65,29 @@ class Writer:
         *,
         clock: Callable[[], datetime],
         random: Random,
-        admissions: tuple[Admission, ...],
-        verdicts: tuple[Admission, ...],
+        admission: AdmissionChain,
         reserve: dict[Resource, Reserve],
     ) -> None:
         self._store = store
         self._cache = cache
         self._clock = clock
         self._random = random
-        self._admissions = admissions
-        self._verdicts = verdicts
+        self._admission = admission
         self._reserve = reserve
 
     async def create(self, write: Write, *, dry_run: bool = False) -> Written:
         """Raises Refused; AlreadyExists is 409."""
+        write.dry_run = dry_run
+        self._begin(write, write.object)
+        await self._mutate(write)
         new = write.object
-        metadata = self._begin(write, new)
+        metadata = new["metadata"]
         base = "" if metadata.get("name") else metadata.get("generateName", "")
         for attempt in range(GENERATED_NAME_ATTEMPTS if base else 1):
             if base:
                 metadata["name"] = generated_name(base, self._random)
             if attempt == 0:
-                self._admit(write, new)
+                await self._judge(write)
             with self._reserved(write):
                 written = await self._insert(write.kind, new, dry_run=dry_run)
             if written is not None:
@@ -102,7 +104,10 @@ class Writer:
             stored = self._cache.of(kind.resource).get(key)
             if stored is None:
                 raise Refused(status.not_found(kind.resource, name))
-            written = await self._replace(stored, change(stored), dry_run=dry_run)
+            made = change(stored)
+            write = made if isinstance(made, Write) else await made
+            write.dry_run = dry_run
+            written = await self._replace(stored, write, dry_run=dry_run)
             if written is not None:
                 return written
         raise Refused(status.conflict(kind.resource, name))
@@ -174,12 +179,12 @@ class Writer:
         await self._cache.reached(entry.revision)
         return Written(spliced(value, entry.revision))
 
-    def judge(self, write: Write) -> None:
-        """The verdicts on a deletion. Raises Refused."""
-        for admission in self._verdicts:
-            admission(write)
+    async def review(self, write: Write) -> None:
+        """Admission of what isn't written in this form: a deletion, the body of a subresource,
+        a connection. Hooks may change the body. Raises Refused."""
+        await self._admission.review(write)
 
-    def _begin(self, write: Write, new: Object) -> Object:
+    def _begin(self, write: Write, new: Object) -> None:
         """The metadata that every new object gets."""
         metadata: Object = new["metadata"]
         for field in _GIVEN_BY_SERVER:
@@ -188,23 +193,25 @@ class Writer:
             metadata["namespace"] = write.namespace
         metadata["uid"] = new_uid(self._random)
         metadata["creationTimestamp"] = to_seconds(self._clock())
-        return metadata
 
-    def _admit(self, write: Write, new: Object) -> None:
-        """Defaults, what admission adds, the kind's strategy, validation, then the verdicts."""
+    async def _mutate(self, write: Write) -> None:
+        """Defaults, what admission adds and changes, and the kind's strategy."""
+        if write.causes:
+            return
         kind = write.kind
-        if not write.causes:
-            kind.default(new)
-            for admission in self._admissions:
-                admission(write)
-            prepare = kind.prepare_status if write.subresource == "status" else kind.prepare
-            prepare(new, write.old)
+        kind.default(write.object)
+        await self._admission.mutate(write)
+        prepare = kind.prepare_status if write.subresource == "status" else kind.prepare
+        prepare(write.object, write.old)
+
+    async def _judge(self, write: Write) -> None:
+        """Validation, then the verdicts of admission."""
+        kind, new = write.kind, write.object
         causes = write.causes or kind.validate(new, write.old)
         if causes:
             name = str(new["metadata"].get("name", ""))
             raise Refused(status.invalid(kind.resource.group, kind.resource.kind, name, causes))
-        for admission in self._verdicts:
-            admission(write)
+        await self._admission.judge(write)
 
     async def _insert(self, kind: Kind, new: Object, *, dry_run: bool) -> Written | None:
         """None when the name is taken."""
@@ -226,10 +233,12 @@ class Writer:
     ) -> Written | None:
         """None when another writer was first; a version that the client named no longer fits
         then, when the write is made again."""
-        new, old, kind = write.object, write.old, write.kind
+        old, kind = write.old, write.kind
         assert old is not None
-        _restore_metadata(write, new, old)
-        self._admit(write, new)
+        _restore_metadata(write, write.object, old)
+        await self._mutate(write)
+        await self._judge(write)
+        new = write.object
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if is_over(new):
             return await self._finish(stored, write, dry_run=dry_run)

@@ -1,0 +1,77 @@
+"""Admission in its phases: what fills in, hooks that change, what judges, hooks that judge.
+
+Theory: rules that need not wait are plain functions and run one after another. Hooks are
+asked only when one concerns the write, so that others pay nothing for them. When a hook has
+changed the object, the plain rules run again, and so do the hooks that asked for it, once.
+"""
+
+import msgspec
+
+from sampan.control.api.admission.write import (
+    Admission,
+    Mutating,
+    Reinvocation,
+    Validating,
+    Write,
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class AdmissionChain:
+    """The phases in their order; each list is worked off from its first entry."""
+
+    def __init__(
+        self,
+        *,
+        filling: tuple[Admission, ...],
+        mutating: tuple[Mutating, ...] = (),
+        judging: tuple[Admission, ...],
+        validating: tuple[Validating, ...] = (),
+    ) -> None:
+        self._filling = filling
+        self._mutating = mutating
+        self._judging = judging
+        self._validating = validating
+
+    async def mutate(self, write: Write) -> None:
+        """May change the object or put another in its place. Raises Refused."""
+        self._fill(write)
+        if write.reviewed:
+            return
+        hooks = [it for it in self._mutating if it.concerns(write)]
+        if not hooks:
+            return
+        reinvocation = Reinvocation()
+        for hook in hooks:
+            await hook.mutate(write, reinvocation)
+        if reinvocation.is_needed:
+            reinvocation.is_second_round = True
+            before = _encode(write.new)
+            self._fill(write)
+            if _encode(write.new) != before:
+                reinvocation.object_changed()
+            for hook in hooks:
+                await hook.mutate(write, reinvocation)
+
+    async def judge(self, write: Write) -> None:
+        """The verdicts on a finished object, or on a deletion. Raises Refused."""
+        if write.form is None:
+            for admission in self._judging:
+                admission(write)
+        if write.reviewed:
+            return
+        for hook in self._validating:
+            if hook.concerns(write):
+                await hook.judge(write)
+
+    async def review(self, write: Write) -> None:
+        """Both, for what is not stored in this form. Raises Refused."""
+        await self.mutate(write)
+        await self.judge(write)
+
+    def _fill(self, write: Write) -> None:
+        # Plain rules know the resources' own objects, not the forms of subresources.
+        if write.form is None:
+            for admission in self._filling:
+                admission(write)
