@@ -5,7 +5,7 @@ Discovery and OpenAPI are made once, when first asked for, and leave as bytes.
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
@@ -13,7 +13,8 @@ import msgspec
 from sampan.control.api.call import Call
 from sampan.control.api.refusal import JSON_HEADERS, Refused
 from sampan.foundation.wire.message import Response
-from sampan.kubernetes.kinds.kind import Kind, Object
+from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.kinds.registry import Kinds
 from sampan.kubernetes.machinery import discovery, openapi, status
 
 _AGGREGATED = "g=apidiscovery.k8s.io"
@@ -41,16 +42,17 @@ class Documents:
 
     def __init__(
         self,
-        kinds: Sequence[Kind],
+        kinds: Kinds,
         server_address: str,
         checks: dict[str, Check],
         metrics: Callable[[], bytes],
     ) -> None:
-        self._kinds = tuple(kinds)
+        self._kinds = kinds
         self._server_address = server_address
         self._checks = checks
         self._metrics = metrics
         self._cached = lru_cache(maxsize=128)(self._made)
+        kinds.on_change(self._cached.cache_clear)
 
     async def __call__(self, call: Call) -> Response:
         """Raises Refused (404, 405)."""
@@ -87,7 +89,7 @@ class Documents:
         return None if document is None else msgspec.json.encode(document)
 
     def _document(self, path: str, *, aggregated: bool) -> Object | None:
-        kinds = self._kinds
+        kinds = self._kinds.all
         if aggregated and path in ("/api", "/apis"):
             return discovery.aggregated(kinds, core=path == "/api")
         made: dict[str, Callable[[], Object]] = {
@@ -107,15 +109,15 @@ class Documents:
     def _of_group(self, parts: list[str]) -> Object | None:
         match parts:
             case ["api", version]:
-                return discovery.resource_list(self._kinds, "", version)
+                return discovery.resource_list(self._kinds.all, "", version)
             case ["apis", group]:
-                return discovery.group(self._kinds, group)
+                return discovery.group(self._kinds.all, group)
             case ["apis", group, version]:
-                return discovery.resource_list(self._kinds, group, version)
+                return discovery.resource_list(self._kinds.all, group, version)
         return None
 
     def _paths(self) -> list[str]:
-        names = [f"/{name}" for name in openapi.document_names(self._kinds)]
+        names = [f"/{name}" for name in openapi.document_names(self._kinds.all)]
         return sorted({"/api", "/apis", "/openapi/v2", "/openapi/v3", "/version", *names})
 
     def _health(self, call: Call, path: str) -> Response:

@@ -8,9 +8,7 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
-from sampan.kubernetes.kinds.all import BY_RESOURCE
 from sampan.kubernetes.kinds.kind import Kind
-from sampan.kubernetes.kinds.resource import Resource
 from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.selectors import (
     FieldSelector,
@@ -59,7 +57,7 @@ def selection_of(call: Call) -> Selection:
     request, kind = call.request, call.routed
     try:
         labels = _labels(request.parameter("labelSelector"))
-        fields = _fields(kind.resource, request.parameter("fieldSelector"))
+        fields = _fields(kind, request.parameter("fieldSelector"))
     except InvalidSelector as error:
         raise Refused(status.bad_request(str(error))) from error
     namespace = call.attributes.namespace if kind.resource.namespaced else ""
@@ -71,18 +69,19 @@ def _labels(text: str) -> Selector:
     return parse(text)
 
 
-@lru_cache(maxsize=512)
-def _fields(resource: Resource, text: str) -> FieldSelector:
-    selector = parse_fields(text)
-    supported = _selectable(BY_RESOURCE[resource])
-    for requirement in selector.requirements:
-        if requirement.field not in supported:
-            raise InvalidSelector(f"field label not supported: {requirement.field}")
+def _fields(kind: Kind, text: str) -> FieldSelector:
+    selector = _parsed_fields(text)
+    if selector.requirements:
+        supported = kind.selectable({})
+        for requirement in selector.requirements:
+            if requirement.field not in supported:
+                raise InvalidSelector(f"field label not supported: {requirement.field}")
     return selector
 
 
-def _selectable(kind: Kind) -> frozenset[str]:
-    return frozenset(kind.selectable({}))
+@lru_cache(maxsize=512)
+def _parsed_fields(text: str) -> FieldSelector:
+    return parse_fields(text)
 
 
 async def fresh_enough(cache: WatchCache, revision: int) -> None:

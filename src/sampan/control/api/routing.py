@@ -1,11 +1,12 @@
 """From a request's group, resource, subresource and verb to the handler that answers it."""
 
 from sampan.control.api.attributes import Attributes
+from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Response
-from sampan.kubernetes.kinds.all import BY_PLURAL
-from sampan.kubernetes.kinds.kind import Kind
+from sampan.kubernetes.kinds.kind import ConversionFailed, Kind
+from sampan.kubernetes.kinds.registry import Kinds
 from sampan.kubernetes.kinds.resource import NAMESPACES
 from sampan.kubernetes.machinery import status
 
@@ -18,21 +19,42 @@ Handlers = dict[tuple[str, str], Handler]
 class Router:
     """The last stage: finds the kind, then the handler."""
 
-    def __init__(self, handlers: Handlers, review: Handler, documents: Handler) -> None:
+    def __init__(
+        self,
+        kinds: Kinds,
+        cache: WatchCache,
+        handlers: Handlers,
+        review: Handler,
+        documents: Handler,
+    ) -> None:
+        self._kinds = kinds
+        self._cache = cache
         self._handlers = handlers
         self._review = review
         self._documents = documents
 
     async def __call__(self, call: Call) -> Response:
-        """Raises Refused: 404 for what isn't served, 405 for a verb that isn't."""
+        """Raises Refused: 404 for what isn't served, 405 for a verb that isn't, 500 when the
+        objects can't be had in the version that is asked for."""
         attributes = call.attributes
         if not attributes.is_resource:
             return await self._documents(call)
-        kind = BY_PLURAL.get((attributes.group, attributes.version, attributes.resource))
+        kind = self._kinds.find(attributes.group, attributes.version, attributes.resource)
         if kind is None:
             raise Refused(status.path_not_found())
         call.kind = kind
-        return await self._handler(kind, call)(call)
+        handler = self._handler(kind, call)
+        if kind.stored_as is not None or kind.conversion is not None:
+            await self._prepare(kind)
+        if kind.deprecation:
+            call.warnings.append(kind.deprecation)
+        return await handler(call)
+
+    async def _prepare(self, kind: Kind) -> None:
+        try:
+            await self._cache.prepared(kind.resource)
+        except ConversionFailed as error:
+            raise Refused(status.failure(500, "InternalError", str(error))) from error
 
     def _handler(self, kind: Kind, call: Call) -> Handler:
         attributes = call.attributes

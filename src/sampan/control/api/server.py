@@ -39,6 +39,7 @@ from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Identity, Request, Response
 from sampan.kubernetes.client.api_client import ApiClient
 from sampan.kubernetes.kinds.all import ALL
+from sampan.kubernetes.kinds.registry import Kinds
 from sampan.kubernetes.kinds.resource import SERVICES
 from sampan.store.contract import Store, StoreError
 
@@ -64,7 +65,8 @@ class ApiServer:
         self._store = store
         self._shutting_down = False
         self._compaction: asyncio.Task[None] | None = None
-        self._cache = cache = WatchCache(store, ALL)
+        self._kinds = kinds = Kinds(ALL)
+        self._cache = cache = WatchCache(store, kinds)
         self._authorizer = Authorizer(cache)
         authentication = Authentication(cache, signer, settings.issuer, clock)
         self._addresses = ServiceAddresses(cache, settings, random)
@@ -81,14 +83,14 @@ class ApiServer:
         self._bootstrap = Bootstrap(self._writer, cache, settings)
         self._metering = Metering(cache)
         documents = Documents(
-            ALL,
+            kinds,
             f"{settings.advertised_address}:{settings.port}",
             {"ping": _well, "cache": self._cache_check, "shutdown": self._shutdown_check},
             self._metering.exposition,
         )
         reviews = Reviews(self._authorizer, authentication, settings.issuer)
         parts = Parts(self._writer, cache, self._proxy, signer, settings, clock, random)
-        router = Router(handlers(parts), reviews.create, documents)
+        router = Router(kinds, cache, handlers(parts), reviews.create, documents)
         inner = (self._metering, answer, self._authorizer)
         self._inside: Handler = chained(inner, router)
         self._outside: Handler = chained(

@@ -24,7 +24,7 @@ from sampan.control.api.cache.stored_object import (
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.names import generated_name, new_uid
 from sampan.control.api.refusal import Refused
-from sampan.kubernetes.kinds.kind import Kind, Object
+from sampan.kubernetes.kinds.kind import ConversionFailed, Kind, Object
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.timestamps import to_seconds
@@ -145,10 +145,10 @@ class Writer:
         try:
             change = await self._store.delete(store_key(kind, stored.key), expected=stored.revision)
         except Conflict:
-            await self._catch_up()
+            await self._catch_up(kind)
             return False
         if change is None:
-            await self._catch_up()
+            await self._catch_up(kind)
             return False
         await self._cache.reached(change.revision)
         return True
@@ -167,14 +167,15 @@ class Writer:
         Raises Refused (413) for an object of more than `limit` bytes.
         """
         value = _storable(new, limit)
+        stored_form = await _stored_form(kind, value)
         if dry_run:
             return Written(spliced(value, stored.revision))
         try:
             entry = await self._store.put(
-                store_key(kind, stored.key), value, expected=stored.revision
+                store_key(kind, stored.key), stored_form, expected=stored.revision
             )
         except Conflict:
-            await self._catch_up()
+            await self._catch_up(kind)
             return None
         await self._cache.reached(entry.revision)
         return Written(spliced(value, entry.revision))
@@ -218,11 +219,12 @@ class Writer:
         metadata = new["metadata"]
         key = f"{metadata.get('namespace', '')}/{metadata['name']}"
         value = _storable(new, MAXIMUM_OBJECT)
+        stored_form = await _stored_form(kind, value)
         if dry_run:
             taken = self._cache.of(kind.resource).get(key) is not None
             return None if taken else Written(value)
         try:
-            entry = await self._store.put(store_key(kind, key), value, expected=0)
+            entry = await self._store.put(store_key(kind, key), stored_form, expected=0)
         except Conflict:
             return None
         await self._cache.reached(entry.revision)
@@ -259,8 +261,12 @@ class Writer:
         reserve = self._reserve.get(write.kind.resource)
         return reserve(write) if reserve is not None and not write.subresource else nullcontext()
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, kind: Kind) -> None:
         await self._cache.reached(await self._store.revision())
+        try:
+            await self._cache.prepared(kind.resource)
+        except ConversionFailed as error:
+            raise Refused(status.failure(500, "InternalError", str(error))) from error
 
 
 def _storable(new: Object, limit: int) -> bytes:
@@ -269,6 +275,18 @@ def _storable(new: Object, limit: int) -> bytes:
     if len(value) > limit:
         raise Refused(status.too_large(limit))
     return value
+
+
+async def _stored_form(kind: Kind, value: bytes) -> bytes:
+    """A value in the version that is stored. Raises Refused (500)."""
+    if kind.to_stored is not None:
+        return kind.to_stored(value)
+    if kind.conversion is None:
+        return value
+    try:
+        return await kind.conversion.to_stored(value)
+    except ConversionFailed as error:
+        raise Refused(status.failure(500, "InternalError", str(error))) from error
 
 
 def _restore_metadata(write: Write, new: Object, old: Object) -> None:

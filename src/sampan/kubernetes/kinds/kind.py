@@ -4,13 +4,17 @@ A record names things and points to pure functions on decoded JSON trees. It mus
 HTTP, the store, or who asks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
 from sampan.kubernetes.kinds.resource import Resource
+from sampan.kubernetes.schema.definitions import Schema, definition
+
+if TYPE_CHECKING:
+    from sampan.kubernetes.schema.structure import Findings
 
 Object = dict[str, Any]
 NameForm = Literal["subdomain", "label", "label-1035", "path-segment"]
@@ -52,12 +56,49 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Subresource(msgspec.Struct, frozen=True):
-    """What may be done at `.../NAME/<name>`, and the kind of the body that goes there."""
+    """What may be done at `.../NAME/<name>`, and the kind of the body that goes there.
+
+    One that writes a part of the object itself has a strategy of its own in `prepare`; `rules`
+    are those that hold for writes to it, beside the kind's own.
+    """
 
     name: str
     kind: str
     group_version: str
     verbs: tuple[str, ...]
+    prepare: Callable[[Object, Object | None], None] | None = None
+    rules: Callable[[Object, Object | None], Iterable[Cause]] | None = None
+
+
+class ConversionFailed(Exception):
+    """Objects could not be brought into another version; the text says why."""
+
+
+class Conversion(Protocol):
+    """Brings values into another version of their resource, several at a time.
+
+    Values are JSON without a resourceVersion, or with one, which is kept. Both methods raise
+    ConversionFailed.
+    """
+
+    async def from_stored(self, values: Sequence[bytes]) -> list[bytes]:
+        """Stored values, of whichever version, in this version."""
+
+    async def to_stored(self, value: bytes) -> bytes:
+        """A value of this version in the version that is stored."""
+
+
+class CustomDefinition(msgspec.Struct, frozen=True):
+    """What a custom resource brings in place of a published definition.
+
+    `check` prunes a decoded tree in place and reports what it met; it raises WrongType.
+    `schema` tells server-side apply of list types and map keys; `document` is the schema as
+    OpenAPI shows it.
+    """
+
+    check: "Callable[[Object], Findings]"
+    schema: Schema
+    document: Object
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +111,12 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     `validate(new, old)` gives the rules that the schema cannot say. `selectable` gives the
     fields that a field selector may name; `decode_selectable` reads of an object's JSON no more
     than them and the labels. A kind that is not `stored` only answers to create.
+
+    Several versions of a resource share one place in the store. The version that lies there has
+    no `stored_as`; the others name it, and say how their objects are made of those there:
+    `from_stored` and `to_stored` do it at once, from JSON to JSON, a `conversion` is awaited.
+    The stored version has a `from_stored` or `conversion` too when objects of other versions may
+    still lie there. `deprecation` is the warning that goes with every answer.
     """
 
     resource: Resource
@@ -87,7 +134,38 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     verbs: tuple[str, ...] = STANDARD_VERBS
     subresources: tuple[Subresource, ...] = ()
     stored: bool = True
+    stored_as: Resource | None = None
+    from_stored: Callable[[bytes], bytes] | None = None
+    to_stored: Callable[[bytes], bytes] | None = None
+    conversion: Conversion | None = None
+    custom: CustomDefinition | None = None
+    deprecation: str = ""
+
+    @property
+    def place(self) -> Resource:
+        """The resource under whose name the objects lie in the store."""
+        return self.stored_as or self.resource
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the objects; references in it lead to published definitions."""
+        return self.custom.schema if self.custom is not None else definition(self.definition)
 
     def subresource(self, name: str) -> Subresource | None:
         """The subresource of that name, None if the kind has none."""
         return next((entry for entry in self.subresources if entry.name == name), None)
+
+    def strategy(self, subresource: str) -> Callable[[Object, Object | None], None]:
+        """What runs before validation when the object (for "") or a subresource is written."""
+        entry = self.subresource(subresource)
+        if entry is not None and entry.prepare is not None:
+            return entry.prepare
+        return self.prepare_status if subresource == "status" else self.prepare
+
+    def causes(self, subresource: str, new: Object, old: Object | None) -> list[Cause]:
+        """The rules that a write to the object (for "") or to a subresource breaks."""
+        found = self.validate(new, old)
+        entry = self.subresource(subresource)
+        if entry is not None and entry.rules is not None:
+            found = [*found, *entry.rules(new, old)]
+        return found

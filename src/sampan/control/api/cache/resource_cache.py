@@ -57,8 +57,12 @@ class ResourceCache:
 
     def apply(self, key: str, value: bytes | None, revision: int) -> CacheEvent | None:
         """Take in a committed change and hand it to the watchers."""
-        old = self._objects.get(key)
         new = None if value is None else from_store(self.kind, key, value, revision)
+        return self.take(key, new, revision)
+
+    def take(self, key: str, new: StoredObject | None, revision: int) -> CacheEvent | None:
+        """The same with the new version read already."""
+        old = self._objects.get(key)
         if old is None and new is None:
             return None
         event = CacheEvent(revision, old, new, {})

@@ -78,8 +78,8 @@ def store_key(kind: Kind, key: str) -> bytes:
 
 
 def store_prefix(kind: Kind) -> bytes:
-    resource = kind.resource
-    return f"/{resource.group or 'core'}/{resource.plural}/".encode()
+    place = kind.place
+    return f"/{place.group or 'core'}/{place.plural}/".encode()
 
 
 def stored_value(tree: Object) -> bytes:
@@ -97,14 +97,20 @@ def spliced(value: bytes, revision: int) -> bytes:
 
 def from_store(kind: Kind, key: str, value: bytes, revision: int) -> StoredObject:
     """A committed value, read for what selectors ask. Raises msgspec.DecodeError."""
-    tree = kind.decode_selectable(value)
-    return StoredObject(
-        key=key,
-        revision=revision,
-        data=spliced(value, revision),
-        labels=tree["metadata"].get("labels") or {},
-        fields=kind.selectable(tree),
-    )
+    if kind.from_stored is not None:
+        value = kind.from_stored(value)
+    return _read(kind, key, spliced(value, revision), revision)
+
+
+def in_version(kind: Kind, stored: StoredObject, data: bytes) -> StoredObject:
+    """An object in another version, whose JSON is `data`. Raises msgspec.DecodeError."""
+    return _read(kind, stored.key, data, stored.revision)
+
+
+def _read(kind: Kind, key: str, data: bytes, revision: int) -> StoredObject:
+    tree = kind.decode_selectable(data)
+    labels = tree["metadata"].get("labels") or {}
+    return StoredObject(key, revision, data, labels, kind.selectable(tree))
 
 
 def _with_revision(stored: StoredObject, revision: int) -> bytes:

@@ -3,13 +3,14 @@
 Theory: the store is the truth and its order of revisions is the only order. One task applies
 committed changes as they come; whoever wrote one waits until the cache has reached its
 revision, so that every answer can be read back at once. `on_event` lets the indexes of other
-stages (roles, addresses) follow without another watch.
+stages (roles, addresses) follow without another watch. Resources come and go while it runs;
+versions of a resource other than the stored one have caches that follow that one's.
 """
 
 import asyncio
 import heapq
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import msgspec
 
@@ -21,6 +22,7 @@ from sampan.control.api.cache.stored_object import (
     from_store,
     store_prefix,
 )
+from sampan.control.api.cache.version_cache import VersionCache
 from sampan.foundation import tasks
 from sampan.kubernetes.kinds.kind import Kind
 from sampan.kubernetes.kinds.resource import Resource
@@ -41,6 +43,9 @@ class WatchCache:
         self._kinds = tuple(kind for kind in kinds if kind.stored)
         self._by_prefix: dict[bytes, ResourceCache] = {}
         self._by_resource: dict[Resource, ResourceCache] = {}
+        self._versions: dict[Resource, VersionCache] = {}
+        self._followers: dict[Resource, tuple[VersionCache, ...]] = {}
+        self._loading: dict[bytes, list[Change]] = {}
         self._callbacks: list[EventCallback] = []
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._sequence = 0
@@ -48,11 +53,57 @@ class WatchCache:
         self.revision = 0
 
     def of(self, resource: Resource) -> ResourceCache:
-        return self._by_resource[resource]
+        """The cache of a served version. Raises KeyError. See `prepared`."""
+        cache = self._by_resource.get(resource)
+        return cache if cache is not None else self._versions[resource].cache
 
     @property
     def resources(self) -> tuple[ResourceCache, ...]:
-        return tuple(self._by_resource.values())
+        """One cache for each place in the store."""
+        return tuple(self._by_prefix.values())
+
+    async def prepared(self, resource: Resource) -> None:
+        """Return once `of` gives a version all that the cache has; the stored one always has.
+
+        Raises ConversionFailed.
+        """
+        version = self._versions.get(resource)
+        if version is not None:
+            await version.caught_up()
+
+    def revision_of(self, resource: Resource) -> int:
+        """The revision up to which `of` gives everything."""
+        version = self._versions.get(resource)
+        return self.revision if version is None else version.revision
+
+    async def add(self, kinds: Sequence[Kind]) -> None:
+        """Serve all versions of one resource, the stored one first, while the cache runs."""
+        home = kinds[0]
+        prefix = store_prefix(home)
+        missed = self._loading[prefix] = []
+        try:
+            cache = ResourceCache(home, self.revision)
+            await self._load(cache)
+        finally:
+            del self._loading[prefix]
+        self._serve(cache)
+        for kind in kinds[1:]:
+            self._serve_version(kind)
+        for change in missed:
+            self._apply_to(cache, change.key[len(prefix) :].decode(), change)
+
+    async def remove(self, place: Resource) -> None:
+        """End the watches of a resource that is no longer served, and forget its objects."""
+        cache = next((it for it in self.resources if it.kind.place == place), None)
+        if cache is None:
+            return
+        del self._by_prefix[store_prefix(cache.kind)]
+        self._by_resource.pop(place, None)
+        for watcher in cache.watchers:
+            watcher.end()
+        for version in self._followers.pop(place, ()):
+            self._versions.pop(version.kind.resource, None)
+            await version.close()
 
     def on_event(self, callback: EventCallback) -> None:
         """Call back for each applied change, before any watcher's client can act on it."""
@@ -62,11 +113,13 @@ class WatchCache:
         """Load everything, then follow."""
         self.revision = await self._store.revision()
         for kind in self._kinds:
-            cache = ResourceCache(kind, self.revision)
-            await self._load(cache)
-            prefix = store_prefix(kind)
-            self._by_prefix[prefix] = cache
-            self._by_resource[kind.resource] = cache
+            if kind.stored_as is None:
+                cache = ResourceCache(kind, self.revision)
+                await self._load(cache)
+                self._serve(cache)
+        for kind in self._kinds:
+            if kind.stored_as is not None:
+                self._serve_version(kind)
         changes = self._store.watch(b"/", after=self.revision)
         self._task = asyncio.create_task(self._follow(changes), name="watch cache")
 
@@ -75,10 +128,12 @@ class WatchCache:
         self.end_watches()
         await tasks.end(self._task)
         self._task = None
+        for version in self._versions.values():
+            await version.close()
 
     def end_watches(self) -> None:
         """Let every open watch send what it has and end."""
-        for cache in self.resources:
+        for cache in (*self.resources, *(version.cache for version in self._versions.values())):
             for watcher in cache.watchers:
                 watcher.end()
 
@@ -94,6 +149,23 @@ class WatchCache:
         self._sequence += 1
         heapq.heappush(self._waiters, (revision, self._sequence, waiter))
         await waiter
+
+    def _serve(self, cache: ResourceCache) -> None:
+        kind = cache.kind
+        self._by_prefix[store_prefix(kind)] = cache
+        self._followers[kind.resource] = ()
+        if kind.conversion is None:
+            self._by_resource[kind.resource] = cache
+        else:
+            # What lies in the store may be of any version: even the stored one is made of it.
+            self._serve_version(kind)
+
+    def _serve_version(self, kind: Kind) -> None:
+        place = kind.place
+        home = self._by_prefix[store_prefix(kind)]
+        version = VersionCache(home, kind, lambda: self.revision)
+        self._versions[kind.resource] = version
+        self._followers[place] = (*self._followers[place], version)
 
     async def _load(self, cache: ResourceCache) -> None:
         prefix = store_prefix(cache.kind)
@@ -159,7 +231,10 @@ class WatchCache:
 
     def _apply(self, change: Change) -> None:
         cut = change.key.find(b"/", change.key.find(b"/", 1) + 1) + 1
-        cache = self._by_prefix.get(change.key[:cut])
+        prefix = change.key[:cut]
+        if prefix in self._loading:
+            self._loading[prefix].append(change)
+        cache = self._by_prefix.get(prefix)
         if cache is not None:
             self._apply_to(cache, change.key[cut:].decode(), change)
         self.revision = change.revision
@@ -171,6 +246,8 @@ class WatchCache:
             _log.exception("%s in the store can't be read; it is left out", change.key)
             return
         if event is not None:
+            for version in self._followers[cache.kind.resource]:
+                version.note(event)
             for callback in self._callbacks:
                 callback(cache.kind, event)
 
