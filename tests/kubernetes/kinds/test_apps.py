@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sampan.kubernetes.kinds.apps import DEPLOYMENT, REPLICA_SET
+from sampan.kubernetes.kinds.apps.deployments import DEPLOYMENT
+from sampan.kubernetes.kinds.apps.replica_sets import REPLICA_SET
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 

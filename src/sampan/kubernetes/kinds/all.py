@@ -1,11 +1,16 @@
 """Every kind that Sampan serves, one explicit list, and the ways to look one up."""
 
-from sampan.kubernetes.kinds.apps import DEPLOYMENT, REPLICA_SET
+from sampan.kubernetes.kinds.apps.controller_revisions import CONTROLLER_REVISION
+from sampan.kubernetes.kinds.apps.daemon_sets import DAEMON_SET
+from sampan.kubernetes.kinds.apps.deployments import DEPLOYMENT
+from sampan.kubernetes.kinds.apps.replica_sets import REPLICA_SET
+from sampan.kubernetes.kinds.apps.stateful_sets import STATEFUL_SET
 from sampan.kubernetes.kinds.coordination import LEASE
 from sampan.kubernetes.kinds.core.configuration import CONFIG_MAP, SECRET, SERVICE_ACCOUNT
 from sampan.kubernetes.kinds.core.events import EVENT
 from sampan.kubernetes.kinds.core.namespaces import NAMESPACE
 from sampan.kubernetes.kinds.core.nodes import NODE
+from sampan.kubernetes.kinds.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIM
 from sampan.kubernetes.kinds.core.pods import POD
 from sampan.kubernetes.kinds.core.services import SERVICE
 from sampan.kubernetes.kinds.discovery import ENDPOINT_SLICE
@@ -37,6 +42,10 @@ ALL: tuple[Kind, ...] = (
     SERVICE_ACCOUNT,
     DEPLOYMENT,
     REPLICA_SET,
+    STATEFUL_SET,
+    DAEMON_SET,
+    CONTROLLER_REVISION,
+    PERSISTENT_VOLUME_CLAIM,
     ENDPOINT_SLICE,
     LEASE,
     ROLE,

@@ -19,7 +19,7 @@ def check_metadata(
     metadata = new.get("metadata") or {}
     yield from _check_names(metadata, form, namespaced=namespaced)
     yield from check_labels(metadata.get("labels"), "metadata.labels")
-    yield from _check_annotations(metadata.get("annotations"))
+    yield from check_annotations(metadata.get("annotations"), "metadata.annotations")
     yield from _check_owners(metadata.get("ownerReferences") or ())
     for index, finalizer in enumerate(metadata.get("finalizers") or ()):
         yield from _named(names.qualified_name, finalizer, f"metadata.finalizers[{index}]")
@@ -54,13 +54,13 @@ def check_labels(labels: dict[str, str] | None, field: str) -> Iterator[Cause]:
             yield invalid(field, value, message)
 
 
-def _check_annotations(annotations: dict[str, str] | None) -> Iterator[Cause]:
+def check_annotations(annotations: dict[str, str] | None, field: str) -> Iterator[Cause]:
     size = 0
     for key, value in (annotations or {}).items():
         size += len(key.encode()) + len(value.encode())
-        yield from _named(names.qualified_name, key.lower(), "metadata.annotations")
+        yield from _named(names.qualified_name, key.lower(), field)
     if size > MAXIMUM_ANNOTATIONS_SIZE:
-        yield too_long("metadata.annotations", MAXIMUM_ANNOTATIONS_SIZE)
+        yield too_long(field, MAXIMUM_ANNOTATIONS_SIZE)
 
 
 def _check_owners(owners: Iterable[Object]) -> Iterator[Cause]:

@@ -4,14 +4,11 @@ from collections.abc import Iterator
 
 from sampan.kubernetes.kinds.core.container_defaults import (
     default_container,
-    default_field_reference,
     request_what_is_limited,
 )
+from sampan.kubernetes.kinds.core.volume_defaults import default_volume
 from sampan.kubernetes.kinds.kind import Object
 
-_FILE_MODE = 0o644
-_TOKEN_SECONDS = 3600
-_MODED_SOURCES = ("secret", "configMap", "downwardAPI", "projected")
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
 
@@ -48,21 +45,4 @@ def default_pod_spec(spec: Object) -> None:
     for container in containers_of(spec):
         default_container(container, host_network=bool(spec.get("hostNetwork")))
     for volume in spec.get("volumes") or ():
-        _default_volume(volume)
-
-
-def _default_volume(volume: Object) -> None:
-    if volume.keys() <= {"name"}:
-        volume["emptyDir"] = {}
-    for name in _MODED_SOURCES:
-        if name in volume:
-            volume[name].setdefault("defaultMode", _FILE_MODE)
-    if "hostPath" in volume:
-        volume["hostPath"].setdefault("type", "")
-    for item in (volume.get("downwardAPI") or {}).get("items") or ():
-        default_field_reference(item)
-    for source in (volume.get("projected") or {}).get("sources") or ():
-        for item in (source.get("downwardAPI") or {}).get("items") or ():
-            default_field_reference(item)
-        if "serviceAccountToken" in source:
-            source["serviceAccountToken"].setdefault("expirationSeconds", _TOKEN_SECONDS)
+        default_volume(volume)

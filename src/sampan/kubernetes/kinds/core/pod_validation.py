@@ -10,6 +10,7 @@ from sampan.kubernetes.kinds.core.scheduling_validation import check_placement
 from sampan.kubernetes.kinds.core.security_validation import check_pod_security
 from sampan.kubernetes.kinds.core.volume_validation import check_volumes
 from sampan.kubernetes.kinds.kind import Cause, Object
+from sampan.kubernetes.kinds.object_metadata import check_annotations, check_labels
 from sampan.kubernetes.machinery import names
 from sampan.kubernetes.machinery.causes import forbidden, invalid, required, unsupported
 
@@ -32,6 +33,14 @@ def pod_rules(new: Object, old: Object | None) -> Iterator[Cause]:
     elif spec != old.get("spec"):
         yield from check_pod_spec(spec, "spec")
         yield from _check_update(spec, old.get("spec") or {})
+
+
+def check_template(template: Object, field: str) -> Iterator[Cause]:
+    """A pod template inside another object."""
+    metadata = template.get("metadata") or {}
+    yield from check_labels(metadata.get("labels"), f"{field}.metadata.labels")
+    yield from check_annotations(metadata.get("annotations"), f"{field}.metadata.annotations")
+    yield from check_pod_spec(template.get("spec") or {}, f"{field}.spec")
 
 
 def check_pod_spec(spec: Object, field: str) -> Iterator[Cause]:
