@@ -46,7 +46,7 @@ class Listing:
         selection = selection_of(call)
         limit = integer(request, "limit")
         token = _token(request)
-        revision = token.revision if token else await self._revision(request)
+        revision = token.revision if token else await self._revision(call)
         cache = self._cache.of(kind.resource)
         try:
             found = cache.select_at(selection, revision, after=token.after if token else "")
@@ -62,8 +62,9 @@ class Listing:
                 metadata["remainingItemCount"] = max(1, cache.count(selection.namespace, last))
         return await rendering.many(kind, objects, metadata, request, self._clock)
 
-    async def _revision(self, request: Request) -> int:
+    async def _revision(self, call: Call) -> int:
         """The revision that the list is of: now, unless an exact one is asked for."""
+        request = call.request
         asked = resource_version(request)
         match = request.parameter("resourceVersionMatch")
         if match and match not in ("Exact", "NotOlderThan"):
@@ -72,7 +73,8 @@ class Listing:
             message = "resourceVersionMatch is forbidden unless resourceVersion is provided"
             raise Refused(status.bad_request(message))
         await fresh_enough(self._cache, asked)
-        return asked if match == "Exact" and asked else self._cache.revision
+        now = self._cache.revision_of(call.routed.resource)
+        return asked if match == "Exact" and asked else now
 
 
 def _too_old(revision: int, cache: ResourceCache, *, paged: bool) -> Object:

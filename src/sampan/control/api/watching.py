@@ -90,13 +90,18 @@ class WatchStream(AsyncIterator[bytes]):
         self._finished = False
         self.bookmarks = False
 
+    @property
+    def _revision(self) -> int:
+        """What a bookmark may tell: everything up to it has been delivered."""
+        return self._whole.revision_of(self._cache.kind.resource)
+
     def begin_with(self, objects: list[StoredObject], *, told_end: bool) -> None:
         """Send these as ADDED first; `told_end` adds the bookmark that ends them."""
         objects.reverse()
         self._initial = objects
         if told_end:
             self._initial_end = rendering.bookmark_frame(
-                self._cache.kind, self._whole.revision, self._form, ends_initial=True
+                self._cache.kind, self._revision, self._form, ends_initial=True
             )
 
     async def __anext__(self) -> bytes:
@@ -115,7 +120,7 @@ class WatchStream(AsyncIterator[bytes]):
             if self.bookmarks and now >= self._next_bookmark:
                 self._next_bookmark = now + BOOKMARK_SECONDS
                 return rendering.bookmark_frame(
-                    self._cache.kind, self._whole.revision, self._form, ends_initial=False
+                    self._cache.kind, self._revision, self._form, ends_initial=False
                 )
             until = self._next_bookmark if self.bookmarks else self._deadline
             await self._watcher.wait(min(until, self._deadline))
