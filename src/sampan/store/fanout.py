@@ -8,29 +8,30 @@ Knows no keys' meaning, no storage and no time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from sampan.store.contract import Change, SlowWatcher
 
 DEFAULT_CAPACITY = 10_000
 
-Replay = Callable[[bytes, int, int], tuple[tuple[Change, ...], int]]
-"""`replay(prefix, after, until)` gives the next page of history, and through which revision
-it reaches; raises Compacted."""
+History = AsyncGenerator[tuple[Change, ...], None]
+Replay = Callable[[bytes, int, int], History]
+"""`replay(prefix, after, until)` gives the history after one revision and up to another, a page
+at a time; iterating raises Compacted, Unavailable."""
 
 
 class Watch(AsyncIterator[tuple[Change, ...]]):
     """One watcher's changes, batch by batch; for a single consumer."""
 
     def __init__(
-        self, fanout: "Fanout", prefix: bytes, after: int, until: int, replay: Replay
+        self, fanout: "Fanout", prefix: bytes, after: int, history: History | None
     ) -> None:
+        """`after` is the revision that `history` reaches, or from which to begin without."""
         self._fanout = fanout
         self._prefix = prefix
-        self._replayed = after
-        self._until = until
-        self._replay = replay
-        self._after = max(after, until)
+        self._after = after
+        self._history = history
+        self._page: asyncio.Future[tuple[Change, ...] | None] | None = None
         self._pending: list[Change] = []
         self._failure: Exception | None = None
         self._ended = False
@@ -40,10 +41,8 @@ class Watch(AsyncIterator[tuple[Change, ...]]):
         return self
 
     async def __anext__(self) -> tuple[Change, ...]:
-        while self._replayed < self._until and not self._ended:
-            page, self._replayed = self._replay(self._prefix, self._replayed, self._until)
-            # A long history must not hold the loop from its first page to its last.
-            await asyncio.sleep(0)
+        while self._history is not None:
+            page = await self._next_page(self._history)
             if page:
                 return page
         while not self._pending:
@@ -55,6 +54,25 @@ class Watch(AsyncIterator[tuple[Change, ...]]):
             await self._waiter
         batch, self._pending = tuple(self._pending), []
         return batch
+
+    async def _next_page(self, history: History) -> tuple[Change, ...]:
+        """The next page of history; a task of its own, so that ending the watch ends it."""
+        if self._ended:
+            self._history = None
+            await history.aclose()
+            return ()
+        self._page = page = asyncio.ensure_future(anext(history, None))
+        try:
+            await asyncio.wait((page,))
+        finally:
+            self._page = None
+            page.cancel()
+        if page.cancelled():
+            return ()
+        found = page.result()
+        if found is None:
+            self._history = None
+        return found or ()
 
     async def aclose(self) -> None:
         """End the watch; whoever waits for its next batch sees it end."""
@@ -79,6 +97,8 @@ class Watch(AsyncIterator[tuple[Change, ...]]):
         self._ended = True
         self._failure = failure
         self._fanout.forget(self)
+        if self._page is not None:
+            self._page.cancel()
         self._wake()
 
     def _wake(self) -> None:
@@ -96,7 +116,8 @@ class Fanout:
 
     def subscribe(self, prefix: bytes, after: int, newest: int, replay: Replay) -> Watch:
         """A watch of the changes after `after`; `newest` is the newest published revision."""
-        watch = Watch(self, prefix, after, newest, replay)
+        history = replay(prefix, after, newest) if after < newest else None
+        watch = Watch(self, prefix, max(after, newest), history)
         self._watches[watch] = None
         return watch
 
@@ -108,7 +129,7 @@ class Fanout:
     def forget(self, watch: Watch) -> None:
         self._watches.pop(watch, None)
 
-    def close(self) -> None:
-        """End every watch."""
+    def close(self, failure: Exception | None = None) -> None:
+        """End every watch; those that iterate learn of a `failure`."""
         for watch in tuple(self._watches):
-            watch.end(None)
+            watch.end(failure)

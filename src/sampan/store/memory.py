@@ -4,6 +4,7 @@ For scenarios and tests. Knows no files.
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import AsyncGenerator
 
 from sampan.store.contract import (
     Change,
@@ -116,20 +117,17 @@ class MemoryStore:
             del self._versions[key]
             del self._keys[bisect_left(self._keys, key)]
 
-    def _replay(self, prefix: bytes, after: int, until: int) -> tuple[tuple[Change, ...], int]:
-        if after < self._oldest:
-            raise Compacted(after, self._oldest)
-        first = bisect_right(self._log, after, key=_revision_of)
-        page = self._log[first : first + _PAGE]
-        reached = min(page[-1].revision, until) if page else until
-        return (
-            tuple(
-                change
-                for change in page
-                if change.revision <= until and change.key.startswith(prefix)
-            ),
-            reached,
-        )
+    async def _replay(
+        self, prefix: bytes, after: int, until: int
+    ) -> AsyncGenerator[tuple[Change, ...], None]:
+        while after < until:
+            if after < self._oldest:
+                raise Compacted(after, self._oldest)
+            first = bisect_right(self._log, after, key=_revision_of)
+            last = bisect_right(self._log, until, key=_revision_of)
+            page = self._log[first : min(last, first + _PAGE)]
+            after = page[-1].revision if page else until
+            yield tuple(change for change in page if change.key.startswith(prefix))
 
 
 def _revision_of(change: Change) -> int:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Self
 from sampan.store import sqlite_file, sqlite_history
 from sampan.store.contract import Change, Compacted, Damaged, Entry, FutureRevision, Range
 from sampan.store.decision import Write, entry_of
-from sampan.store.envelope import BadEnvelope
+from sampan.store.envelope import PLAIN, BadEnvelope, Envelopes
 from sampan.store.fanout import DEFAULT_CAPACITY, Fanout, Watch
 from sampan.store.sqlite_commit import GroupCommit
 
@@ -36,10 +36,12 @@ class SqliteStore:
 
     def __init__(
         self,
+        *,
         lock: int,
         connections: tuple[sqlite3.Connection, sqlite3.Connection],
         thread: ThreadPoolExecutor,
         newest: sqlite_history.Newest,
+        envelopes: Envelopes,
         watch_capacity: int,
     ) -> None:
         """`connections` are the one that writes and the one that reads."""
@@ -50,14 +52,26 @@ class SqliteStore:
         self._oldest = newest.oldest
         self._revisions = newest.revisions
         self._recent: dict[bytes, Entry] = {}
+        self._envelopes = envelopes
         self._quarantined: dict[bytes, int] = {}
         self._fanout = Fanout(watch_capacity)
         self._commit = GroupCommit(
-            self._writer, thread, newest.revision, self._lookup, self._publish
+            self._writer,
+            thread,
+            envelopes,
+            revision=newest.revision,
+            lookup=self._lookup,
+            committed=self._publish,
         )
 
     @classmethod
-    async def open(cls, path: Path, *, watch_capacity: int = DEFAULT_CAPACITY) -> Self:
+    async def open(
+        cls,
+        path: Path,
+        *,
+        envelopes: Envelopes = PLAIN,
+        watch_capacity: int = DEFAULT_CAPACITY,
+    ) -> Self:
         """Open or make the store at `path`.
 
         Raises AlreadyOpen, UnknownFormat, Damaged, OSError.
@@ -74,7 +88,14 @@ class SqliteStore:
                 newest = await loop.run_in_executor(thread, sqlite_history.read_newest, writer)
                 reader = sqlite_file.connect_reader(path)
             undo.pop_all()
-        return cls(lock, (writer, reader), thread, newest, watch_capacity)
+        return cls(
+            lock=lock,
+            connections=(writer, reader),
+            thread=thread,
+            newest=newest,
+            envelopes=envelopes,
+            watch_capacity=watch_capacity,
+        )
 
     @property
     def quarantined(self) -> dict[bytes, int]:
@@ -139,7 +160,14 @@ class SqliteStore:
                 return Range(tuple(entries[:limit]), at, more=True)
             with _readable("read a range"):
                 wanted = limit + 1 - len(entries) if limit else 0
-                page = sqlite_history.read_range(self._reader, prefix, position, at, wanted)
+                page = sqlite_history.read_range(
+                    self._reader,
+                    self._envelopes,
+                    prefix,
+                    after=position,
+                    revision=at,
+                    limit=wanted,
+                )
             entries += page.entries
             position = page.last
             for key, written in page.damaged.items():
@@ -156,7 +184,7 @@ class SqliteStore:
             return recent
         try:
             with _readable("read a value"):
-                return sqlite_history.read_entry(self._reader, key, revision)
+                return sqlite_history.read_entry(self._reader, self._envelopes, key, revision)
         except BadEnvelope:
             self._set_aside(key, revision)
             return None
@@ -191,15 +219,21 @@ class SqliteStore:
                 extra={"key": key.decode(errors="replace"), "revision": revision},
             )
 
-    def _replay(self, prefix: bytes, after: int, until: int) -> tuple[tuple[Change, ...], int]:
-        if after < self._oldest:
-            raise Compacted(after, self._oldest)
-        try:
-            with _readable("read the history"):
-                return sqlite_history.read_history(self._reader, prefix, after, until)
-        except BadEnvelope as error:
-            _log.error("the history is damaged", extra={"reason": str(error)})
-            raise Compacted(after, until) from error
+    async def _replay(
+        self, prefix: bytes, after: int, until: int
+    ) -> AsyncGenerator[tuple[Change, ...], None]:
+        while after < until:
+            if after < self._oldest:
+                raise Compacted(after, self._oldest)
+            try:
+                with _readable("read the history"):
+                    page, after = sqlite_history.read_history(
+                        self._reader, self._envelopes, prefix, after, until
+                    )
+            except BadEnvelope as error:
+                _log.error("the history is damaged", extra={"reason": str(error)})
+                raise Compacted(after, until) from error
+            yield page
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ import msgspec
 from sampan.store import sqlite_file
 from sampan.store.contract import Change, Entry, StoreError, Unavailable
 from sampan.store.decision import Write, decide, entry_of
-from sampan.store.envelope import seal
+from sampan.store.envelope import Envelopes
 
 _LARGEST_GROUP = 64
 _QUIET_SECONDS = 0.2
@@ -52,6 +52,8 @@ class GroupCommit:
         self,
         connection: sqlite3.Connection,
         thread: ThreadPoolExecutor,
+        envelopes: Envelopes,
+        *,
         revision: int,
         lookup: Callable[[bytes], Entry | None],
         committed: Callable[[tuple[Change, ...]], None],
@@ -60,6 +62,7 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._thread = thread
+        self.envelopes = envelopes
         self._revision = revision
         self._lookup = lookup
         self._committed = committed
@@ -130,7 +133,7 @@ class GroupCommit:
                 _answer(waiting.answer, outcome)
 
     async def _insert(self, changes: list[Change]) -> Unavailable | None:
-        statement, parameters, size = insert_statement(changes)
+        statement, parameters, size = insert_statement(changes, self.envelopes)
         try:
             await self._loop.run_in_executor(
                 self._thread, self._connection.execute, statement, parameters
@@ -195,12 +198,14 @@ def decide_group(
     return outcomes, changes
 
 
-def insert_statement(changes: list[Change]) -> tuple[str, list[bytes | int | None], int]:
+def insert_statement(
+    changes: list[Change], envelopes: Envelopes
+) -> tuple[str, list[bytes | int | None], int]:
     """One statement for all changes, its parameters, and about how many bytes it writes."""
     parameters: list[bytes | int | None] = []
     size = 0
     for change in changes:
-        stored = None if change.value is None else seal(change.key, change.value)
+        stored = None if change.value is None else envelopes.seal(change.key, change.value)
         previous = 0 if change.previous is None else change.previous.revision
         parameters += (change.revision, change.key, change.created, previous, stored)
         size += _ROW_OVERHEAD + len(change.key) + len(stored or b"")

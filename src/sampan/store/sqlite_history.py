@@ -10,7 +10,7 @@ import msgspec
 
 from sampan.store.contract import Change, Entry
 from sampan.store.decision import prefix_end
-from sampan.store.envelope import BadEnvelope, unseal
+from sampan.store.envelope import BadEnvelope, Envelopes
 
 _PAGE_ROWS = 100
 _PAGE_BYTES = 256 * 1024
@@ -60,18 +60,29 @@ def read_newest(connection: sqlite3.Connection) -> Newest:
     return Newest(max(last or 0, oldest), oldest, revisions)
 
 
-def read_entry(connection: sqlite3.Connection, key: bytes, revision: int) -> Entry:
-    """The entry that was written at `revision`. Raises BadEnvelope."""
+def read_entry(
+    connection: sqlite3.Connection, envelopes: Envelopes, key: bytes, revision: int
+) -> Entry:
+    """The entry that was written at `revision`. Raises BadEnvelope, MissingKey."""
     row = connection.execute(_ENTRY, (revision,)).fetchone()
     if row is None or row[1] is None:
         raise BadEnvelope(f"the value of {key!r} is gone")
-    return Entry(key, unseal(key, row[1]), revision, row[0])
+    return Entry(key, envelopes.unseal(key, row[1]), revision, row[0])
 
 
 def read_range(
-    connection: sqlite3.Connection, prefix: bytes, after: bytes, revision: int, limit: int
+    connection: sqlite3.Connection,
+    envelopes: Envelopes,
+    prefix: bytes,
+    *,
+    after: bytes,
+    revision: int,
+    limit: int,
 ) -> RangePage:
-    """A page of the entries as of `revision` after the key `after`; `limit` 0 means any number."""
+    """A page of the entries as of `revision` after the key `after`; `limit` 0 means any number.
+
+    Raises MissingKey.
+    """
     rows = _rows_of_range(connection, prefix, after, revision)
     entries: list[Entry] = []
     damaged: dict[bytes, int] = {}
@@ -79,7 +90,7 @@ def read_range(
     size = 0
     for key, written, created, stored in rows:
         try:
-            entries.append(Entry(key, unseal(key, stored), written, created))
+            entries.append(Entry(key, envelopes.unseal(key, stored), written, created))
         except BadEnvelope:
             damaged[key] = written
         size += len(stored)
@@ -90,12 +101,13 @@ def read_range(
 
 
 def read_history(
-    connection: sqlite3.Connection, prefix: bytes, after: int, until: int
+    connection: sqlite3.Connection, envelopes: Envelopes, prefix: bytes, after: int, until: int
 ) -> tuple[tuple[Change, ...], int]:
     """A page of the changes after `after` up to `until`, and how far it reaches.
 
-    Raises BadEnvelope.
+    Raises BadEnvelope, MissingKey.
     """
+    unseal = envelopes.unseal
     changes: list[Change] = []
     rows = connection.execute(_HISTORY, (after, until))
     size = 0
