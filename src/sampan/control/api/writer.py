@@ -202,13 +202,12 @@ class Writer:
         kind = write.kind
         kind.default(write.object)
         await self._admission.mutate(write)
-        prepare = kind.prepare_status if write.subresource == "status" else kind.prepare
-        prepare(write.object, write.old)
+        kind.strategy(write.subresource)(write.object, write.old)
 
     async def _judge(self, write: Write) -> None:
         """Validation, then the verdicts of admission."""
         kind, new = write.kind, write.object
-        causes = write.causes or kind.validate(new, write.old)
+        causes = write.causes or kind.causes(write.subresource, new, write.old)
         if causes:
             name = str(new["metadata"].get("name", ""))
             raise Refused(status.invalid(kind.resource.group, kind.resource.kind, name, causes))
