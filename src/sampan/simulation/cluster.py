@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sampan.control.api.authentication import AUTHENTICATED
+from sampan.control.api.authentication.identities import AUTHENTICATED
 from sampan.control.api.authorization.authorizer import ADMINISTRATORS
 from sampan.control.api.authorization.node_rules import NODES_GROUP
 from sampan.control.api.server import ApiServer, component_identity

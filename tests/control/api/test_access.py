@@ -166,22 +166,6 @@ def test_subresources_and_names_are_granted_apart(play):
     play(story)
 
 
-def test_aggregated_roles_hold_the_rules_of_what_they_select(play):
-    async def story(api):
-        await api.create(
-            f"{RBAC}/namespaces/default/rolebindings",
-            {
-                "metadata": {"name": "viewer"},
-                "roleRef": {"kind": "ClusterRole", "name": "view"},
-                "subjects": [{"kind": "User", "name": "viewer"}],
-            },
-        )
-        assert (await api.send("GET", PODS, as_user=user("viewer"))).code == 200
-        assert (await api.send("GET", SECRETS, as_user=user("viewer"))).code == 403
-
-    play(story)
-
-
 def test_nobody_grants_what_they_do_not_have(play):
     async def story(api):
         verbs = ("create", "update", "patch", "get")

@@ -1,128 +1,84 @@
 """Questions to the API about the caller itself or about others: may it, who is it."""
 
-from typing import Any
-
-import msgspec
-
-from sampan.control.api import rendering
-from sampan.control.api.attributes import Attributes
-from sampan.control.api.authentication import Authentication
-from sampan.control.api.authorization.authorizer import ADMINISTRATORS, Authorizer
-from sampan.control.api.authorization.rules import PolicyRule
+from sampan.control.api import access_questions, rendering
+from sampan.control.api.authentication.identities import user_information
+from sampan.control.api.authentication.tokens import Tokens
+from sampan.control.api.authorization.authorizer import Authorizer
+from sampan.control.api.authorization.rules_review import rules_status
 from sampan.control.api.call import Call
 from sampan.control.api.creating import form_of
 from sampan.control.api.decoding import decoded
 from sampan.control.api.negotiation import wanted
 from sampan.control.api.refusal import Refused
+from sampan.control.api.request_options import dry_run_of
 from sampan.foundation.pki.tokens import InvalidToken
-from sampan.foundation.wire.message import Identity, Response
-from sampan.kubernetes.kinds.kind import Object
+from sampan.foundation.wire.message import Response
+from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery import status
-
-_ALL_RULES = (
-    PolicyRule(verbs=("*",), api_groups=("*",), resources=("*",)),
-    PolicyRule(verbs=("*",), non_resource_urls=("*",)),
-)
 
 
 class Reviews:
     """The handler of `create` for every kind of review."""
 
-    def __init__(
-        self, authorizer: Authorizer, authentication: Authentication, audience: str
-    ) -> None:
+    def __init__(self, authorizer: Authorizer, tokens: Tokens) -> None:
         self._authorizer = authorizer
-        self._authentication = authentication
-        self._audience = audience
+        self._tokens = tokens
 
     async def create(self, call: Call) -> Response:
+        """Raises Refused: 400 or 422 for a question that can't be answered."""
+        kind = call.routed.resource
         body = await decoded(call, form_of(call.routed))
+        dry_run_of(call.request)
+        if body.causes:
+            raise Refused(status.invalid(kind.group, kind.kind, "", body.causes))
         review = body.tree
-        review["metadata"] = {"creationTimestamp": None}
+        review["metadata"] = {"creationTimestamp": None, **_kept(review["metadata"])}
         spec = review.get("spec") or {}
-        answer = {
-            "SelfSubjectAccessReview": self._access,
-            "SubjectAccessReview": self._access,
-            "LocalSubjectAccessReview": self._access,
-            "SelfSubjectRulesReview": self._rules,
-            "SelfSubjectReview": self._self,
-            "TokenReview": self._token,
-        }[call.routed.resource.kind]
-        review["status"] = answer(call, spec)
+        review["status"] = await self._answer(call, kind.kind, spec)
         return rendering.document(review, wanted(call.request.headers.get("accept", "")), 201)
 
-    def _access(self, call: Call, spec: Object) -> Object:
-        kind = call.routed.resource.kind
-        identity = call.identity if kind == "SelfSubjectAccessReview" else _subject(spec)
-        attributes = _attributes(spec)
-        if kind == "LocalSubjectAccessReview" and attributes.namespace != call.attributes.namespace:
-            message = "spec.resourceAttributes.namespace must match the namespace of the request"
-            raise Refused(status.bad_request(message))
-        return {"allowed": self._authorizer.allows(identity, attributes)}
-
-    def _rules(self, call: Call, spec: Object) -> Object:
-        if ADMINISTRATORS in call.identity.groups:
-            rules: tuple[PolicyRule, ...] = _ALL_RULES
-        else:
+    async def _answer(self, call: Call, kind: str, spec: Object) -> Object:
+        if kind == "TokenReview":
+            return await self._token(spec)
+        if kind == "SelfSubjectReview":
+            return {"userInfo": user_information(call.identity)}
+        if kind == "SelfSubjectRulesReview":
             namespace = spec.get("namespace", "")
-            rules = tuple(self._authorizer.roles.rules_in(call.identity, namespace))
-        return {
-            "resourceRules": [_shown(it) for it in rules if not it.non_resource_urls],
-            "nonResourceRules": [_shown(it) for it in rules if it.non_resource_urls],
-            "incomplete": False,
-        }
+            if not namespace:
+                raise Refused(status.bad_request("no namespace on request"))
+            return rules_status(self._authorizer, call.identity, namespace)
+        return self._access(call, kind, spec)
 
-    def _self(self, call: Call, _spec: Object) -> Object:
-        return {"userInfo": _user_info(call.identity)}
+    def _access(self, call: Call, kind: str, spec: Object) -> Object:
+        subject = None if kind.startswith("Self") else access_questions.subject_of(spec)
+        causes: list[Cause] = access_questions.problems(kind, spec, call.attributes.namespace)
+        if causes:
+            group = call.routed.resource.group
+            raise Refused(status.invalid(group, kind, "", causes))
+        question = access_questions.attributes_of(spec)
+        fields = access_questions.fields_of(spec)
+        identity = call.identity if subject is None else subject
+        decision = self._authorizer.decision(identity, question, fields)
+        answer: Object = {"allowed": decision.allowed}
+        return answer | ({"reason": decision.reason} if decision.reason else {})
 
-    def _token(self, _call: Call, spec: Object) -> Object:
-        audiences = tuple(spec.get("audiences") or (self._audience,))
+    async def _token(self, spec: Object) -> Object:
+        token = spec.get("token", "")
+        if not token:
+            message = "token is required for TokenReview in authentication"
+            raise Refused(status.bad_request(message))
+        audiences = tuple(spec.get("audiences") or (self._tokens.own_audience,))
         try:
-            identity = self._authentication.from_token(spec.get("token", ""), audiences)
+            proof = await self._tokens.proof(token, audiences)
         except InvalidToken as error:
             return {"user": {}, "error": str(error)}
-        return {"authenticated": True, "user": _user_info(identity), "audiences": list(audiences)}
+        return {
+            "authenticated": True,
+            "user": user_information(proof.identity),
+            "audiences": list(proof.audiences),
+        }
 
 
-def _subject(spec: Object) -> Identity:
-    if not spec.get("user") and not spec.get("groups"):
-        raise Refused(status.bad_request("at least one of user or group must be specified"))
-    extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
-    return Identity(spec.get("user", ""), tuple(spec.get("groups") or ()), extra=extra)
-
-
-def _attributes(spec: Object) -> Attributes:
-    resource: Any = spec.get("resourceAttributes")
-    other: Any = spec.get("nonResourceAttributes")
-    if (resource is None) == (other is None):
-        raise Refused(
-            status.bad_request(
-                "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-            )
-        )
-    if other is not None:
-        return Attributes(verb=other.get("verb", ""), path=other.get("path", ""))
-    return Attributes(
-        verb=resource.get("verb", ""),
-        path="",
-        is_resource=True,
-        group=resource.get("group", ""),
-        version=resource.get("version", ""),
-        resource=resource.get("resource", ""),
-        subresource=resource.get("subresource", ""),
-        namespace=resource.get("namespace", ""),
-        name=resource.get("name", ""),
-    )
-
-
-def _shown(rule: PolicyRule) -> Object:
-    return {name: value for name, value in msgspec.to_builtins(rule).items() if value}
-
-
-def _user_info(identity: Identity) -> Object:
-    shown: Object = {"username": identity.name, "groups": list(identity.groups)}
-    if identity.uid:
-        shown["uid"] = identity.uid
-    if identity.extra:
-        shown["extra"] = {key: list(values) for key, values in identity.extra.items()}
-    return shown
+def _kept(metadata: Object) -> Object:
+    """Of a review's metadata a name is given back: who asks may tell answers apart by it."""
+    return {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}

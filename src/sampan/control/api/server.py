@@ -17,7 +17,8 @@ from random import Random
 from sampan.control.api.admission.all import admission_chain
 from sampan.control.api.answering import answer
 from sampan.control.api.attributes import attributes_of
-from sampan.control.api.authentication import AUTHENTICATED, Authentication
+from sampan.control.api.authentication.configured import configured
+from sampan.control.api.authentication.identities import AUTHENTICATED
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.bootstrap import Bootstrap
 from sampan.control.api.cache.selection import Selection
@@ -27,6 +28,7 @@ from sampan.control.api.documents import Documents
 from sampan.control.api.event_expiry import EventExpiry
 from sampan.control.api.handlers import Parts, handlers
 from sampan.control.api.impersonation import Impersonation
+from sampan.control.api.issuer_documents import IssuerDocuments
 from sampan.control.api.metering import Metering
 from sampan.control.api.node_proxy import NodeProxy
 from sampan.control.api.reviews import Reviews
@@ -68,7 +70,7 @@ class ApiServer:
         self._kinds = kinds = Kinds(ALL)
         self._cache = cache = WatchCache(store, kinds)
         self._authorizer = Authorizer(cache)
-        authentication = Authentication(cache, signer, settings.issuer, clock)
+        tokens, authentication = configured(cache, signer, settings, clock)
         self._addresses = ServiceAddresses(cache, settings, random)
         self._writer = Writer(
             store,
@@ -82,15 +84,17 @@ class ApiServer:
         self._proxy = NodeProxy(cache, kubelet_context)
         self._bootstrap = Bootstrap(self._writer, cache, settings)
         self._metering = Metering(cache)
+        address = f"{settings.advertised_address}:{settings.port}"
         documents = Documents(
             kinds,
-            f"{settings.advertised_address}:{settings.port}",
+            address,
             {"ping": _well, "cache": self._cache_check, "shutdown": self._shutdown_check},
             self._metering.exposition,
         )
-        reviews = Reviews(self._authorizer, authentication, settings.issuer)
+        reviews = Reviews(self._authorizer, tokens)
         parts = Parts(self._writer, cache, self._proxy, signer, settings, clock, random)
-        router = Router(kinds, cache, handlers(parts), reviews.create, documents)
+        paths = IssuerDocuments(signer, address, documents)
+        router = Router(kinds, cache, handlers(parts), reviews.create, paths)
         inner = (self._metering, answer, self._authorizer)
         self._inside: Handler = chained(inner, router)
         self._outside: Handler = chained(

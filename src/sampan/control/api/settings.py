@@ -1,6 +1,7 @@
 """What an API server needs to know of the instance it serves."""
 
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 
 import msgspec
 
@@ -9,7 +10,8 @@ from sampan.foundation.settings import Instance
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Ranges, addresses and defaults; `toleration_seconds` is how long a pod stays by default
-    on a node that is not ready or unreachable."""
+    on a node that is not ready or unreachable. `token_file` and `authentication_file` name who
+    may show which tokens, beside the cluster's own (see `authentication/`)."""
 
     service_range: IPv4Network
     kubernetes_service_address: IPv4Address
@@ -19,6 +21,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     node_ports: tuple[int, int] = (30000, 32767)
     cluster_domain: str = "cluster.local"
     toleration_seconds: int = 5
+    token_file: Path | None = None
+    authentication_file: Path | None = None
 
     @property
     def issuer(self) -> str:

@@ -15,6 +15,7 @@ from sampan.control.controllers import (
     node_ranges,
     pod_garbage,
     replica_set,
+    role_aggregation,
     root_certificate,
     service_account,
     taint_eviction,
@@ -98,6 +99,7 @@ def controllers(
         replica_set.CONTROLLER,
         endpoint_slice.CONTROLLER,
         service_account.CONTROLLER,
+        role_aggregation.CONTROLLER,
         root_certificate.controller(settings.root_certificate),
         namespace.controller(each for each in content if each.namespaced),
         garbage.controller(each for each in content if each != EVENTS),
@@ -109,7 +111,7 @@ def controllers(
 
 
 def _informer(client: Client, cache: Cache[Any]) -> Informer[Any]:
-    informer = Informer(client, cache.resource, cache.view)
+    informer = Informer(client, cache.resource, cache.view, field_selector=cache.field_selector)
     informer.on_change(cache.change)
     return informer
 

@@ -57,10 +57,16 @@ class Cache(Generic[ViewT]):
     """The objects of one resource, by key and by index."""
 
     def __init__(
-        self, resource: Resource, view: type[ViewT], indexes: Mapping[str, IndexKeys]
+        self,
+        resource: Resource,
+        view: type[ViewT],
+        indexes: Mapping[str, IndexKeys],
+        *,
+        field_selector: str = "",
     ) -> None:
         self.resource = resource
         self.view = view
+        self.field_selector = field_selector
         self.revision = 0
         self._items: dict[str, ViewT] = {}
         self._index_keys = indexes
@@ -180,6 +186,22 @@ class Caches:
         self.deployments = Cache(resources.DEPLOYMENTS, views.Deployment, plain)
         self.config_maps = Cache(resources.CONFIG_MAPS, views.ConfigMap, plain)
         self.service_accounts = Cache(resources.SERVICE_ACCOUNTS, views.ServiceAccount, plain)
+        self.cluster_roles = Cache(resources.CLUSTER_ROLES, views.ClusterRole, plain)
+        self.account_tokens = Cache(
+            resources.SECRETS,
+            views.Secret,
+            {**plain, "account": by_account},
+            field_selector="type=kubernetes.io/service-account-token",
+        )
+        self.bootstrap_tokens = Cache(
+            resources.SECRETS,
+            views.Secret,
+            plain,
+            field_selector="type=bootstrap.kubernetes.io/token",
+        )
+        self.signing_requests = Cache(
+            resources.CERTIFICATE_SIGNING_REQUESTS, views.SigningRequest, plain
+        )
         self.heads: dict[Resource, Cache[Head]] = {
             each: Cache(each, Head, {"namespace": by_namespace, "owner": by_owner})
             for each in owned
@@ -198,7 +220,17 @@ class Caches:
             self.deployments,
             self.config_maps,
             self.service_accounts,
+            self.cluster_roles,
+            self.account_tokens,
+            self.bootstrap_tokens,
         )
+
+
+def by_account(secret: views.Secret) -> Iterable[str]:
+    """Index a Secret by the service account whose token it keeps: `namespace/name`."""
+    metadata = secret.metadata
+    name = metadata.annotations.get("kubernetes.io/service-account.name", "")
+    return (f"{metadata.namespace}/{name}",)
 
 
 def by_service(endpoint_slice: views.EndpointSlice) -> Iterable[str]:

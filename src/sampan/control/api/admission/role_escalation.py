@@ -1,4 +1,9 @@
-"""Nobody grants what they do not have, unless they hold the verbs `escalate` or `bind`."""
+"""Nobody grants what they do not have, unless they hold the verbs `escalate` or `bind`.
+
+The rules and words are those of k8s.io/kubernetes `pkg/registry/rbac`.
+"""
+
+from collections.abc import Iterable
 
 import msgspec
 
@@ -6,7 +11,7 @@ from sampan.control.api.admission.write import Write
 from sampan.control.api.attributes import Attributes
 from sampan.control.api.authorization.authorizer import ADMINISTRATORS, Authorizer
 from sampan.control.api.authorization.role_index import RoleReference
-from sampan.control.api.authorization.rules import PolicyRule, uncovered
+from sampan.control.api.authorization.rules import EVERYTHING, PolicyRule, uncovered
 from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
@@ -17,38 +22,47 @@ from sampan.kubernetes.kinds.resource import (
 )
 from sampan.kubernetes.machinery import status
 
+_MOST_SHOWN = 32
+
 
 class RoleEscalation:
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
 
     def __call__(self, write: Write) -> None:
-        """Raises Refused (403)."""
+        """Raises Refused (403, 404 for a binding to a role that isn't there)."""
         new, resource = write.new, write.kind.resource
         if new is None or ADMINISTRATORS in write.identity.groups:
             return
         if resource in (ROLES, CLUSTER_ROLES):
-            if write.old is not None and new.get("rules") == write.old.get("rules"):
-                return
-            wanted = msgspec.convert(new.get("rules") or [], tuple[PolicyRule, ...])
-            if new.get("aggregationRule"):
-                wanted = (*wanted, *_EVERYTHING)
-            self._check(write, "escalate", resource.plural, new["metadata"]["name"], wanted)
-        elif resource in (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS):
+            if not _is_same(write, "rules", "aggregationRule"):
+                self._check_role(write, new)
+        elif resource in (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS) and not _is_same(
+            write, "roleRef", "subjects"
+        ):
             self._check_binding(write, new)
+
+    def _check_role(self, write: Write, role: Object) -> None:
+        plural, name = write.kind.resource.plural, role["metadata"]["name"]
+        if self._is_allowed(write, "escalate", plural, name):
+            return
+        if role.get("aggregationRule") and self._missing(write, EVERYTHING):
+            explanation = "must have cluster-admin privileges to use the aggregationRule"
+            raise Refused(status.forbidden(write.kind.resource, name, explanation))
+        rules = msgspec.convert(role.get("rules") or [], tuple[PolicyRule, ...])
+        self._refuse_if(write, self._missing(write, rules))
 
     def _check_binding(self, write: Write, binding: Object) -> None:
         reference = msgspec.convert(binding.get("roleRef"), RoleReference)
+        resource = CLUSTER_ROLES if reference.kind == "ClusterRole" else ROLES
+        if self._is_allowed(write, "bind", resource.plural, reference.name):
+            return
         rules = self._authorizer.roles.rules_of(reference, write.namespace)
         if rules is None:
-            resource = CLUSTER_ROLES if reference.kind == "ClusterRole" else ROLES
             raise Refused(status.not_found(resource, reference.name))
-        plural = "clusterroles" if reference.kind == "ClusterRole" else "roles"
-        self._check(write, "bind", plural, reference.name, rules)
+        self._refuse_if(write, self._missing(write, rules))
 
-    def _check(
-        self, write: Write, verb: str, plural: str, name: str, wanted: tuple[PolicyRule, ...]
-    ) -> None:
+    def _is_allowed(self, write: Write, verb: str, plural: str, name: str) -> bool:
         permission = Attributes(
             verb=verb,
             path="",
@@ -59,26 +73,50 @@ class RoleEscalation:
             namespace=write.namespace,
             name=name,
         )
-        if self._authorizer.allows(write.identity, permission):
+        return self._authorizer.allows(write.identity, permission)
+
+    def _missing(self, write: Write, wanted: Iterable[PolicyRule]) -> list[PolicyRule]:
+        return uncovered(self._authorizer.roles.rules_in(write.identity, write.namespace), wanted)
+
+    def _refuse_if(self, write: Write, missing: list[PolicyRule]) -> None:
+        if not missing:
             return
-        owned = self._authorizer.roles.rules_in(write.identity, write.namespace)
-        missing = uncovered(owned, wanted)
-        if missing:
-            explanation = (
-                f'user "{write.identity.name}" is attempting to grant RBAC permissions not '
-                f"currently held: {_shown(missing[0])}"
-            )
-            object_name = write.object["metadata"].get("name", "")
-            raise Refused(status.forbidden(write.kind.resource, object_name, explanation))
+        identity = write.identity
+        groups = " ".join(f'"{group}"' for group in identity.groups)
+        listed = "\n".join(sorted(_shown(rule) for rule in _compacted(missing))[:_MOST_SHOWN])
+        explanation = (
+            f'user "{identity.name}" (groups=[{groups}]) is attempting to grant RBAC permissions '
+            f"not currently held:\n{listed}"
+        )
+        name = str(write.object["metadata"].get("name", ""))
+        raise Refused(status.forbidden(write.kind.resource, name, explanation))
 
 
-_EVERYTHING = (
-    PolicyRule(verbs=("*",), api_groups=("*",), resources=("*",)),
-    PolicyRule(verbs=("*",), non_resource_urls=("*",)),
-)
+def _is_same(write: Write, *fields: str) -> bool:
+    """Whether an update leaves alone what grants something."""
+    if write.new is None or write.old is None:
+        return False
+    new, old = write.new, write.old
+    return all((new.get(field) or None) == (old.get(field) or None) for field in fields)
+
+
+def _compacted(rules: Iterable[PolicyRule]) -> list[PolicyRule]:
+    """Rules that differ in their verbs alone, as one."""
+    verbs: dict[PolicyRule, list[str]] = {}
+    for rule in rules:
+        verbs.setdefault(msgspec.structs.replace(rule, verbs=()), []).extend(rule.verbs)
+    return [msgspec.structs.replace(rule, verbs=tuple(found)) for rule, found in verbs.items()]
 
 
 def _shown(rule: PolicyRule) -> str:
-    return msgspec.json.encode(
-        {name: value for name, value in msgspec.to_builtins(rule).items() if value}
-    ).decode()
+    parts = {
+        "NonResourceURLs": rule.non_resource_urls,
+        "APIGroups": rule.api_groups,
+        "Resources": rule.resources,
+        "ResourceNames": rule.resource_names,
+        "Verbs": rule.verbs,
+    }
+    quoted = {
+        key: ", ".join(f'"{it}"' for it in values[:_MOST_SHOWN]) for key, values in parts.items()
+    }
+    return "{" + ", ".join(f"{key}:[{quoted[key]}]" for key in parts if parts[key]) + "}"

@@ -1,6 +1,6 @@
 """The one place that says whether a caller may do something; reviews ask it as well."""
 
-from collections import OrderedDict
+import msgspec
 
 from sampan.control.api.attributes import Attributes
 from sampan.control.api.authorization.node_rules import NodeRules, node_name
@@ -15,8 +15,19 @@ from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.selectors import FieldSelector, InvalidSelector, parse_fields
 
 ADMINISTRATORS = "system:masters"
-_REMEMBERED = 8192
 _NO_FIELDS = FieldSelector()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """Whether, and in Kubernetes' words why; a refusal has no reason."""
+
+    allowed: bool
+    reason: str = ""
+
+
+_REFUSED = Decision(allowed=False)
+_ADMINISTRATOR = Decision(allowed=True)
+_NODE = Decision(allowed=True)
 
 
 class Authorizer:
@@ -25,8 +36,6 @@ class Authorizer:
     def __init__(self, cache: WatchCache) -> None:
         self.roles = RoleIndex(cache)
         self._nodes = NodeRules(cache)
-        self._decisions: OrderedDict[tuple[object, ...], bool] = OrderedDict()
-        self._version = -1
 
     async def __call__(self, call: Call, following: Handler) -> Response:
         """The stage. Raises Refused (403) in Kubernetes' words."""
@@ -34,33 +43,29 @@ class Authorizer:
             raise Refused(_forbidden(call.identity, call.attributes))
         return await following(call)
 
+    def decision(
+        self, identity: Identity, attributes: Attributes, fields: FieldSelector = _NO_FIELDS
+    ) -> Decision:
+        """`fields` is the request's field selector, where that narrows what is asked for."""
+        if ADMINISTRATORS in identity.groups:
+            return _ADMINISTRATOR
+        node = node_name(identity)
+        if node and self._nodes.allows(node, attributes, fields):
+            return _NODE
+        for grant in self.roles.grants(identity, attributes.namespace):
+            if grant.table.allows(attributes):
+                return Decision(allowed=True, reason=grant.reason)
+        return _REFUSED
+
     def allows(
         self, identity: Identity, attributes: Attributes, fields: FieldSelector = _NO_FIELDS
     ) -> bool:
-        if ADMINISTRATORS in identity.groups:
-            return True
-        node = node_name(identity)
-        if node and self._nodes.allows(node, attributes, fields):
-            return True
-        return self._granted(identity, attributes)
+        return self.decision(identity, attributes, fields).allowed
 
     def require(self, identity: Identity, attributes: Attributes) -> None:
         """Raises Refused unless the caller may do it."""
         if not self.allows(identity, attributes):
             raise Refused(_forbidden(identity, attributes))
-
-    def _granted(self, identity: Identity, attributes: Attributes) -> bool:
-        if self._version != self.roles.version:
-            self._decisions.clear()
-            self._version = self.roles.version
-        key = (identity.name, identity.groups, attributes)
-        known = self._decisions.get(key)
-        if known is None:
-            rules = self.roles.rules_in(identity, attributes.namespace)
-            known = self._decisions[key] = any(rule.allows(attributes) for rule in rules)
-            if len(self._decisions) > _REMEMBERED:
-                self._decisions.popitem(last=False)
-        return known
 
 
 def _fields(call: Call) -> FieldSelector:

@@ -1,10 +1,13 @@
-"""What roles grant to whom, indexed by subject; rebuilt from the cache when a role changes."""
+"""What roles grant to whom, indexed by subject; rebuilt from the cache when a role changes.
+
+The rules of an aggregated role are those that stand in it: a controller gathers them there.
+"""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
+from sampan.control.api.authorization.rule_table import RuleTable
 from sampan.control.api.authorization.rules import PolicyRule
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.stored_object import CacheEvent
@@ -19,22 +22,12 @@ from sampan.kubernetes.kinds.resource import (
     Resource,
 )
 from sampan.kubernetes.machinery.metadata import Metadata
-from sampan.kubernetes.machinery.selectors import from_object
 
 GROUP = "rbac.authorization.k8s.io"
 
 
-class _Aggregation(msgspec.Struct, frozen=True, rename="camel"):
-    cluster_role_selectors: tuple[dict[str, Any], ...] = ()
-
-    def __hash__(self) -> int:
-        return hash(msgspec.json.encode(self.cluster_role_selectors))
-
-
-class RoleView(msgspec.Struct, frozen=True, rename="camel"):
-    metadata: Metadata
+class _RoleView(msgspec.Struct, frozen=True):
     rules: tuple[PolicyRule, ...] | None = None
-    aggregation_rule: _Aggregation | None = None
 
 
 class RoleReference(msgspec.Struct, frozen=True):
@@ -47,47 +40,60 @@ class _Subject(msgspec.Struct, frozen=True):
     name: str
     namespace: str = ""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """How the index files it: an account is the user of that name."""
+        if self.kind == "ServiceAccount":
+            return "User", f"system:serviceaccount:{self.namespace}:{self.name}"
+        return self.kind, self.name
 
-class BindingView(msgspec.Struct, frozen=True, rename="camel"):
+    @property
+    def shown(self) -> str:
+        name = f"{self.name}/{self.namespace}" if self.kind == "ServiceAccount" else self.name
+        return f'{self.kind} "{name}"'
+
+
+class _BindingView(msgspec.Struct, frozen=True, rename="camel"):
     metadata: Metadata
     role_ref: RoleReference
     subjects: tuple[_Subject, ...] | None = None
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """Rules that hold in one namespace, or everywhere when it is empty."""
+    """Rules that hold in one namespace, or everywhere when it is empty; `reason` names the
+    binding in Kubernetes' words."""
 
     namespace: str
-    rules: tuple[PolicyRule, ...]
+    table: RuleTable
+    reason: str
 
 
-_decode_role = msgspec.json.Decoder(RoleView).decode
-_decode_binding = msgspec.json.Decoder(BindingView).decode
+_decode_role = msgspec.json.Decoder(_RoleView).decode
+_decode_binding = msgspec.json.Decoder(_BindingView).decode
 
 
 class RoleIndex:
-    """Follows the roles and bindings in the cache. `version` grows with each change."""
+    """Follows the roles and bindings in the cache."""
 
     def __init__(self, cache: WatchCache) -> None:
         self._cache = cache
-        self.version = 0
-        self._built = -1
+        self._stale = True
         self._grants: dict[tuple[str, str], list[Grant]] = {}
         cache.on_event(self._note)
 
-    def grants(self, identity: Identity) -> Iterator[Grant]:
-        """Everything that roles grant to a caller."""
-        if self._built != self.version:
+    def grants(self, identity: Identity, namespace: str) -> Iterator[Grant]:
+        """What roles grant to a caller in a namespace ("" for the cluster's scope)."""
+        if self._stale:
             self._build()
-        yield from self._grants.get(("User", identity.name), ())
-        for group in identity.groups:
-            yield from self._grants.get(("Group", group), ())
+        for key in (("User", identity.name), *(("Group", group) for group in identity.groups)):
+            for grant in self._grants.get(key, ()):
+                if not grant.namespace or grant.namespace == namespace:
+                    yield grant
 
     def rules_in(self, identity: Identity, namespace: str) -> Iterator[PolicyRule]:
         """The rules that hold for a caller in a namespace ("" for the cluster's scope)."""
-        for grant in self.grants(identity):
-            if not grant.namespace or grant.namespace == namespace:
-                yield from grant.rules
+        for grant in self.grants(identity, namespace):
+            yield from grant.table.rules
 
     def rules_of(self, reference: RoleReference, namespace: str) -> tuple[PolicyRule, ...] | None:
         """The rules of the role that a binding names; None when it isn't there."""
@@ -95,55 +101,35 @@ class RoleIndex:
             stored = self._cache.of(CLUSTER_ROLES).get(f"/{reference.name}")
         else:
             stored = self._cache.of(ROLES).get(f"{namespace}/{reference.name}")
-        if stored is None:
-            return None
-        role = _decode_role(stored.data)
-        if role.aggregation_rule is not None:
-            return tuple(self._aggregated(role.aggregation_rule))
-        return role.rules or ()
-
-    def _aggregated(
-        self, rule: _Aggregation, within: frozenset[_Aggregation] = frozenset()
-    ) -> Iterator[PolicyRule]:
-        """The rules of all labelled roles; one that aggregates itself adds nothing."""
-        selectors = [from_object(it) for it in rule.cluster_role_selectors]
-        chosen = [it for it in selectors if it is not None]
-        for stored in self._cache.of(CLUSTER_ROLES).select(Selection()):
-            if not any(selector.matches(stored.labels) for selector in chosen):
-                continue
-            role = _decode_role(stored.data)
-            if role.aggregation_rule is None:
-                yield from role.rules or ()
-            elif role.aggregation_rule not in within and role.aggregation_rule != rule:
-                yield from self._aggregated(role.aggregation_rule, within | {rule})
+        return None if stored is None else _decode_role(stored.data).rules or ()
 
     def _build(self) -> None:
         self._grants = {}
-        rules: dict[tuple[str, RoleReference], tuple[PolicyRule, ...] | None] = {}
+        tables: dict[tuple[str, RoleReference], RuleTable] = {}
         for resource in (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS):
             for binding in self._bindings(resource):
-                namespace = binding.metadata.namespace
-                key = (namespace, binding.role_ref)
-                if key not in rules:
-                    rules[key] = self.rules_of(binding.role_ref, namespace)
-                found = rules[key]
-                if found:
-                    self._grant(binding, Grant(namespace, found))
-        self._built = self.version
+                namespace, reference = binding.metadata.namespace, binding.role_ref
+                # A cluster role's rules are the same wherever it is bound.
+                key = ("" if reference.kind == "ClusterRole" else namespace, reference)
+                if key not in tables:
+                    tables[key] = RuleTable(self.rules_of(reference, namespace) or ())
+                if tables[key].rules:
+                    self._grant(resource, binding, tables[key])
+        self._stale = False
 
-    def _bindings(self, resource: Resource) -> Iterator[BindingView]:
+    def _bindings(self, resource: Resource) -> Iterator[_BindingView]:
         for stored in self._cache.of(resource).select(Selection()):
             yield _decode_binding(stored.data)
 
-    def _grant(self, binding: BindingView, grant: Grant) -> None:
+    def _grant(self, resource: Resource, binding: _BindingView, table: RuleTable) -> None:
+        metadata, role = binding.metadata, binding.role_ref
+        name = f"{metadata.name}/{metadata.namespace}" if metadata.namespace else metadata.name
+        source = f'{resource.kind} "{name}" of {role.kind} "{role.name}"'
         for subject in binding.subjects or ():
-            if subject.kind == "ServiceAccount":
-                name = f"system:serviceaccount:{subject.namespace}:{subject.name}"
-                key = ("User", name)
-            else:
-                key = (subject.kind, subject.name)
-            self._grants.setdefault(key, []).append(grant)
+            reason = f"RBAC: allowed by {source} to {subject.shown}"
+            grant = Grant(metadata.namespace, table, reason)
+            self._grants.setdefault(subject.key, []).append(grant)
 
     def _note(self, kind: Kind, _event: CacheEvent) -> None:
         if kind.resource.group == GROUP:
-            self.version += 1
+            self._stale = True

@@ -40,8 +40,15 @@ class PolicyRule(msgspec.Struct, frozen=True, rename="camel"):
             return True
         return bool(subresource) and f"*/{subresource}" in self.resources
 
+    @property
+    def breadth(self) -> int:
+        """How many simple rules this one stands for."""
+        names = max(1, len(self.resource_names))
+        plain = len(self.verbs) * len(self.api_groups) * len(self.resources) * names
+        return plain + len(self.verbs) * len(self.non_resource_urls)
+
     def covers(self, other: "PolicyRule") -> bool:
-        """Whether every request that the single-valued rule `other` allows is allowed here."""
+        """Whether every request that `other` allows is allowed here."""
         return (
             _includes(self.verbs, other.verbs)
             and _includes(self.api_groups, other.api_groups)
@@ -71,15 +78,25 @@ def _path_matches(pattern: str, path: str) -> bool:
     return pattern == path
 
 
+EVERYTHING = (
+    PolicyRule(verbs=(ALL,), api_groups=(ALL,), resources=(ALL,)),
+    PolicyRule(verbs=(ALL,), non_resource_urls=(ALL,)),
+)
+MAXIMUM_BREADTH = 20_000
+"""A rule of more simple ones, of which each must be looked for, is covered whole or not at all."""
+
+
 def uncovered(owned: Iterable[PolicyRule], wanted: Iterable[PolicyRule]) -> list[PolicyRule]:
     """The simplest rules of `wanted` that no rule of `owned` covers."""
-    mine = tuple(owned)
-    return [
-        simple
-        for rule in wanted
-        for simple in _broken_down(rule)
-        if not any(it.covers(simple) for it in mine)
-    ]
+    mine, missing = tuple(owned), []
+    for rule in wanted:
+        if any(it.covers(rule) for it in mine):
+            continue
+        if rule.breadth > MAXIMUM_BREADTH:
+            missing.append(rule)
+            continue
+        missing += [it for it in _broken_down(rule) if not any(own.covers(it) for own in mine)]
+    return missing
 
 
 def _broken_down(rule: PolicyRule) -> Iterable[PolicyRule]:

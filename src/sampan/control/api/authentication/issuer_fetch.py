@@ -1,0 +1,52 @@
+"""Reads the documents of an issuer outside the cluster: over HTTPS, bounded, no redirects."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from sampan.foundation.wire.http_client import HttpsTransport
+from sampan.foundation.wire.message import Request, whole
+
+MAXIMUM_BYTES = 1024 * 1024
+SECONDS = 10.0
+
+
+async def fetch(address: str, authorities: str) -> bytes:
+    """What lies at `address`, trusting `authorities` (PEM; "" for those of the machine).
+
+    Raises ConnectionError for whatever is not a plain answer of a bounded size in time.
+    """
+    parts = urlsplit(address)
+    if parts.scheme != "https" or not parts.netloc:
+        raise ConnectionError(f"{address} is not an HTTPS address")
+    try:
+        context = ssl.create_default_context(cadata=authorities or None)
+    except ssl.SSLError as error:
+        raise ConnectionError("the issuer's certificate authority can't be read") from error
+    transport = HttpsTransport(f"https://{parts.netloc}", context)
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _answer(transport, parts.path or "/")
+    except TimeoutError as error:
+        raise ConnectionError(f"{address} did not answer in time") from error
+    finally:
+        await transport.close()
+
+
+async def _answer(transport: HttpsTransport, path: str) -> bytes:
+    response = await transport.send(Request(method="GET", path=path))
+    if response.status != 200:
+        raise ConnectionError(f"{path} was answered with {response.status}")
+    if not isinstance(response.body, AsyncIterator):
+        body = await whole(response.body)
+        if len(body) > MAXIMUM_BYTES:
+            raise ConnectionError(f"{path} is too large")
+        return body
+    pieces, size = [], 0
+    async for piece in response.body:
+        pieces.append(piece)
+        size += len(piece)
+        if size > MAXIMUM_BYTES:
+            raise ConnectionError(f"{path} is too large")
+    return b"".join(pieces)
