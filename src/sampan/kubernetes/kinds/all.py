@@ -5,6 +5,10 @@ from sampan.kubernetes.kinds.apps.daemon_sets import DAEMON_SET
 from sampan.kubernetes.kinds.apps.deployments import DEPLOYMENT
 from sampan.kubernetes.kinds.apps.replica_sets import REPLICA_SET
 from sampan.kubernetes.kinds.apps.stateful_sets import STATEFUL_SET
+from sampan.kubernetes.kinds.autoscaling.pod_autoscalers import HORIZONTAL_POD_AUTOSCALER
+from sampan.kubernetes.kinds.autoscaling.pod_autoscalers_v1 import HORIZONTAL_POD_AUTOSCALER_V1
+from sampan.kubernetes.kinds.batch.cron_jobs import CRON_JOB
+from sampan.kubernetes.kinds.batch.jobs import JOB
 from sampan.kubernetes.kinds.coordination import LEASE
 from sampan.kubernetes.kinds.core.configuration import CONFIG_MAP, SECRET, SERVICE_ACCOUNT
 from sampan.kubernetes.kinds.core.events import EVENT
@@ -15,6 +19,8 @@ from sampan.kubernetes.kinds.core.pods import POD
 from sampan.kubernetes.kinds.core.services import SERVICE
 from sampan.kubernetes.kinds.discovery import ENDPOINT_SLICE
 from sampan.kubernetes.kinds.kind import Kind
+from sampan.kubernetes.kinds.node import RUNTIME_CLASS
+from sampan.kubernetes.kinds.policy import POD_DISRUPTION_BUDGET
 from sampan.kubernetes.kinds.rbac import (
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
@@ -30,6 +36,7 @@ from sampan.kubernetes.kinds.reviews import (
     SUBJECT_ACCESS_REVIEW,
     TOKEN_REVIEW,
 )
+from sampan.kubernetes.kinds.scheduling import PRIORITY_CLASS
 
 ALL: tuple[Kind, ...] = (
     NAMESPACE,
@@ -45,6 +52,13 @@ ALL: tuple[Kind, ...] = (
     STATEFUL_SET,
     DAEMON_SET,
     CONTROLLER_REVISION,
+    JOB,
+    CRON_JOB,
+    HORIZONTAL_POD_AUTOSCALER,
+    HORIZONTAL_POD_AUTOSCALER_V1,
+    POD_DISRUPTION_BUDGET,
+    PRIORITY_CLASS,
+    RUNTIME_CLASS,
     PERSISTENT_VOLUME_CLAIM,
     ENDPOINT_SLICE,
     LEASE,

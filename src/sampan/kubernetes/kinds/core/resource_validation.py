@@ -36,6 +36,16 @@ def check_resources(resources: Object, field: str) -> Iterator[Cause]:
             yield required(f"{field}.requests[{name}]", "must be specified like its limit")
 
 
+def check_overhead(overhead: dict[str, str], field: str) -> Iterator[Cause]:
+    """What a pod takes besides its containers: amounts of native resources."""
+    values = _values(overhead)
+    for name, quantity in overhead.items():
+        if name not in _NATIVE:
+            yield from _check_name(name, f"{field}[{name}]")
+        if values.get(name, 0) < 0:
+            yield invalid(f"{field}[{name}]", quantity, "must be greater than or equal to 0")
+
+
 def overcommits(name: str) -> bool:
     """Extended resources and huge pages can't be promised twice; native ones can."""
     return ("/" not in name or "kubernetes.io/" in name) and not name.startswith(_HUGE_PAGES)

@@ -1,6 +1,6 @@
 """The rules of what decides where a pod may run: selectors, tolerations, spreading, affinity."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sampan.kubernetes.kinds.core.nodes import TAINT_EFFECTS
 from sampan.kubernetes.kinds.kind import Cause, Object
@@ -17,14 +17,18 @@ _PREFERRED_TERMS = "preferredDuringSchedulingIgnoredDuringExecution"
 
 def check_placement(spec: Object, field: str) -> Iterator[Cause]:
     yield from check_labels(spec.get("nodeSelector"), f"{field}.nodeSelector")
-    for index, toleration in enumerate(spec.get("tolerations") or ()):
-        yield from _check_toleration(toleration, f"{field}.tolerations[{index}]")
+    yield from check_tolerations(spec.get("tolerations") or (), f"{field}.tolerations")
     for index, constraint in enumerate(spec.get("topologySpreadConstraints") or ()):
         yield from _check_spread(constraint, f"{field}.topologySpreadConstraints[{index}]")
     affinity = spec.get("affinity") or {}
     yield from _check_node_affinity(affinity.get("nodeAffinity") or {}, f"{field}.affinity")
     for name in ("podAffinity", "podAntiAffinity"):
         yield from _check_pod_affinity(affinity.get(name) or {}, f"{field}.affinity.{name}")
+
+
+def check_tolerations(tolerations: Iterable[Object], field: str) -> Iterator[Cause]:
+    for index, toleration in enumerate(tolerations):
+        yield from _check_toleration(toleration, f"{field}[{index}]")
 
 
 def _check_toleration(toleration: Object, field: str) -> Iterator[Cause]:
