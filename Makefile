@@ -22,7 +22,7 @@ DEMO_URL := http://127.0.0.1:30080/
 
 # What the code uses of Debian, and the package that has it.
 PROGRAMS := crun:crun conmon:conmon nft:nftables
-TEST_PROGRAMS := ip:iproute2 curl:curl
+TEST_PROGRAMS := ip:iproute2 curl:curl etcd:etcd-server
 CAN_MAKE_VENV := python3 -c 'import ensurepip' 2>/dev/null
 
 .PHONY: up down clean test bench root packages install kubectl demo

@@ -120,14 +120,15 @@ def test_of_concurrent_creators_exactly_one_wins(run: Run) -> None:
 def test_concurrent_writes_of_one_key_follow_one_another(run: Run) -> None:
     async def story(store: Store) -> None:
         watch = store.watch(b"", after=0)
+        await store.put(b"a", b"first")
         await asyncio.gather(
             *(store.put(b"a", b"x") for _ in range(5)), store.delete(b"a"), store.put(b"a", b"y")
         )
-        changes = await collect(watch, 7)
+        changes = await collect(watch, 8)
         for before, after in itertools.pairwise(changes):
             left = None if before.value is None else before.revision
             assert (after.previous.revision if after.previous else None) == left
-        assert [change.revision for change in changes] == list(range(1, 8))
+        assert [change.revision for change in changes] == list(range(1, 9))
 
     run(story)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.store.relative_store import RelativeStore
 
 from sampan.store.contract import Change, Compacted, Conflict, Entry, Store
 from sampan.store.memory import MemoryStore
@@ -54,8 +55,9 @@ class Model:
 
 
 class Story:
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, store: Store | None = None) -> None:
         self.path = path
+        self.given = store
         self.model = Model()
         self.store: Store
 
@@ -63,7 +65,7 @@ class Story:
         if self.path is not None:
             self.store = await SqliteStore.open(self.path)
         elif not self.model.changes:
-            self.store = MemoryStore()
+            self.store = self.given or MemoryStore()
 
     async def tell(self, steps: list[tuple]) -> None:
         await self.open()
@@ -145,3 +147,13 @@ def test_memory_agrees_with_the_model(steps: list[tuple]) -> None:
 def test_sqlite_agrees_with_the_model_across_restarts(steps: list[tuple]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(Story(Path(folder) / "store.db").tell(steps))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(STEPS, max_size=40))
+def test_etcd_agrees_with_the_model(open_etcd, steps: list[tuple]) -> None:
+    async def main() -> None:
+        async with open_etcd() as store:
+            await Story(None, RelativeStore(store, await store.revision())).tell(steps)
+
+    asyncio.run(main())

@@ -2,7 +2,8 @@
 
 Rules that every store keeps, and that one suite (`tests/store/`) holds it to:
 
-* A revision is a positive integer; every committed write has its own, one greater than the last.
+* A revision is a positive integer; every committed write has its own, greater than the last:
+  by one, unless others write to the same cluster.
 * A write is acknowledged only after it is durable, and is visible to `get`, `range` and watches
   in the order of revisions: a watch sees each revision after its start once, none skipped.
 * An expectation that fails changes nothing.
@@ -51,6 +52,10 @@ class Unavailable(StoreError):
     """The store can't take writes now (disk full, no quorum); reads may go on."""
 
 
+class TooLarge(StoreError):
+    """The value is larger than the store takes."""
+
+
 class Damaged(StoreError):
     """What is stored can't be read: more than one value, for such a one is set aside."""
 
@@ -83,10 +88,13 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Store(Protocol):
-    """A durable, ordered map with history."""
+    """A durable, ordered map with history. `is_shared` tells that others may write to it, too."""
+
+    is_shared: bool
 
     async def revision(self) -> int:
-        """The revision of the newest committed write; 0 for an empty store."""
+        """The revision of the newest committed write by whomever, which watches have been told
+        of; of an empty store 0, or 1 of an empty cluster. Raises Unavailable."""
 
     async def get(self, key: bytes) -> Entry | None: ...
 

@@ -23,6 +23,8 @@ _PAGE = 1000
 class MemoryStore:
     """`contract.Store` over dicts. Each write is committed by the time `put` returns."""
 
+    is_shared = False
+
     def __init__(self, *, watch_capacity: int = DEFAULT_CAPACITY) -> None:
         self._revision = 0
         self._oldest = 0

@@ -34,6 +34,8 @@ _log = logging.getLogger("sampan.store")
 class SqliteStore:
     """`contract.Store` over one file. Made by `open`; one process owns a file at a time."""
 
+    is_shared = False
+
     def __init__(
         self,
         *,
