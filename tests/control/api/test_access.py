@@ -228,7 +228,10 @@ def test_a_node_sees_what_its_own_pods_use(play, pod, account, secret):
         source = {"secretKeyRef": {"name": "s", "key": "k"}}
         body["spec"]["containers"][0]["env"] = [{"name": "A", "valueFrom": source}]
         body["spec"]["nodeName"] = "n1"
-        await api.create(PODS, body)
+        projected = {"sources": [{"serviceAccountToken": {"path": "token"}}]}
+        body["spec"]["volumes"] = [{"name": "token", "projected": projected}]
+        uid = (await api.create(PODS, body))["metadata"]["uid"]
+        reference = {"kind": "Pod", "name": "web", "uid": uid}
         for name, codes in (("n1", (200, 200, 201)), ("n2", (403, 403, 403))):
             answers = (
                 await api.send("GET", f"{SECRETS}/s", as_user=node(name)),
@@ -236,7 +239,7 @@ def test_a_node_sees_what_its_own_pods_use(play, pod, account, secret):
                 await api.send(
                     "POST",
                     f"{ACCOUNTS}/default/token",
-                    {"spec": {"boundObjectRef": {"kind": "Pod", "name": "web"}}},
+                    {"spec": {"boundObjectRef": reference}},
                     as_user=node(name),
                 ),
             )

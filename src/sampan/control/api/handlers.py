@@ -6,6 +6,7 @@ from random import Random
 
 import msgspec
 
+from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.creating import Creating
 from sampan.control.api.deleting import Deleting
@@ -31,6 +32,7 @@ class Parts(msgspec.Struct, frozen=True):
     writer: Writer
     cache: WatchCache
     proxy: NodeProxy
+    authorizer: Authorizer
     signer: TokenSigner
     settings: ApiSettings
     clock: Callable[[], datetime]
@@ -42,7 +44,7 @@ def handlers(parts: Parts) -> Handlers:
     writer, cache, clock, random = parts.writer, parts.cache, parts.clock, parts.random
     getting, updating = Getting(cache, clock), Updating(writer, clock)
     deleting, scale = Deleting(writer, cache, clock), Scale(writer, cache)
-    token = Token(cache, parts.signer, parts.settings.issuer, clock, random)
+    token = Token(cache, parts.authorizer, parts.signer, parts.settings.issuer, clock, random)
     return {
         ("", "get"): getting,
         ("", "list"): Listing(cache, clock),
@@ -55,6 +57,9 @@ def handlers(parts: Parts) -> Handlers:
         ("status", "get"): getting,
         ("status", "update"): updating.update,
         ("status", "patch"): updating.patch,
+        ("approval", "get"): getting,
+        ("approval", "update"): updating.update,
+        ("approval", "patch"): updating.patch,
         ("scale", "get"): scale.get,
         ("scale", "update"): scale.update,
         ("scale", "patch"): scale.patch,

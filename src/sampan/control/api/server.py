@@ -92,7 +92,9 @@ class ApiServer:
             self._metering.exposition,
         )
         reviews = Reviews(self._authorizer, tokens)
-        parts = Parts(self._writer, cache, self._proxy, signer, settings, clock, random)
+        parts = Parts(
+            self._writer, cache, self._proxy, self._authorizer, signer, settings, clock, random
+        )
         paths = IssuerDocuments(signer, address, documents)
         router = Router(kinds, cache, handlers(parts), reviews.create, paths)
         inner = (self._metering, answer, self._authorizer)
