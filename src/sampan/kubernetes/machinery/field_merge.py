@@ -109,7 +109,9 @@ def remove(place: Place, value: Any, fields: FieldSet) -> Any:
             if node is None:
                 kept[name] = below
             elif not is_member(node):
-                kept[name] = remove(place.member(name), below, node)
+                left = remove(place.member(name), below, node)
+                if left is not None:
+                    kept[name] = left
         return kept or None
     if isinstance(place, Items) and isinstance(value, list) and value:
         return _remove_items(place, value, fields)

@@ -261,14 +261,17 @@ class Items(Place):
         return found
 
     def fields(self, value: Any) -> FieldSet:
-        """Raises InvalidItems."""
+        """Of items that can't be told apart nobody can own any."""
         if type(value) is not list:
             return {}
         item = self.item
         node: FieldSet = {}
-        for entry in self._sorted(value):
-            found = item.fields(entry)
-            node[self.element(entry)] = {MEMBER: {}, **found} if found else found
+        try:
+            for entry in self._sorted(value):
+                found = item.fields(entry)
+                node[self.element(entry)] = {MEMBER: {}, **found} if found else found
+        except InvalidItems:
+            return {}
         return node
 
     def added(self, value: Any) -> FieldSet:
