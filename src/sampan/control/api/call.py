@@ -14,7 +14,8 @@ ANONYMOUS = Identity(name="system:anonymous", groups=("system:unauthenticated",)
 class Call(msgspec.Struct):
     """A request and what the stages have found out about it so far.
 
-    `kind` is set once the request is routed to a resource. `warnings` go into Warning headers.
+    `kind` is set once the request is routed to a resource. `warnings` go into Warning headers,
+    `annotations` into the audit log.
     """
 
     request: Request
@@ -22,6 +23,7 @@ class Call(msgspec.Struct):
     identity: Identity = ANONYMOUS
     kind: Kind | None = None
     warnings: list[str] = msgspec.field(default_factory=list)
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def routed(self) -> Kind:

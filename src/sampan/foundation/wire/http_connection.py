@@ -56,6 +56,7 @@ class HttpConnection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._peer_subject: tuple[tuple[str, str], ...] = ()
+        self._peer_address = ""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._header_bytes = 0
@@ -74,6 +75,8 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._peer_subject = peer_subject(transport)
+        peer = transport.get_extra_info("peername")
+        self._peer_address = peer[0] if isinstance(peer, tuple) else ""
         self._service.connections[self] = None
         if (connection := transport.get_extra_info("socket")) is not None:
             watch_over(connection)
@@ -179,6 +182,7 @@ class HttpConnection(asyncio.Protocol):
             headers=headers,
             body_source=partial(body.read, headers) if has_body else None,
             peer_subject=self._peer_subject,
+            peer_address=self._peer_address,
         )
 
     # What a request's body asks of the connection.
