@@ -123,4 +123,7 @@ class Store(Protocol):
     async def compact(self, revision: int) -> None:
         """Forget versions replaced before `revision`."""
 
+    def problem(self) -> str:
+        """What kept the last write or watch from success; empty when all is well."""
+
     async def close(self) -> None: ...

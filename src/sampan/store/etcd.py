@@ -80,6 +80,7 @@ class EtcdStore:
         self._fence_after = _FENCE_SECONDS
         self._quarantined: dict[bytes, int] = {}
         self._closed = False
+        self._problem = ""
         self._task = asyncio.create_task(self._follow(), name="etcd watch")
 
     @classmethod
@@ -152,6 +153,9 @@ class EtcdStore:
         # A compaction that another has overtaken is done.
         with contextlib.suppress(CompactedAway):
             await self._cluster.call(COMPACT, messages.compaction_request(revision))
+
+    def problem(self) -> str:
+        return self._problem
 
     async def close(self) -> None:
         self._closed = True
@@ -235,8 +239,7 @@ class EtcdStore:
             try:
                 async for told in self._events(self._progress.revision):
                     changes = tuple(map(self._change, told.events))
-                    if changes:
-                        self._fanout.publish(changes)
+                    self._fanout.publish(changes)
                     self._progress.advance(changes, told.revision)
             except StoreError as error:
                 _log.error("the datastore's watch has a gap", extra={"reason": str(error)})
@@ -257,10 +260,13 @@ class EtcdStore:
                 stream = follow(self._cluster, start, end, after)
                 async with contextlib.aclosing(stream) as events:
                     async for told in events:
-                        after = told.revision
+                        self._problem = ""
+                        after = max(after, told.revision)
                         yield told
             except Unavailable as error:
-                _log.warning("the datastore's watch is resumed", extra={"reason": str(error)})
+                if not self._problem:
+                    _log.warning("the datastore's watch is cut", extra={"reason": str(error)})
+                self._problem = str(error)
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _replay(

@@ -40,6 +40,7 @@ _OPTIONS = (
     # Channels of one process would otherwise share a connection that another has lost.
     ("grpc.use_local_subchannel_pool", 1),
 )
+_TOO_LARGE = ("request is too large", "received message larger than max")
 _ELSEWHERE = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -170,6 +171,6 @@ def _mapped(error: grpc.aio.AioRpcError) -> StoreError:
         return CompactedAway(details)
     if "future revision" in details:
         return FutureRevision(details)
-    if "request is too large" in details:
+    if any(words in details for words in _TOO_LARGE):
         return TooLarge(details)
     return Unavailable(_explained(error))

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 
 import msgspec
 
+from sampan.store.contract import Damaged
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MOST_SHIFT = 63
 _MOD_REVISION = 2
 
 
-class InvalidMessage(ValueError):
+class InvalidMessage(Damaged):
     """The peer's bytes are no message of protobuf."""
 
 

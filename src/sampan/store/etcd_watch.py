@@ -26,7 +26,8 @@ class Events(msgspec.Struct, frozen=True):
 async def follow(
     cluster: EtcdCluster, key: bytes, end: bytes, after: int
 ) -> AsyncGenerator[Events, None]:
-    """What happens to the keys from `key` to before `end` after a revision.
+    """What happens to the keys from `key` to before `end` after a revision; first nothing, once
+    the watch stands.
 
     Raises Compacted, Unavailable when the connection breaks.
     """
@@ -43,6 +44,7 @@ async def follow(
             if answer.created:
                 await _demand_history(cluster, key, after)
                 past = answer.revision
+                yield Events((), after)
                 continue
             gathered += answer.events
             if answer.more:

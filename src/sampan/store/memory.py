@@ -83,6 +83,9 @@ class MemoryStore:
             self._forget_versions(key, revision)
         del self._log[:forgotten]
 
+    def problem(self) -> str:
+        return "the store is closed" if self._closed else ""
+
     async def close(self) -> None:
         self._closed = True
         self._fanout.close()

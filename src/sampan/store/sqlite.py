@@ -142,6 +142,9 @@ class SqliteStore:
         while await self._commit.run(sqlite_file.clean_compacted):
             pass
 
+    def problem(self) -> str:
+        return self._commit.problem
+
     async def close(self) -> None:
         self._fanout.close()
         await self._commit.close()

@@ -58,7 +58,10 @@ class GroupCommit:
         lookup: Callable[[bytes], Entry | None],
         committed: Callable[[tuple[Change, ...]], None],
     ) -> None:
-        """`lookup` gives a key's committed entry; `committed` is told of each durable group."""
+        """`lookup` gives a key's committed entry; `committed` is told of each durable group.
+
+        `problem` tells why the last group failed.
+        """
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._thread = thread
@@ -71,7 +74,7 @@ class GroupCommit:
         self._quiet: asyncio.TimerHandle | None = None
         self._last_commit = 0.0
         self._journal = 0
-        self._failing = False
+        self.problem = ""
         self._closed = False
 
     async def write(self, write: Write) -> Change | None:
@@ -139,13 +142,13 @@ class GroupCommit:
                 self._thread, self._connection.execute, statement, parameters
             )
         except sqlite3.Error as error:
-            if not self._failing:
+            if not self.problem:
                 _log.error("the store can't write", extra={"reason": str(error)})
-            self._failing = True
-            return Unavailable(f"the store can't write: {error}")
-        if self._failing:
+            self.problem = f"the store can't write: {error}"
+            return Unavailable(self.problem)
+        if self.problem:
             _log.warning("the store writes again")
-        self._failing = False
+        self.problem = ""
         self._journal += size
         self._last_commit = self._loop.time()
         return None

@@ -10,7 +10,7 @@ from sampan.control.api.call import Call, Handler
 from sampan.control.api.refusal import Refused, response_of
 from sampan.foundation.wire.message import BodyTooLarge, Response
 from sampan.kubernetes.machinery import status
-from sampan.store.contract import StoreError, Unavailable
+from sampan.store.contract import StoreError, TooLarge, Unavailable
 
 _log = logging.getLogger("sampan.api")
 _MOST_WARNINGS = 32
@@ -25,6 +25,8 @@ async def answer(call: Call, following: Handler) -> Response:
         response = response_of(refusal.status, refusal.headers)
     except BodyTooLarge as error:
         response = response_of(status.too_large(error.maximum))
+    except TooLarge as error:
+        response = response_of(status.failure(413, "RequestEntityTooLarge", str(error)))
     except Unavailable as error:
         response = response_of(status.service_unavailable(str(error)), {"Retry-After": "1"})
     except StoreError:

@@ -24,6 +24,7 @@ from sampan.control.api.bootstrap import Bootstrap
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler, chained
+from sampan.control.api.consistent_reads import ConsistentReads
 from sampan.control.api.documents import Documents
 from sampan.control.api.event_expiry import EventExpiry
 from sampan.control.api.handlers import Parts, handlers
@@ -88,7 +89,12 @@ class ApiServer:
         documents = Documents(
             kinds,
             address,
-            {"ping": _well, "cache": self._cache_check, "shutdown": self._shutdown_check},
+            {
+                "ping": _well,
+                "cache": self._cache_check,
+                "datastore": store.problem,
+                "shutdown": self._shutdown_check,
+            },
             self._metering.exposition,
         )
         reviews = Reviews(self._authorizer, tokens)
@@ -97,8 +103,10 @@ class ApiServer:
         )
         paths = IssuerDocuments(signer, address, documents)
         router = Router(kinds, cache, handlers(parts), reviews.create, paths)
-        inner = (self._metering, answer, self._authorizer)
-        self._inside: Handler = chained(inner, router)
+        current = (ConsistentReads(store, cache),) if store.is_shared else ()
+        self._inside: Handler = chained(
+            (self._metering, answer, self._authorizer, *current), router
+        )
         self._outside: Handler = chained(
             (
                 self._metering,
@@ -106,6 +114,7 @@ class ApiServer:
                 authentication,
                 Impersonation(self._authorizer),
                 self._authorizer,
+                *current,
             ),
             router,
         )
