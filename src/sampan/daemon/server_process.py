@@ -13,8 +13,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from random import Random
 
+import msgspec
+
 from sampan.control.api.server import ApiServer
-from sampan.control.api.settings import settings_of
+from sampan.control.api.settings import ApiSettings, settings_of
 from sampan.control.controllers.all import run_controllers
 from sampan.control.controllers.settings import ControllerSettings
 from sampan.control.scheduler.loop import USER as SCHEDULER
@@ -23,7 +25,7 @@ from sampan.daemon.absent_nodes import remove_absent_nodes
 from sampan.daemon.event_loop import end_of_file, run_until_terminated
 from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_list_path
 from sampan.foundation.pki import kubeconfig
-from sampan.foundation.pki.authority import KeyPair
+from sampan.foundation.pki.authority import Authority, KeyPair
 from sampan.foundation.pki.cluster import ADMINISTRATORS_GROUP, ClusterCredentials, prepare
 from sampan.foundation.pki.contexts import client_context, server_context
 from sampan.foundation.pki.files import write_atomically
@@ -56,7 +58,9 @@ async def _run(
     credentials = prepare(instance.configuration_folder / "pki", instance, _now())
     _write_kubeconfig(instance, credentials)
     async with contextlib.AsyncExitStack() as running:
-        api = await running.enter_async_context(_api(instance, credentials))
+        settings = _settings(instance)
+        signer = _signer(credentials, settings.issuer)
+        api = await running.enter_async_context(_api(instance, settings, credentials, signer))
         await end_of_file(network, stop)
         server = await serve(
             api.handle,
@@ -70,23 +74,24 @@ async def _run(
             os.close(ready)
         _log.info("requests are taken")
         running.callback(api.begin_shutdown)
-        await running.enter_async_context(_clients(instance, api, credentials))
+        await running.enter_async_context(_clients(instance, api, credentials, signer))
         await _remove_absent_nodes(instance, api)
         gc.freeze()
         await stop.wait()
 
 
 @contextlib.asynccontextmanager
-async def _api(instance: Instance, credentials: ClusterCredentials) -> AsyncIterator[ApiServer]:
+async def _api(
+    instance: Instance, settings: ApiSettings, credentials: ClusterCredentials, signer: TokenSigner
+) -> AsyncIterator[ApiServer]:
     """The API over the instance's store, started."""
     folder = instance.state_folder / "server"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = await SqliteStore.open(folder / "store.db")
-    settings = settings_of(instance)
     api = ApiServer.create(
         store,
         settings=settings,
-        signer=_signer(credentials, settings.issuer),
+        signer=signer,
         clock=_now,
         random=Random(),  # noqa: S311 - suffixes of names; nothing secret is drawn from it
         kubelet_context=client_context(credentials.authority, credentials.kubelet_client),
@@ -99,6 +104,18 @@ async def _api(instance: Instance, credentials: ClusterCredentials) -> AsyncIter
         await store.close()
 
 
+def _settings(instance: Instance) -> ApiSettings:
+    """What follows from the instance's name, and the files that its administrator has put beside
+    the certificates: who else may show which tokens."""
+    token_file = instance.configuration_folder / "tokens.csv"
+    authentication_file = instance.configuration_folder / "authentication.yaml"
+    return msgspec.structs.replace(
+        settings_of(instance),
+        token_file=token_file if token_file.exists() else None,
+        authentication_file=authentication_file if authentication_file.exists() else None,
+    )
+
+
 def _signer(credentials: ClusterCredentials, issuer: str) -> TokenSigner:
     key = credentials.service_account_key.read_bytes()
     return TokenSigner(key, issuer, replaced=credentials.replaced_service_account_keys())
@@ -106,11 +123,15 @@ def _signer(credentials: ClusterCredentials, issuer: str) -> TokenSigner:
 
 @contextlib.asynccontextmanager
 async def _clients(
-    instance: Instance, api: ApiServer, credentials: ClusterCredentials
+    instance: Instance, api: ApiServer, credentials: ClusterCredentials, signer: TokenSigner
 ) -> AsyncIterator[None]:
     """Controllers and scheduler at work."""
     settings = ControllerSettings(
-        pod_range=instance.pod_range, root_certificate=credentials.authority.read_text()
+        pod_range=instance.pod_range,
+        authority=Authority(
+            credentials.authority.read_bytes(), credentials.authority_key.read_bytes()
+        ),
+        sign_token=signer.sign,
     )
     random = Random()  # noqa: S311 - spreads choices; nothing secret is drawn from it
     controllers = await run_controllers(api.client, settings, _now, random)

@@ -23,7 +23,7 @@ from sampan.control.controllers.settings import ControllerSettings
 from sampan.control.scheduler import views as scheduling
 from sampan.control.scheduler.loop import USER as SCHEDULER
 from sampan.control.scheduler.loop import Scheduler, run_scheduler
-from sampan.foundation.pki.authority import generate_key
+from sampan.foundation.pki.authority import Authority, generate_key
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.settings import Instance
 from sampan.foundation.wire.message import Identity, Transport
@@ -65,6 +65,7 @@ class SimulatedCluster:
         self.instance = Instance()
         self._store = MemoryStore()
         self._signer = TokenSigner(generate_key(), settings_of(self.instance).issuer)
+        self._authority = Authority.create("the authority", self.loop.now())
         self._api: ApiServer | None = None
         self._tally: Tally | None = None
         self._controllers: Controllers | None = None
@@ -109,7 +110,9 @@ class SimulatedCluster:
         self._tally = Tally(self.admin, self.watchman.count)
         await self._tally.start()
         settings = ControllerSettings(
-            pod_range=self.instance.pod_range, root_certificate="the authority"
+            pod_range=self.instance.pod_range,
+            authority=self._authority,
+            sign_token=self._signer.sign,
         )
         random = Random(self.random.random())  # noqa: S311
         self._controllers = await run_controllers(self.client_for, settings, self.loop.now, random)

@@ -44,7 +44,14 @@ def handlers(parts: Parts) -> Handlers:
     writer, cache, clock, random = parts.writer, parts.cache, parts.clock, parts.random
     getting, updating = Getting(cache, clock), Updating(writer, clock)
     deleting, scale = Deleting(writer, cache, clock), Scale(writer, cache)
-    token = Token(cache, parts.authorizer, parts.signer, parts.settings.issuer, clock, random)
+    token = Token(
+        cache,
+        parts.authorizer,
+        parts.signer,
+        audience=parts.settings.issuer,
+        clock=clock,
+        random=random,
+    )
     return {
         ("", "get"): getting,
         ("", "list"): Listing(cache, clock),

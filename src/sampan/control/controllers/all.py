@@ -7,6 +7,9 @@ from random import Random
 from typing import Any
 
 from sampan.control.controllers import (
+    certificate_approval,
+    certificate_cleaning,
+    certificate_signing,
     deployment,
     endpoint_slice,
     garbage,
@@ -59,6 +62,7 @@ class Controllers:
         ]
         reader = client_for(READER)
         every = (*caches.kinds(), *caches.heads.values())
+        every = tuple(cache for cache in every if cache.resource in content)
         self._informers = [_informer(reader, cache) for cache in every]
         self._pulse: asyncio.Task[None] | None = None
 
@@ -100,7 +104,10 @@ def controllers(
         endpoint_slice.CONTROLLER,
         service_account.CONTROLLER,
         role_aggregation.CONTROLLER,
-        root_certificate.controller(settings.root_certificate),
+        root_certificate.controller(settings.authority.certificate.decode()),
+        certificate_approval.CONTROLLER,
+        certificate_signing.controller(settings.authority),
+        certificate_cleaning.CONTROLLER,
         namespace.controller(each for each in content if each.namespaced),
         garbage.controller(each for each in content if each != EVENTS),
         node_ranges.controller(settings.pod_range),

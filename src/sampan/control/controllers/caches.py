@@ -223,6 +223,7 @@ class Caches:
             self.cluster_roles,
             self.account_tokens,
             self.bootstrap_tokens,
+            self.signing_requests,
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sampan.control.controllers.caches import Cache, Caches
-from sampan.control.controllers.plan import Answers, Plan
+from sampan.control.controllers.plan import Answers, Permissions, Plan
 
 SnapshotT = TypeVar("SnapshotT")
 
@@ -28,11 +28,12 @@ class Watch(msgspec.Struct, frozen=True):
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What the runner knows beside the caches when it has a key planned.
 
-    `answers` are to the `reads` of the plan before; `failure` is the message of the last write
-    for this key that the API refused.
+    `answers` are to the `reads` of the plan before, `permissions` to its questions; `failure` is
+    the message of the last write for this key that the API refused.
     """
 
     answers: Answers = {}
+    permissions: Permissions = {}
     failure: str = ""
 
 

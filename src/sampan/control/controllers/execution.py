@@ -14,7 +14,7 @@ import msgspec
 
 from sampan.control.controllers import plan as plans
 from sampan.kubernetes.client.contract import AlreadyExists, Client, NotFound, Object
-from sampan.kubernetes.kinds.resource import Resource
+from sampan.kubernetes.kinds.resource import SUBJECT_ACCESS_REVIEWS, Resource
 
 REQUEST_SECONDS = 15.0
 CONCURRENT_WRITES = 16
@@ -23,6 +23,14 @@ LONGEST_PAUSE_SECONDS = 5.0
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH = 5
 _LONGEST_BASE = 58
+
+
+class _Decision(msgspec.Struct):
+    allowed: bool = False
+
+
+class _Review(msgspec.Struct):
+    status: _Decision
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -71,6 +79,15 @@ class Executor:
             async with asyncio.timeout(REQUEST_SECONDS):
                 answers[read] = await self._ask(read)
         return answers
+
+    async def permissions(self, questions: Sequence[plans.Question]) -> plans.Permissions:
+        """Ask the API who may do what. Raises ApiError, ConnectionError, TimeoutError."""
+        found: dict[plans.Question, bool] = {}
+        for question in questions:
+            review = {"spec": _review_spec(question)}
+            raw = await _timely(self._client.create(SUBJECT_ACCESS_REVIEWS, review))
+            found[question] = msgspec.json.decode(raw, type=_Review).status.allowed
+        return found
 
     async def _ask(self, read: plans.Read) -> tuple[plans.Head, ...]:
         if isinstance(read, plans.List):
@@ -188,6 +205,23 @@ class Executor:
 async def _timely(answer: Awaitable[bytes]) -> bytes:
     async with asyncio.timeout(REQUEST_SECONDS):
         return await answer
+
+
+def _review_spec(question: plans.Question) -> Object:
+    resource = question.resource
+    return {
+        "user": question.user,
+        "uid": question.uid,
+        "groups": list(question.groups),
+        "extra": {key: list(values) for key, values in question.extra},
+        "resourceAttributes": {
+            "verb": question.verb,
+            "group": resource.group,
+            "version": resource.version,
+            "resource": resource.plural,
+            "subresource": question.subresource,
+        },
+    }
 
 
 def _name_of(action: plans.Action, head: plans.Head | None) -> str:

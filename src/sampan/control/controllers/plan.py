@@ -115,6 +115,18 @@ class List(msgspec.Struct, frozen=True):
     namespace: str
 
 
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A question to the API: whether somebody may do something to a resource of the cluster."""
+
+    user: str
+    verb: str
+    resource: Resource
+    subresource: str = ""
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
 class HeadMetadata(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     namespace: str = ""
@@ -134,18 +146,21 @@ class Head(msgspec.Struct, frozen=True):
 Action = Create | Patch | Update | Delete
 Read = Get | List
 Answers = Mapping[Read, tuple[Head, ...]]
+Permissions = Mapping[Question, bool]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do now, in order; a refused action ends the plan and the controller plans again.
 
-    A plan with `reads` does nothing yet: the runner asks the API and has it made again with the
-    answers. `again_after` asks for another plan in so many seconds, whatever happens.
+    A plan with `reads` or `questions` does nothing yet: the runner asks the API and has it made
+    again with the answers. `again_after` asks for another plan in so many seconds, whatever
+    happens.
     """
 
     actions: tuple[Action, ...] = ()
     reports: tuple[Report, ...] = ()
     reads: tuple[Read, ...] = ()
+    questions: tuple[Question, ...] = ()
     again_after: float | None = None
 
 

@@ -102,15 +102,19 @@ class Runner:
     async def _plan(self, key: str) -> plans.Plan:
         """Make the plan, with as many rounds of questions as it needs."""
         answers: plans.Answers = {}
+        permissions: plans.Permissions = {}
         for _ in range(_MOST_READS):
-            circumstances = Circumstances(answers=answers, failure=self._failures.get(key, ""))
+            circumstances = Circumstances(
+                answers=answers, permissions=permissions, failure=self._failures.get(key, "")
+            )
             snapshot = self._controller.observe(self._caches, key, circumstances)
             if snapshot is None:
                 return plans.NOTHING
             plan = self._controller.plan(snapshot, self._clock())
-            if not plan.reads:
+            if not plan.reads and not plan.questions:
                 return plan
             answers = {**answers, **await self._executor.answer(plan.reads)}
+            permissions = {**permissions, **await self._executor.permissions(plan.questions)}
         return plans.Plan(again_after=1.0)
 
     def _note(self, key: str, cause: Exception) -> None:

@@ -92,6 +92,14 @@ class Authority:
         return str(attribute.value)
 
     @property
+    def subject(self) -> x509.Name:
+        return self._certificate.subject
+
+    @property
+    def private_key(self) -> ec.EllipticCurvePrivateKey:
+        return self._key
+
+    @property
     def expires(self) -> datetime:
         return self._certificate.not_valid_after_utc
 

@@ -36,6 +36,7 @@ class Token:
         cache: WatchCache,
         authorizer: Authorizer,
         signer: TokenSigner,
+        *,
         audience: str,
         clock: Callable[[], datetime],
         random: Random,
