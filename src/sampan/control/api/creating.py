@@ -4,8 +4,9 @@ from sampan.control.api import rendering
 from sampan.control.api.admission.write import Write
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import Form, decoded
+from sampan.control.api.field_management import updating_owners
 from sampan.control.api.refusal import Refused
-from sampan.control.api.request_options import dry_run_of
+from sampan.control.api.request_options import write_options
 from sampan.control.api.writer import Writer
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Kind
@@ -26,7 +27,7 @@ class Creating:
 
     async def __call__(self, call: Call) -> Response:
         kind = call.routed
-        keep_nothing = dry_run_of(call.request)
+        options = write_options(call.request, "CreateOptions")
         body = await decoded(call, form_of(kind))
         namespace = call.attributes.namespace if kind.resource.namespaced else ""
         given = body.tree["metadata"].get("namespace", "")
@@ -48,6 +49,7 @@ class Creating:
             causes=body.causes,
             warnings=call.warnings,
             request=call.request,
+            owners=updating_owners(options.manager, self._clock),
         )
-        written = await self._writer.create(write, dry_run=keep_nothing)
+        written = await self._writer.create(write, dry_run=options.dry_run)
         return rendering.one(kind, written.data, call.request, self._clock, code=201)

@@ -2,14 +2,18 @@
 
 import asyncio
 from functools import lru_cache
+from typing import Literal
+
+import msgspec
 
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
-from sampan.kubernetes.kinds.kind import Kind
+from sampan.kubernetes.kinds.kind import Cause, Kind
 from sampan.kubernetes.machinery import status
+from sampan.kubernetes.machinery.causes import forbidden, invalid, required, too_long, unsupported
 from sampan.kubernetes.machinery.selectors import (
     FieldSelector,
     InvalidSelector,
@@ -19,7 +23,60 @@ from sampan.kubernetes.machinery.selectors import (
 )
 
 FUTURE_SECONDS = 3.0
+MAXIMUM_MANAGER = 128
 _LARGEST = 2**63 - 1
+
+OptionsKind = Literal["CreateOptions", "UpdateOptions", "PatchOptions"]
+
+
+class WriteOptions(msgspec.Struct, frozen=True):
+    """What a write is asked for beside its body: metav1.CreateOptions and its like.
+
+    `manager` is who the fields will belong to; an apply is forced over others' fields.
+    """
+
+    dry_run: bool = False
+    manager: str = ""
+    force: bool = False
+
+
+def write_options(request: Request, kind: OptionsKind, *, applies: bool = False) -> WriteOptions:
+    """Raises Refused (422), with the causes of `ValidateCreateOptions` and its like."""
+    values = dict[str, list[str]]()
+    for key, value in request.query:
+        values.setdefault(key, []).append(value)
+    manager = values.get("fieldManager", [""])[0]
+    causes = _manager_causes(manager, applies=applies)
+    if "force" in values and not applies and kind == "PatchOptions":
+        causes.append(forbidden("force", "may not be specified for non-apply patch"))
+    dry = [value for value in values.get("dryRun", ()) if value]
+    if any(value != "All" for value in dry):
+        causes.append(unsupported("dryRun", dry, ("All",)))
+    validation = values.get("fieldValidation", [""])[0]
+    if validation not in ("", "Ignore", "Strict", "Warn"):
+        causes.append(unsupported("fieldValidation", validation, ("Ignore", "Strict", "Warn")))
+    if causes:
+        raise Refused(status.invalid("meta.k8s.io", kind, "", causes))
+    manager = manager or _product(request.headers.get("user-agent", ""))
+    return WriteOptions(bool(dry), manager, applies and flag(request, "force"))
+
+
+def _manager_causes(manager: str, *, applies: bool) -> list[Cause]:
+    causes = []
+    if applies and not manager:
+        causes.append(required("fieldManager", "is required for apply patch"))
+    if len(manager.encode()) > MAXIMUM_MANAGER:
+        causes.append(too_long("fieldManager", MAXIMUM_MANAGER))
+    if not manager.isprintable():
+        causes.append(invalid("fieldManager", manager, "should only contain printable characters"))
+    return causes
+
+
+@lru_cache(maxsize=256)
+def _product(user_agent: str) -> str:
+    """The name in a User-Agent, which stands for managers that don't name themselves."""
+    shown = "".join(it for it in user_agent.partition("/")[0] if it.isprintable())
+    return shown.encode()[:MAXIMUM_MANAGER].decode(errors="ignore")
 
 
 def integer(request: Request, name: str) -> int:

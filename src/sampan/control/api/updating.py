@@ -15,8 +15,9 @@ from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.call import Call
 from sampan.control.api.creating import form_of
 from sampan.control.api.decoding import decoded, json_patch_value, media_type, patched
+from sampan.control.api.field_management import updating_owners
 from sampan.control.api.refusal import Refused
-from sampan.control.api.request_options import dry_run_of
+from sampan.control.api.request_options import WriteOptions, write_options
 from sampan.control.api.writer import Writer
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Cause, Kind, Object
@@ -47,6 +48,7 @@ class Updating:
         self._clock = clock
 
     async def update(self, call: Call) -> Response:
+        options = write_options(call.request, "UpdateOptions")
         body = await decoded(call, form_of(call.routed))
         metadata = body.tree["metadata"]
         name = metadata.setdefault("name", call.attributes.name)
@@ -62,11 +64,12 @@ class Updating:
         encoded = msgspec.json.encode(body.tree)
 
         def change(stored: StoredObject) -> Write:
-            return _write(call, stored, _decode(encoded), body.causes)
+            return self._write(call, stored, _decode(encoded), body.causes, options)
 
-        return await self._commit(call, change)
+        return await self._commit(call, change, options)
 
     async def patch(self, call: Call) -> Response:
+        options = write_options(call.request, "PatchOptions")
         apply = await patch_of(call, call.routed.definition)
         raw = call.request.body
 
@@ -76,15 +79,41 @@ class Updating:
                 raise Refused(status.bad_request("the patched object has no metadata"))
             body = patched(call, form_of(call.routed), tree, raw)
             _check_same(call, tree)
-            return _write(call, stored, tree, body.causes)
+            return self._write(call, stored, tree, body.causes, options)
 
-        return await self._commit(call, change)
+        return await self._commit(call, change, options)
 
-    async def _commit(self, call: Call, change: Callable[[StoredObject], Write]) -> Response:
+    async def _commit(
+        self, call: Call, change: Callable[[StoredObject], Write], options: WriteOptions
+    ) -> Response:
         written = await self._writer.update(
-            call.routed, object_key(call), change, dry_run=dry_run_of(call.request)
+            call.routed, object_key(call), change, dry_run=options.dry_run
         )
         return rendering.one(call.routed, written.data, call.request, self._clock)
+
+    def _write(
+        self,
+        call: Call,
+        stored: StoredObject,
+        new: Object,
+        causes: list[Cause],
+        options: WriteOptions,
+    ) -> Write:
+        kind: Kind = call.routed
+        if kind.resource.namespaced:
+            new["metadata"].setdefault("namespace", call.attributes.namespace)
+        return Write(
+            kind=kind,
+            identity=call.identity,
+            namespace=call.attributes.namespace if kind.resource.namespaced else "",
+            new=new,
+            old=stored.decoded(),
+            subresource=call.attributes.subresource,
+            causes=causes,
+            warnings=call.warnings,
+            request=call.request,
+            owners=updating_owners(options.manager, self._clock),
+        )
 
 
 async def patch_of(call: Call, definition: str) -> Patch:
@@ -120,23 +149,6 @@ async def patch_of(call: Call, definition: str) -> Patch:
             raise Refused(status.failure(422, "Invalid", refusal)) from error
 
     return apply
-
-
-def _write(call: Call, stored: StoredObject, new: Object, causes: list[Cause]) -> Write:
-    kind: Kind = call.routed
-    if kind.resource.namespaced:
-        new["metadata"].setdefault("namespace", call.attributes.namespace)
-    return Write(
-        kind=kind,
-        identity=call.identity,
-        namespace=call.attributes.namespace if kind.resource.namespaced else "",
-        new=new,
-        old=stored.decoded(),
-        subresource=call.attributes.subresource,
-        causes=causes,
-        warnings=call.warnings,
-        request=call.request,
-    )
 
 
 def _check_namespace(call: Call, metadata: Object) -> None:

@@ -22,6 +22,7 @@ from sampan.control.api.cache.stored_object import (
     stored_value,
 )
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.field_management import MANAGED, differs_in_times_alone
 from sampan.control.api.names import generated_name, new_uid
 from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import ConversionFailed, Kind, Object
@@ -38,7 +39,6 @@ _KEPT = ("uid", "creationTimestamp", "generateName")
 _GIVEN_BY_SERVER = (
     "resourceVersion",
     "selfLink",
-    "managedFields",
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 )
@@ -201,8 +201,13 @@ class Writer:
             return
         kind = write.kind
         kind.default(write.object)
+        managed = _owners(write)
         await self._admission.mutate(write)
         kind.strategy(write.subresource)(write.object, write.old)
+        # Only now: the entries share parts with others, and nobody may change them.
+        write.object["metadata"].pop(MANAGED, None)
+        if managed:
+            write.object["metadata"][MANAGED] = managed
 
     async def _judge(self, write: Write) -> None:
         """Validation, then the verdicts of admission."""
@@ -243,7 +248,7 @@ class Writer:
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if is_over(new):
             return await self._finish(stored, write, dry_run=dry_run)
-        if new == old:
+        if new == old or differs_in_times_alone(new, old):
             return Written(stored.data)
         with self._reserved(write):
             # What nodes tell of an object must get through, or its deletion would never end.
@@ -266,6 +271,16 @@ class Writer:
             await self._cache.prepared(kind.resource)
         except ConversionFailed as error:
             raise Refused(status.failure(500, "InternalError", str(error))) from error
+
+
+def _owners(write: Write) -> list[Object]:
+    """The `managedFields` that a write leads to, taken from the object meanwhile."""
+    if write.owners is not None:
+        managed = write.owners(write)
+    else:
+        managed = (write.old or {}).get("metadata", {}).get(MANAGED) or []
+    write.object["metadata"].pop(MANAGED, None)
+    return managed
 
 
 def _storable(new: Object, limit: int) -> bytes:

@@ -23,7 +23,8 @@ class Write(msgspec.Struct):
 
     With a `form` the objects are those of a subresource, or the options of a connection.
     `reviewed` says that hooks have seen the write in another form already. `request` is what
-    the client sent, None for the server's own writes.
+    the client sent, None for the server's own writes. `owners` gives the `managedFields` that
+    the write leads to, once defaults are filled in; without it they stay as they are.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Write(msgspec.Struct):
     dry_run: bool = False
     reviewed: bool = False
     request: Request | None = None
+    owners: "Callable[[Write], list[Object]] | None" = None
 
     @property
     def object(self) -> Object:
