@@ -1,0 +1,78 @@
+"""Certificates and requests in PEM (RFC 7468), read as far as validation needs them."""
+
+import base64
+import binascii
+import re
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+_block = re.compile(
+    rb"^-----BEGIN ([A-Z0-9 ]+)-----\s*?\n(.*?)^-----END \1-----\s*?$", re.MULTILINE | re.DOTALL
+)
+
+
+class Unreadable(ValueError):
+    """What was given is no certificate or request; the text says why."""
+
+
+class Block(NamedTuple):
+    """One block: what it is called, whether it has headers, and its content, None if unreadable."""
+
+    label: str
+    has_headers: bool
+    content: bytes | None
+
+
+def blocks(data: bytes) -> list[Block]:
+    """The blocks of a text; what stands between them is passed over."""
+    return [_read(match) for match in _block.finditer(data)]
+
+
+def _read(match: re.Match[bytes]) -> Block:
+    body = match.group(2)
+    try:
+        content = base64.b64decode(b"".join(body.split()), validate=True)
+    except binascii.Error:
+        content = None
+    return Block(match.group(1).decode(), b":" in body, content)
+
+
+def certificate_of(block: Block) -> x509.Certificate:
+    """Raises Unreadable."""
+    if block.content is None:
+        raise Unreadable("x509: malformed certificate")
+    try:
+        return x509.load_der_x509_certificate(block.content)
+    except ValueError as error:
+        raise Unreadable(f"x509: malformed certificate: {error}") from error
+
+
+def request_of(data: bytes) -> x509.CertificateSigningRequest:
+    """The request in PEM, its signature verified. Raises Unreadable."""
+    found = blocks(data)
+    if not found or found[0].label != "CERTIFICATE REQUEST" or found[0].content is None:
+        raise Unreadable("PEM block type must be CERTIFICATE REQUEST")
+    return signed_request(found[0].content)
+
+
+def signed_request(content: bytes) -> x509.CertificateSigningRequest:
+    """The request in DER, its signature verified. Raises Unreadable."""
+    try:
+        request = x509.load_der_x509_csr(content)
+        sound = request.is_signature_valid
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Unreadable(f"x509: malformed request: {error}") from error
+    if not sound:
+        raise Unreadable("x509: the signature of the request does not verify")
+    return request
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether the certificate may sign others."""
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return constraints.value.ca
