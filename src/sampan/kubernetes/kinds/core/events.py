@@ -3,19 +3,87 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+import msgspec
+
 from sampan.kubernetes.kinds.columns import part, text
+from sampan.kubernetes.kinds.core.event_forms import to_core_form, to_group_form
+from sampan.kubernetes.kinds.field_rules import check_text
 from sampan.kubernetes.kinds.kind import Cause, Column, Object
+from sampan.kubernetes.kinds.object_metadata import check_immutable
 from sampan.kubernetes.kinds.record import make
-from sampan.kubernetes.kinds.resource import EVENTS
-from sampan.kubernetes.machinery import durations
-from sampan.kubernetes.machinery.causes import invalid
+from sampan.kubernetes.kinds.resource import EVENTS, GROUP_EVENTS
+from sampan.kubernetes.kinds.versions import as_version_of
+from sampan.kubernetes.machinery import durations, names
+from sampan.kubernetes.machinery.causes import invalid, required
+
+_INVOLVED = "involvedObject.namespace"
+_OTHER_NAMESPACE = "does not match event.namespace"
+_TYPES = ("Normal", "Warning")
+_LONGEST_FIELD = 128
+_LONGEST_MESSAGE = 1024
+_SHORTEST_SERIES = 2
+_FIXED = (
+    "regarding",
+    "reason",
+    "note",
+    "type",
+    "action",
+    "related",
+    "reportingController",
+    "reportingInstance",
+    "eventTime",
+)
 
 
-def _rules(new: Object, _old: Object | None) -> Iterator[Cause]:
-    namespace = new["metadata"].get("namespace", "")
-    involved = part(new, "involvedObject", "namespace") or ""
-    if namespace != (involved or "default"):
-        yield invalid("involvedObject.namespace", involved, "does not match event.namespace")
+def _core_rules(new: Object, _old: Object | None) -> Iterator[Cause]:
+    yield from _check_event(new, "reportingComponent", "message")
+
+
+def _check_event(event: Object, controller: str, message: str) -> Iterator[Cause]:
+    """legacyValidateEvent: an Event with a time of its own must tell more."""
+    namespace = event["metadata"].get("namespace", "")
+    involved = part(event, "involvedObject", "namespace") or ""
+    if not event.get("eventTime"):
+        if namespace != (involved or "default"):
+            yield invalid(_INVOLVED, involved, _OTHER_NAMESPACE)
+        return
+    if not involved and namespace not in ("default", "kube-system"):
+        yield invalid(_INVOLVED, involved, _OTHER_NAMESPACE)
+    reporter = event.get("reportingComponent", "")
+    if not reporter:
+        yield required(controller)
+    else:
+        yield from check_text(names.qualified_name, reporter, controller)
+    for key in ("reportingInstance", "action", "reason"):
+        value = event.get(key, "")
+        if not value:
+            yield required(key)
+        if len(value) > _LONGEST_FIELD:
+            yield invalid(key, "", f"can have at most {_LONGEST_FIELD} characters")
+    if len(event.get("message", "")) > _LONGEST_MESSAGE:
+        yield invalid(message, "", f"can have at most {_LONGEST_MESSAGE} characters")
+
+
+def _group_rules(new: Object, old: Object | None) -> Iterator[Cause]:
+    """The stricter rules of `events.k8s.io`, where nothing but the series may change."""
+    event = to_core_form(new)
+    yield from _check_event(event, "reportingController", "note")
+    if old is not None:
+        for key in _FIXED:
+            yield from check_immutable(new.get(key), old.get(key), key)
+        return
+    if not event.get("eventTime"):
+        yield required("eventTime")
+    if event.get("type") not in _TYPES:
+        yield invalid("type", "", f"has invalid value: {event.get('type', '')}")
+    for key in ("firstTimestamp", "lastTimestamp", "count"):
+        if event.get(key):
+            yield invalid(key, "", "needs to be unset")
+    if any((event.get("source") or {}).values()):
+        yield invalid("source", "", "needs to be unset")
+    series = event.get("series")
+    if series is not None and series.get("count", 0) < _SHORTEST_SERIES:
+        yield invalid("series.count", "", f"should be at least {_SHORTEST_SERIES}")
 
 
 def _first_seen(event: Object, now: datetime) -> str:
@@ -45,7 +113,8 @@ def _count(event: Object) -> str:
 
 EVENT = make(
     EVENTS,
-    rules=_rules,
+    rules=_core_rules,
+    name_form="path-segment",
     short_names=("ev",),
     selectable=(
         "involvedObject.kind",
@@ -90,4 +159,36 @@ EVENT = make(
             description="Name must be unique within a namespace.",
         ),
     ),
+)
+
+
+def _in_group_form(column: Column) -> Column:
+    """The same column of the other form's table."""
+    return msgspec.structs.replace(
+        column, cell=lambda event, now: column.cell(to_core_form(event), now)
+    )
+
+
+GROUP_EVENT = as_version_of(
+    EVENTS,
+    make(
+        GROUP_EVENTS,
+        rules=_group_rules,
+        short_names=("ev",),
+        selectable=(
+            "regarding.kind",
+            "regarding.namespace",
+            "regarding.name",
+            "regarding.uid",
+            "regarding.apiVersion",
+            "regarding.resourceVersion",
+            "regarding.fieldPath",
+            "reason",
+            "reportingController",
+            "type",
+        ),
+        columns=tuple(_in_group_form(column) for column in EVENT.columns),
+    ),
+    from_home=to_group_form,
+    to_home=to_core_form,
 )
