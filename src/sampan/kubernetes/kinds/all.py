@@ -26,12 +26,19 @@ from sampan.kubernetes.kinds.certificates.pod_requests import POD_CERTIFICATE_RE
 from sampan.kubernetes.kinds.certificates.signing_requests import CERTIFICATE_SIGNING_REQUEST
 from sampan.kubernetes.kinds.certificates.trust_bundles import CLUSTER_TRUST_BUNDLE
 from sampan.kubernetes.kinds.coordination import LEASE
+from sampan.kubernetes.kinds.core.component_statuses import COMPONENT_STATUS
 from sampan.kubernetes.kinds.core.configuration import CONFIG_MAP, SECRET, SERVICE_ACCOUNT
+from sampan.kubernetes.kinds.core.endpoints import ENDPOINTS_KIND
 from sampan.kubernetes.kinds.core.events import EVENT, GROUP_EVENT
+from sampan.kubernetes.kinds.core.limit_ranges import LIMIT_RANGE
 from sampan.kubernetes.kinds.core.namespaces import NAMESPACE
 from sampan.kubernetes.kinds.core.nodes import NODE
 from sampan.kubernetes.kinds.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIM
+from sampan.kubernetes.kinds.core.persistent_volumes import PERSISTENT_VOLUME
+from sampan.kubernetes.kinds.core.pod_templates import POD_TEMPLATE
 from sampan.kubernetes.kinds.core.pods import POD
+from sampan.kubernetes.kinds.core.replication_controllers import REPLICATION_CONTROLLER
+from sampan.kubernetes.kinds.core.resource_quotas import RESOURCE_QUOTA
 from sampan.kubernetes.kinds.core.services import SERVICE
 from sampan.kubernetes.kinds.discovery import ENDPOINT_SLICE
 from sampan.kubernetes.kinds.flowcontrol.flow_schemas import FLOW_SCHEMA
@@ -78,6 +85,13 @@ ALL: tuple[Kind, ...] = (
     CONFIG_MAP,
     SECRET,
     SERVICE_ACCOUNT,
+    ENDPOINTS_KIND,
+    LIMIT_RANGE,
+    RESOURCE_QUOTA,
+    PERSISTENT_VOLUME,
+    POD_TEMPLATE,
+    REPLICATION_CONTROLLER,
+    COMPONENT_STATUS,
     DEPLOYMENT,
     REPLICA_SET,
     STATEFUL_SET,

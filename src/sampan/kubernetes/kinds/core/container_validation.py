@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from sampan.kubernetes.kinds.core.container_defaults import PROBES
 from sampan.kubernetes.kinds.core.list_names import check_list_name
+from sampan.kubernetes.kinds.core.paths import check_local_path
 from sampan.kubernetes.kinds.core.resource_validation import check_resources
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery import names
@@ -170,14 +171,6 @@ def _check_mounts(mounts: list[Object], field: str, volumes: Collection[str]) ->
         for name in ("subPath", "subPathExpr"):
             if name in mount:
                 yield from check_local_path(mount[name], f"{path}.{name}")
-
-
-def check_local_path(path: str, field: str) -> Iterator[Cause]:
-    """A path that must stay below its volume."""
-    if path.startswith("/"):
-        yield invalid(field, path, "must be a relative path")
-    if ".." in path.split("/"):
-        yield invalid(field, path, "must not contain '..'")
 
 
 def _check_probe(probe: Object, field: str, name: str) -> Iterator[Cause]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from sampan.kubernetes.kinds.core.container_validation import check_local_path
+from sampan.kubernetes.kinds.core.paths import check_local_path
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery.causes import duplicate, invalid, required, unsupported
 
