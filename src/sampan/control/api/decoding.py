@@ -11,6 +11,8 @@ import msgspec
 
 from sampan.control.api.call import Call
 from sampan.control.api.protobuf import decoding as protobuf
+from sampan.control.api.protobuf.envelope import CONTENT_TYPE as PROTOBUF
+from sampan.control.api.protobuf.wire import InvalidProtobuf
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
 from sampan.kubernetes.kinds.kind import Cause, Object
@@ -23,7 +25,7 @@ Policy = Literal["Strict", "Warn", "Ignore"]
 _POLICIES: dict[str, Policy] = {"": "Warn", "Strict": "Strict", "Warn": "Warn", "Ignore": "Ignore"}
 _JSON = ("", "application/json")
 _YAML = ("application/yaml", "application/x-yaml", "text/yaml")
-_SUPPORTED = ("application/json", "application/yaml", protobuf.CONTENT_TYPE)
+_SUPPORTED = ("application/json", "application/yaml", PROTOBUF)
 _SHOWN_PATCH = 400
 # YAML takes a hundred times as long to read as JSON: larger bodies would hold the loop.
 _QUICK_YAML = 4096
@@ -91,12 +93,12 @@ def patched(call: Call, form: Form, tree: Object, patch: bytes) -> Body:
 async def options_value(body: bytes, content_type: str, kind: str) -> Any:
     """What a body of options of `kind` holds. Raises Refused (400)."""
     try:
-        if content_type == protobuf.CONTENT_TYPE:
+        if content_type == PROTOBUF:
             return protobuf.decode(body, "v1", kind)
         if content_type in _YAML:
             return (await _from_yaml(body)).tree
         return codecs.decode_json(body, report_duplicates=False).tree
-    except (codecs.InvalidBody, protobuf.InvalidProtobuf) as error:
+    except (codecs.InvalidBody, InvalidProtobuf) as error:
         raise Refused(status.bad_request(str(error))) from error
 
 
@@ -117,7 +119,7 @@ async def _from_yaml(body: bytes) -> codecs.Decoded:
 async def _decode(content_type: str, body: bytes, form: Form, *, watchful: bool) -> codecs.Decoded:
     """`watchful` looks for fields that the body names twice."""
     try:
-        if content_type == protobuf.CONTENT_TYPE:
+        if content_type == PROTOBUF:
             return codecs.Decoded(protobuf.decode(body, form.group_version, form.kind))
         if content_type in _JSON:
             return codecs.decode_object(body, report_duplicates=watchful)
@@ -126,7 +128,7 @@ async def _decode(content_type: str, body: bytes, form: Form, *, watchful: bool)
             if not isinstance(content.tree, dict):
                 raise codecs.InvalidBody("couldn't get version/kind; the body is not an object")
             return content
-    except (codecs.InvalidBody, protobuf.InvalidProtobuf) as error:
+    except (codecs.InvalidBody, InvalidProtobuf) as error:
         raise Refused(status.bad_request(str(error))) from error
     raise Refused(status.unsupported_media_type(_SUPPORTED))
 

@@ -1,71 +1,48 @@
-"""Bodies in `application/vnd.kubernetes.protobuf`, as client-go sends them for built-in kinds.
+"""Bodies in `application/vnd.kubernetes.protobuf`, read into the trees that JSON gives.
 
-A body is four magic bytes and a `runtime.Unknown` that names the kind and holds the object's
-own message. The encoding is protobuf's (https://protobuf.dev/programming-guides/encoding/); the
-fields are those of `messages`. Go writes unset fields that are no pointers with their zero
-value, which JSON leaves out: so are they here, but for the fields whose zero means something.
+Theory: a reader is made for each message when it is first met: a table from field numbers to what
+reads them. Go writes fields that are no pointers even when they are zero, where JSON may leave
+them out; so are they here, as the presence of `messages` tells, and the tree is the one that
+the same client's JSON would have given. Depth and the number of fields are bounded.
 """
 
 import base64
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+import math
+import struct
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-import msgspec
-
-from sampan.control.api.protobuf.messages import META, Field, fields_of, message_name
-from sampan.kubernetes.kinds.kind import Object
-from sampan.kubernetes.machinery.timestamps import to_microseconds, to_seconds
-
-MAGIC = b"k8s\x00"
-CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
-_MAXIMUM_DEPTH = 64
-_MAXIMUM_FIELDS = 500_000
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_TRUE_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_SECOND = 253_402_300_799
-_POINTERS = frozenset(
-    (
-        "activeDeadlineSeconds",
-        "allocateLoadBalancerNodePorts",
-        "allowPrivilegeEscalation",
-        "automountServiceAccountToken",
-        "blockOwnerDeletion",
-        "controller",
-        "defaultMode",
-        "deletionGracePeriodSeconds",
-        "enableServiceLinks",
-        "fsGroup",
-        "gracePeriodSeconds",
-        "hostUsers",
-        "immutable",
-        "leaseTransitions",
-        "mode",
-        "optional",
-        "orphanDependents",
-        "priority",
-        "privileged",
-        "progressDeadlineSeconds",
-        "readOnlyRootFilesystem",
-        "ready",
-        "replicas",
-        "revisionHistoryLimit",
-        "runAsGroup",
-        "runAsNonRoot",
-        "runAsUser",
-        "serving",
-        "setHostnameAsFQDN",
-        "shareProcessNamespace",
-        "storageClassName",
-        "terminating",
-        "terminationGracePeriodSeconds",
-        "tolerationSeconds",
-    )
+from sampan.control.api.protobuf import envelope, well_known_reading
+from sampan.control.api.protobuf.messages import Field, UnknownMessage, fields_of, message_name
+from sampan.control.api.protobuf.wire import (
+    InvalidProtobuf,
+    RawValue,
+    bytes_of,
+    read_fields,
+    read_varint,
+    signed,
+    text_of,
 )
+from sampan.kubernetes.kinds.kind import Object
+
+_MAXIMUM_DEPTH = 96
+_MAXIMUM_FIELDS = 500_000
+_BYTES_OF_DOUBLE = 8
+_MALFORMED = (UnicodeDecodeError, IndexError, OverflowError)
 
 
-class InvalidProtobuf(ValueError):
-    """The bytes are no object in this form; the answer is 400."""
+class _Reading:
+    """One body being read: how many more fields it may have."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = _MAXIMUM_FIELDS
+
+
+_Read = Callable[[RawValue, _Reading, int], Any]
+_Put = Callable[[Object, RawValue, _Reading, int], None]
 
 
 def decode(body: bytes, default_version: str, default_kind: str) -> Object:
@@ -73,206 +50,172 @@ def decode(body: bytes, default_version: str, default_kind: str) -> Object:
 
     Raises InvalidProtobuf.
     """
-    if not body.startswith(MAGIC):
-        raise InvalidProtobuf("the body does not begin as Kubernetes' protobuf does")
-    version, kind, raw = _unknown(memoryview(body)[len(MAGIC) :])
-    version, kind = version or default_version, kind or default_kind
+    return _opened(body, _Reading(), 0, default_version, default_kind)
+
+
+def decode_message(name: str, data: bytes) -> Any:
+    """The JSON value of a message without an envelope. Raises InvalidProtobuf, UnknownMessage."""
     try:
-        tree = _Reader().message(message_name(version, kind), raw, 0)
-    except KeyError as error:
+        return _message(name)(memoryview(data), _Reading(), 0)
+    except _MALFORMED as error:
+        raise InvalidProtobuf("the message is cut off or malformed") from error
+
+
+def _opened(
+    body: bytes | memoryview, reading: _Reading, depth: int, version: str = "", kind: str = ""
+) -> Object:
+    named_version, named_kind, raw = envelope.opened(body)
+    version, kind = named_version or version, named_kind or kind
+    try:
+        tree: Object = _message(message_name(version, kind))(raw, reading, depth)
+    except UnknownMessage as error:
         raise InvalidProtobuf(f"{kind} in {version} is not served in protobuf") from error
-    except (UnicodeDecodeError, IndexError, OverflowError) as error:
+    except _MALFORMED as error:
         raise InvalidProtobuf("the body is cut off or malformed") from error
     return {"apiVersion": version, "kind": kind} | tree
 
 
-def _unknown(data: memoryview) -> tuple[str, str, memoryview]:
-    """apiVersion, kind and the object's bytes of a runtime.Unknown."""
-    version, kind, raw = "", "", memoryview(b"")
-    try:
-        for number, value in _fields(data):
-            if number == 1 and isinstance(value, memoryview):
-                for part, text in _fields(value):
-                    if part == 1:
-                        version = _text(text)
-                    elif part == 2:
-                        kind = _text(text)
-            elif number == 2 and isinstance(value, memoryview):
-                raw = value
-            elif number == 3 and _text(value):
-                raise InvalidProtobuf("the body's content encoding is not supported")
-    except (UnicodeDecodeError, IndexError) as error:
-        raise InvalidProtobuf("the body is cut off or malformed") from error
-    return version, kind, raw
+@cache
+def _message(name: str) -> _Read:
+    """What reads a message."""
+    short = name.rpartition(".")[2]
+    if (well_known := well_known_reading.READERS.get(name)) is not None:
+        return lambda value, _reading, _depth: well_known(bytes_of(value))
+    if name == well_known_reading.RAW_EXTENSION:
+        return _raw_extension
+    read = _plain(name)
+    if short in well_known_reading.LISTS:
+        return lambda value, reading, depth: read(value, reading, depth).get("items", [])
+    if short in well_known_reading.ALTERNATIVES:
+        return lambda value, reading, depth: well_known_reading.alternative(
+            short, read(value, reading, depth)
+        )
+    return read
 
 
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & 0xFFFF_FFFF_FFFF_FFFF, position
-        shift += 7
-        if shift > 63:
-            raise InvalidProtobuf("a number is too long")
+def _plain(name: str) -> _Read:
+    fields = fields_of(name)
+    puts: dict[int, _Put] = {}
 
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """The field numbers and raw values of a message."""
-    position, end = 0, len(data)
-    while position < end:
-        key, position = _varint(data, position)
-        wire = key & 7
-        if wire == _VARINT:
-            number, position = _varint(data, position)
-            yield key >> 3, number
-            continue
-        if wire == _BYTES:
-            size, position = _varint(data, position)
-        elif wire in (_FIXED64, _FIXED32):
-            size = 8 if wire == _FIXED64 else 4
-        else:
-            raise InvalidProtobuf(f"wire type {wire} is not supported")
-        if position + size > end:
-            raise InvalidProtobuf("the body is cut off")
-        yield key >> 3, data[position : position + size]
-        position += size
-
-
-def _text(value: int | memoryview) -> str:
-    if isinstance(value, int):
-        raise InvalidProtobuf("a number stands where text belongs")
-    return str(value, "utf-8")
-
-
-class _Reader:
-    """Reads messages; bounded in depth and in the number of fields."""
-
-    def __init__(self) -> None:
-        self._left = _MAXIMUM_FIELDS
-
-    def message(self, name: str, data: memoryview, depth: int) -> Object:
+    def read(value: RawValue, reading: _Reading, depth: int) -> Object:
         if depth > _MAXIMUM_DEPTH:
             raise InvalidProtobuf("the body is nested too deeply")
-        known = fields_of(name)
+        if not puts:
+            puts.update({field.number: _put(field) for field in fields})
         tree: Object = {}
-        for number, value in _fields(data):
-            self._left -= 1
-            if self._left < 0:
+        for number, raw in read_fields(bytes_of(value)):
+            reading.left -= 1
+            if reading.left < 0:
                 raise InvalidProtobuf("the body holds too many fields")
-            field = known.get(number)
-            if field is not None:
-                self._put(tree, field, value, depth)
+            put = puts.get(number)
+            if put is not None:
+                put(tree, raw, reading, depth + 1)
         return tree
 
-    def _put(self, tree: Object, field: Field, value: int | memoryview, depth: int) -> None:
-        if field.label == "%":
-            key, item = self._entry(field, value, depth)
-            tree.setdefault(field.name, {})[key] = item
+    return read
+
+
+def _raw_extension(value: RawValue, reading: _Reading, depth: int) -> Any:
+    """An object of any kind, as JSON or as protobuf with its envelope."""
+    if depth > _MAXIMUM_DEPTH:
+        raise InvalidProtobuf("the body is nested too deeply")
+    data = bytes_of(value)
+    inner = next((raw for number, raw in read_fields(data) if number == 1), None)
+    if isinstance(inner, memoryview) and inner[: len(envelope.MAGIC)] == envelope.MAGIC:
+        return _opened(inner, reading, depth)
+    return well_known_reading.embedded_json(data)
+
+
+def _put(field: Field) -> _Put:
+    """What puts a field's value into the tree."""
+    read = _SCALARS.get(field.type) or _message(field.type)
+    if field.label == "%":
+        return _put_entry(field.name, read)
+    if field.label == "*":
+        return _put_item(field, read)
+    if field.label == "!":
+        return lambda tree, raw, reading, depth: tree.update(read(raw, reading, depth))
+    return _put_value(field, read)
+
+
+def _put_value(field: Field, read: _Read) -> _Put:
+    name, keeps_zero = field.name, _keeps_zero(field)
+
+    def put(tree: Object, raw: RawValue, reading: _Reading, depth: int) -> None:
+        value = read(raw, reading, depth)
+        if value or (keeps_zero and value is not None):
+            tree[name] = value
+
+    return put
+
+
+def _keeps_zero(field: Field) -> bool:
+    """Whether a zero stands in the tree; a port or a list that was never set does not."""
+    if field.presence != "0":
+        return field.is_pointer
+    short = field.type.rpartition(".")[2]
+    return field.type not in well_known_reading.READERS and short not in well_known_reading.LISTS
+
+
+def _put_item(field: Field, read: _Read) -> _Put:
+    name, packs = field.name, field.type in _NUMBERS
+
+    def put(tree: Object, raw: RawValue, reading: _Reading, depth: int) -> None:
+        items = tree.setdefault(name, [])
+        if packs and not isinstance(raw, int):
+            position = 0
+            while position < len(raw):
+                reading.left -= 1
+                if reading.left < 0:
+                    raise InvalidProtobuf("the body holds too many fields")
+                number, position = read_varint(raw, position)
+                items.append(read(number, reading, depth))
             return
-        decoded = self._value(field.type, value, depth)
-        if field.label == "*":
-            tree.setdefault(field.name, []).append(decoded)
-        elif field.label == "!":
-            tree.update(decoded)
-        elif decoded is not None and (
-            decoded not in ("", 0) or (field.name in _POINTERS and decoded != "")
-        ):
-            tree[field.name] = decoded
+        items.append(read(raw, reading, depth))
 
-    def _entry(self, field: Field, value: int | memoryview, depth: int) -> tuple[str, Any]:
-        if isinstance(value, int):
-            raise InvalidProtobuf("a number stands where a map's entry belongs")
-        key, raw = "", memoryview(b"")
-        for number, part in _fields(value):
+    return put
+
+
+def _put_entry(name: str, read: _Read) -> _Put:
+    def put(tree: Object, raw: RawValue, reading: _Reading, depth: int) -> None:
+        key, value = "", memoryview(b"")
+        for number, part in read_fields(bytes_of(raw)):
             if number == 1:
-                key = _text(part)
-            elif number == 2 and isinstance(part, memoryview):
-                raw = part
-        return key, self._value(field.type, raw, depth)
+                key = text_of(part)
+            elif number == 2:
+                value = bytes_of(part)
+        tree.setdefault(name, {})[key] = read(value, reading, depth)
 
-    def _value(self, kind: str, value: int | memoryview, depth: int) -> Any:
-        if isinstance(value, int):
-            return _number(kind, value)
-        if kind == "string":
-            return str(value, "utf-8")
-        if kind == "bytes":
-            return base64.b64encode(value).decode()
-        if kind in _SPECIAL:
-            return _SPECIAL[kind](value)
-        if "." not in kind:
-            raise InvalidProtobuf(f"packed {kind} fields are not supported")
-        tree = self.message(kind, value, depth + 1)
-        # A message that only wraps a list stands in JSON as that list.
-        return tree.get("items", []) if kind.endswith(_LISTS) else tree
+    return put
 
 
-_LISTS = (".ExtraValue", ".AttestationValue")
+def _number(value: RawValue, _reading: _Reading, _depth: int) -> int:
+    if not isinstance(value, int):
+        raise InvalidProtobuf("bytes stand where a number belongs")
+    return value
 
 
-def _number(kind: str, value: int) -> Any:
-    if kind == "bool":
-        return value != 0
-    if kind not in ("int32", "int64", "uint32", "uint64"):
-        raise InvalidProtobuf(f"a number stands where {kind.rpartition('.')[2]} belongs")
-    return value - 2**64 if value >= 2**63 and kind in ("int32", "int64") else value
+def _double(value: RawValue, _reading: _Reading, _depth: int) -> float:
+    if isinstance(value, int) or len(value) != _BYTES_OF_DOUBLE:
+        raise InvalidProtobuf("a number of eight bytes is malformed")
+    found: float = struct.unpack("<d", value)[0]
+    if not math.isfinite(found):
+        raise InvalidProtobuf("a number is none that JSON knows")
+    return found
 
 
-def _numbers(data: memoryview) -> dict[int, int | memoryview]:
-    return dict(_fields(data))
+def _signed(value: RawValue, reading: _Reading, depth: int) -> int:
+    return signed(_number(value, reading, depth))
 
 
-def _time(data: memoryview) -> datetime | None:
-    """Seconds and nanoseconds; an empty message is Go's zero time."""
-    parts = _numbers(data)
-    seconds, nanoseconds = parts.get(1, 0), parts.get(2, 0)
-    if not isinstance(seconds, int) or not isinstance(nanoseconds, int):
-        raise InvalidProtobuf("a time is malformed")
-    if not seconds or seconds > _LATEST_SECOND:
-        return None
-    return _TRUE_EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
-
-
-def _seconds(data: memoryview) -> str | None:
-    moment = _time(data)
-    return None if moment is None else to_seconds(moment)
-
-
-def _microseconds(data: memoryview) -> str | None:
-    moment = _time(data)
-    return None if moment is None else to_microseconds(moment)
-
-
-def _quantity(data: memoryview) -> str:
-    return _text(_numbers(data).get(1, memoryview(b"0")))
-
-
-def _int_or_string(data: memoryview) -> int | str:
-    parts = _numbers(data)
-    if parts.get(1, 0):
-        return _text(parts.get(3, memoryview(b"")))
-    number = parts.get(2, 0)
-    return int(_number("int32", number)) if isinstance(number, int) else 0
-
-
-def _raw(data: memoryview) -> Any:
-    """A RawExtension or FieldsV1: JSON inside."""
-    inner = _numbers(data).get(1, memoryview(b""))
-    if isinstance(inner, int) or not inner:
-        return None
-    try:
-        return msgspec.json.decode(inner)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidProtobuf("an embedded object is not JSON") from error
-
-
-_SPECIAL: dict[str, Callable[[memoryview], Any]] = {
-    META + "Time": _seconds,
-    META + "MicroTime": _microseconds,
-    "k8s.io.apimachinery.pkg.api.resource.Quantity": _quantity,
-    "k8s.io.apimachinery.pkg.util.intstr.IntOrString": _int_or_string,
-    "k8s.io.apimachinery.pkg.runtime.RawExtension": _raw,
-    META + "FieldsV1": _raw,
+_NUMBERS = frozenset(("bool", "int32", "int64", "uint32", "uint64"))
+_SCALARS: dict[str, _Read] = {
+    "string": lambda value, _reading, _depth: text_of(value),
+    "bytes": lambda value, _reading, _depth: base64.b64encode(bytes_of(value)).decode(),
+    "bool": lambda value, reading, depth: _number(value, reading, depth) != 0,
+    "double": _double,
+    "int32": _signed,
+    "int64": _signed,
+    "uint32": _number,
+    "uint64": _number,
 }

@@ -1,0 +1,103 @@
+"""The encoding that all protobuf messages share: numbers of variable length, and fields by number.
+
+The rules are those of https://protobuf.dev/programming-guides/encoding/. It knows no message.
+"""
+
+from collections.abc import Iterator
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+_LONGEST_SHIFT = 63
+_SIXTY_FOUR_BITS = 0xFFFF_FFFF_FFFF_FFFF
+
+RawValue = int | memoryview
+"""A field's value before its type is known: a number, or the bytes of anything else."""
+
+
+class InvalidProtobuf(ValueError):
+    """The bytes are no object in this form; the answer is 400."""
+
+
+def _made_varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+SHORT_END = 4096
+SHORT = tuple(_made_varint(value) for value in range(SHORT_END))
+"""The numbers below SHORT_END as they stand on the wire."""
+
+
+def varint(value: int) -> bytes:
+    """A number as it stands on the wire; a negative one takes ten bytes."""
+    if 0 <= value < SHORT_END:
+        return SHORT[value]
+    return _made_varint(value & _SIXTY_FOUR_BITS)
+
+
+def key(number: int, wire_type: int) -> bytes:
+    """What stands before a field's value."""
+    return varint(number << 3 | wire_type)
+
+
+def sized(field_key: bytes, data: bytes) -> bytes:
+    """A field of bytes: its key, their number and they themselves."""
+    return field_key + varint(len(data)) + data
+
+
+def read_varint(data: memoryview, position: int) -> tuple[int, int]:
+    """The number at a position, and the position after it. Raises InvalidProtobuf, IndexError."""
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & _SIXTY_FOUR_BITS, position
+        shift += 7
+        if shift > _LONGEST_SHIFT:
+            raise InvalidProtobuf("a number is too long")
+
+
+def read_fields(data: memoryview) -> Iterator[tuple[int, RawValue]]:
+    """The field numbers and raw values of a message. Raises InvalidProtobuf, IndexError."""
+    position, end = 0, len(data)
+    while position < end:
+        number, position = read_varint(data, position)
+        wire_type = number & 7
+        if wire_type == VARINT:
+            value, position = read_varint(data, position)
+            yield number >> 3, value
+            continue
+        if wire_type == BYTES:
+            size, position = read_varint(data, position)
+        elif wire_type in (FIXED64, FIXED32):
+            size = 8 if wire_type == FIXED64 else 4
+        else:
+            raise InvalidProtobuf(f"wire type {wire_type} is not supported")
+        if position + size > end:
+            raise InvalidProtobuf("the body is cut off")
+        yield number >> 3, data[position : position + size]
+        position += size
+
+
+def text_of(value: RawValue) -> str:
+    """Raises InvalidProtobuf, UnicodeDecodeError."""
+    if isinstance(value, int):
+        raise InvalidProtobuf("a number stands where text belongs")
+    return str(value, "utf-8")
+
+
+def bytes_of(value: RawValue) -> memoryview:
+    """Raises InvalidProtobuf."""
+    if isinstance(value, int):
+        raise InvalidProtobuf("a number stands where a message belongs")
+    return value
+
+
+def signed(value: int) -> int:
+    """A number whose highest bit is its sign."""
+    return value - 2**64 if value >= 2**63 else value
