@@ -1,0 +1,66 @@
+"""How much work an evaluation may do, counted in the units of Kubernetes' cost limits."""
+
+from collections.abc import Iterator, Sized
+from typing import Any
+
+from sampan.kubernetes.expressions.errors import BudgetExceeded
+
+# k8s.io/apiserver/pkg/apis/cel/config.go
+PER_CALL = 1_000_000
+PER_OBJECT = 10_000_000
+PER_MATCH_CONDITIONS = 2_500_000
+
+# cel-go common/cost.go
+_TRAVERSAL_TENTH = 10
+_REGEX_QUARTER = 4
+
+
+class Budget:
+    """What is left. One budget may be shared by many evaluations."""
+
+    __slots__ = ("remaining",)
+
+    def __init__(self, limit: int = PER_CALL) -> None:
+        self.remaining = limit
+
+    def spend(self, cost: int) -> None:
+        """Raises BudgetExceeded."""
+        self.remaining -= cost
+        if self.remaining < 0:
+            raise BudgetExceeded
+
+    def spend_through(self, value: Any) -> None:
+        """Pay for reading a whole value. Raises BudgetExceeded."""
+        self.spend(weight(value, self.remaining + 1))
+
+
+def weight(value: Any, most: int) -> int:
+    """The number of leaves and letters in a value, counted no further than `most`: what holds
+    the same list many times over is larger than the memory that it takes."""
+    pending: list[Iterator[Any]] = [iter((value,))]
+    total = 0
+    while pending and total < most:
+        for it in pending[-1]:
+            kind = type(it)
+            total += 1
+            if kind is str or kind is bytes:
+                total += len(it) // _TRAVERSAL_TENTH
+            elif kind is list or kind is tuple:
+                pending.append(iter(it))
+                break
+            elif kind is dict:
+                pending.append(iter(it.values()))
+                break
+        else:
+            pending.pop()
+    return total
+
+
+def traversal(*values: Sized) -> int:
+    """The cost of reading through texts, bytes or lists."""
+    return -(-sum(map(len, values)) // _TRAVERSAL_TENTH)
+
+
+def matching(text: Sized, pattern: Sized) -> int:
+    """The cost of searching a text for a pattern."""
+    return -(-(len(text) + 1) // _TRAVERSAL_TENTH) * -(-len(pattern) // _REGEX_QUARTER)

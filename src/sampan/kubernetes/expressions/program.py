@@ -1,0 +1,64 @@
+"""Compiled expressions: `compile` a text once, `evaluate` it as often as wanted."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sampan.kubernetes.expressions.budget import Budget
+from sampan.kubernetes.expressions.checker import Checker
+from sampan.kubernetes.expressions.compiler import Compiler
+from sampan.kubernetes.expressions.cost import Estimator
+from sampan.kubernetes.expressions.errors import (
+    EvaluationFailed,
+    InvalidExpression,
+    Problem,
+    located,
+)
+from sampan.kubernetes.expressions.frame import Frame, Run
+from sampan.kubernetes.expressions.library.all import LANGUAGE
+from sampan.kubernetes.expressions.parser import parse
+from sampan.kubernetes.expressions.types import DYN, Type
+
+_NO_STRUCTURES: Mapping[str, Type] = {}
+
+
+class Program:
+    """One compiled expression. `type` is what it gives, as far as that is known before;
+    `estimated_cost` bounds the work of one run from the sizes that the types tell."""
+
+    def __init__(self, text: str, kind: Type, run: Run, estimated_cost: int) -> None:
+        self.text = text
+        self.type = kind
+        self.estimated_cost = estimated_cost
+        self._run = run
+
+    def evaluate(self, bindings: Mapping[str, Any], budget: Budget) -> Any:
+        """The value. Raises EvaluationFailed, BudgetExceeded."""
+        try:
+            return self._run(Frame(dict(bindings), budget))
+        except RecursionError as error:
+            raise EvaluationFailed("the value is nested too deeply") from error
+
+
+def compile(
+    text: str,
+    *,
+    variables: Collection[str] | Mapping[str, Type],
+    structures: Mapping[str, Type] = _NO_STRUCTURES,
+) -> Program:
+    """A program in which these variables may be used, with the types where they are given.
+
+    `structures` are the types of which `Name{field: value}` makes an object; a name that ends
+    in `.*` stands for all names that begin so. Raises InvalidExpression.
+    """
+    scope = dict(variables) if isinstance(variables, Mapping) else dict.fromkeys(variables, DYN)
+    try:
+        tree = parse(text)
+        checker = Checker(LANGUAGE, structures)
+        kind = checker.check(tree, scope)
+        cost = Estimator(LANGUAGE, checker.types).of(tree)
+        run = Compiler(LANGUAGE, checker.types).compile(tree, {name: name for name in scope})
+    except Problem as problem:
+        raise located(text, problem) from problem
+    except RecursionError as error:
+        raise InvalidExpression("expression recursion limit exceeded") from error
+    return Program(text, kind, run, cost)
