@@ -89,6 +89,10 @@ class SimulatedCluster:
         identity = component_identity(user)
         return ApiClient(Wire(self.network, CONTROL, lambda: self._transport(identity)))
 
+    def client_of(self, identity: Identity) -> Client:
+        """A client of anybody, without faults."""
+        return ApiClient(self._transport(identity))
+
     async def start(self) -> None:
         """Start the server and every node."""
         await self.start_server()

@@ -7,10 +7,13 @@ from random import Random
 from typing import Any
 
 from sampan.control.controllers import (
+    account_tokens,
+    bootstrap_signer,
     certificate_approval,
     certificate_cleaning,
     certificate_signing,
     deployment,
+    disruption,
     endpoint_slice,
     garbage,
     namespace,
@@ -22,6 +25,7 @@ from sampan.control.controllers import (
     root_certificate,
     service_account,
     taint_eviction,
+    token_cleaner,
 )
 from sampan.control.controllers.caches import Cache, Caches
 from sampan.control.controllers.controller import Controller
@@ -62,7 +66,6 @@ class Controllers:
         ]
         reader = client_for(READER)
         every = (*caches.kinds(), *caches.heads.values())
-        every = tuple(cache for cache in every if cache.resource in content)
         self._informers = [_informer(reader, cache) for cache in every]
         self._pulse: asyncio.Task[None] | None = None
 
@@ -98,13 +101,18 @@ def controllers(
 ) -> tuple[Controller[Any], ...]:
     """Every controller. `content` are all resources that are stored."""
     content = tuple(content)
+    certificate = settings.authority.certificate.decode()
     return (
         deployment.CONTROLLER,
         replica_set.CONTROLLER,
+        disruption.CONTROLLER,
         endpoint_slice.CONTROLLER,
         service_account.CONTROLLER,
         role_aggregation.CONTROLLER,
-        root_certificate.controller(settings.authority.certificate.decode()),
+        account_tokens.controller(certificate, settings.sign_token),
+        token_cleaner.CONTROLLER,
+        bootstrap_signer.CONTROLLER,
+        root_certificate.controller(certificate),
         certificate_approval.CONTROLLER,
         certificate_signing.controller(settings.authority),
         certificate_cleaning.CONTROLLER,

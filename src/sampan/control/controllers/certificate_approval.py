@@ -4,7 +4,6 @@ Who joins with a bootstrap token asks in the name of a node (`nodeclient`); a no
 (`selfnodeclient`). Both are permissions that roles grant, as in Kubernetes.
 """
 
-import base64
 from datetime import datetime
 
 import msgspec
@@ -49,7 +48,7 @@ def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
 def _recognized(request: SigningRequest) -> tuple[tuple[str, str], ...]:
     """The permissions by which this request could be approved."""
     try:
-        found = signing_requests.read(base64.b64decode(request.spec.request))
+        found = signing_requests.requested(request.spec.request)
     except InvalidRequest:
         return ()
     if kubelet_client_problem(found, request.spec.usages):

@@ -37,8 +37,7 @@ def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
     if not is_waiting(request):
         return plans.NOTHING
     try:
-        pem = base64.b64decode(request.spec.request)
-        found = signing_requests.read(pem)
+        found = signing_requests.requested(request.spec.request)
         problem = SIGNERS[request.spec.signer_name](found, request.spec.usages)
         if problem:
             return _answered(request, _failed(request, problem, now))
@@ -88,7 +87,7 @@ def signed_by(authority: Authority) -> Sign:
         asked = LONGEST_LIFE if seconds is None else timedelta(seconds=seconds)
         return signing_requests.sign(
             authority,
-            base64.b64decode(request.spec.request),
+            signing_requests.decoded(request.spec.request),
             usages=request.spec.usages,
             lifetime=max(SHORTEST_LIFE, min(asked, LONGEST_LIFE)),
             now=now,

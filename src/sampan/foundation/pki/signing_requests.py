@@ -4,6 +4,8 @@ The usages have the names of Kubernetes' `certificates.k8s.io`. Whether a reques
 granted at all is decided elsewhere.
 """
 
+import base64
+import binascii
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
@@ -74,6 +76,19 @@ def read(pem: bytes) -> Request:
         uris=tuple(alternatives.get_values_for_type(x509.UniformResourceIdentifier)),
         emails=tuple(alternatives.get_values_for_type(x509.RFC822Name)),
     )
+
+
+def requested(encoded: str) -> Request:
+    """What a request asks for that comes as PEM in base64. Raises InvalidRequest."""
+    return read(decoded(encoded))
+
+
+def decoded(encoded: str) -> bytes:
+    """The PEM of a request that comes in base64. Raises InvalidRequest."""
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise InvalidRequest("not in base64") from error
 
 
 def sign(

@@ -2,6 +2,7 @@
 
 from random import Random
 
+from sampan.control.api.admission.certificate_requests import CertificateRequests, name_requestor
 from sampan.control.api.admission.chain import AdmissionChain
 from sampan.control.api.admission.external_addresses import refuse_external_addresses
 from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
@@ -25,10 +26,12 @@ def admission_chain(
             ServiceAccount(cache, random),
             DefaultTolerations(settings.toleration_seconds),
             set_priority,
+            name_requestor,
         ),
         judging=(
             restrict_nodes,
             refuse_external_addresses,
             RoleEscalation(authorizer),
+            CertificateRequests(authorizer),
         ),
     )

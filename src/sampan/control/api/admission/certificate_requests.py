@@ -1,0 +1,102 @@
+"""Who asks for a certificate, who may approve it, and who may sign.
+
+As Kubernetes' CertificateSubjectRestriction, CertificateApproval and CertificateSigning, and the
+strategy that writes down who a request is from.
+"""
+
+from sampan.control.api.admission.write import Write
+from sampan.control.api.attributes import Attributes
+from sampan.control.api.authorization.authorizer import ADMINISTRATORS, Authorizer
+from sampan.control.api.refusal import Refused
+from sampan.foundation.pki.signing_requests import InvalidRequest, requested
+from sampan.foundation.wire.message import Identity
+from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.kinds.resource import CERTIFICATE_SIGNING_REQUESTS
+from sampan.kubernetes.machinery import status
+
+_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
+
+
+def name_requestor(write: Write) -> None:
+    """A request says who made it, whatever its body says."""
+    new = write.new
+    if write.kind.resource != CERTIFICATE_SIGNING_REQUESTS or not write.is_create or new is None:
+        return
+    spec = new.setdefault("spec", {})
+    for field in ("username", "uid", "groups", "extra"):
+        spec.pop(field, None)
+    identity = write.identity
+    given: Object = {
+        "username": identity.name,
+        "uid": identity.uid,
+        "groups": list(identity.groups),
+        "extra": {key: list(values) for key, values in identity.extra.items()},
+    }
+    spec.update({key: value for key, value in given.items() if value})
+
+
+class CertificateRequests:
+    """Judges the writes to a request; see the module."""
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+
+    def __call__(self, write: Write) -> None:
+        """Raises Refused (403)."""
+        if write.kind.resource != CERTIFICATE_SIGNING_REQUESTS or write.new is None:
+            return
+        if write.old is None:
+            _check_subject(write, write.new)
+        elif write.subresource == "approval":
+            self._check(write, write.old, "approve")
+        elif write.subresource == "status" and _answer(write.new) != _answer(write.old):
+            self._check(write, write.old, "sign")
+
+    def _check(self, write: Write, request: Object, verb: str) -> None:
+        signer = str((request.get("spec") or {}).get("signerName", ""))
+        if not may_use_signer(self._authorizer, write.identity, verb, signer):
+            explanation = f'user not permitted to {verb} requests with signerName "{signer}"'
+            raise _refused(write, explanation)
+
+
+def may_use_signer(authorizer: Authorizer, identity: Identity, verb: str, signer: str) -> bool:
+    """Whether somebody holds a verb on a signer, by its name or by `domain/*`."""
+    names = (signer, f"{signer.partition('/')[0]}/*")
+    return any(authorizer.allows(identity, _signer(verb, name)) for name in names)
+
+
+def _signer(verb: str, name: str) -> Attributes:
+    return Attributes(
+        verb=verb,
+        path="",
+        is_resource=True,
+        group=CERTIFICATE_SIGNING_REQUESTS.group,
+        version="*",
+        resource="signers",
+        name=name,
+    )
+
+
+def _answer(request: Object) -> object:
+    """What a signer says of a request."""
+    given = request.get("status") or {}
+    failed = [it for it in given.get("conditions") or () if it.get("type") == "Failed"]
+    return given.get("certificate", ""), failed
+
+
+def _check_subject(write: Write, request: Object) -> None:
+    """Nobody asks to become an administrator: such a certificate could not be taken back."""
+    spec = request.get("spec") or {}
+    if spec.get("signerName") != _CLIENT_SIGNER:
+        return
+    try:
+        organizations = requested(spec.get("request", "")).organizations
+    except InvalidRequest as error:
+        raise _refused(write, f"unable to parse CSR: {error}") from error
+    if ADMINISTRATORS in organizations:
+        explanation = f"use of {_CLIENT_SIGNER} signer with {ADMINISTRATORS} group is not allowed"
+        raise _refused(write, explanation)
+
+
+def _refused(write: Write, explanation: str) -> Refused:
+    return Refused(status.forbidden(CERTIFICATE_SIGNING_REQUESTS, write.object_name, explanation))
