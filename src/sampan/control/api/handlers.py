@@ -6,6 +6,7 @@ from random import Random
 
 import msgspec
 
+from sampan.control.api.applying import Applying
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.creating import Creating
@@ -42,7 +43,8 @@ class Parts(msgspec.Struct, frozen=True):
 def handlers(parts: Parts) -> Handlers:
     """The table, keyed by subresource ("" for the object itself) and verb."""
     writer, cache, clock, random = parts.writer, parts.cache, parts.clock, parts.random
-    getting, updating = Getting(cache, clock), Updating(writer, clock)
+    getting = Getting(cache, clock)
+    updating = Updating(writer, Applying(writer, cache, parts.authorizer, clock), clock)
     deleting, scale = Deleting(writer, cache, clock), Scale(writer, cache)
     token = Token(
         cache,
@@ -71,7 +73,7 @@ def handlers(parts: Parts) -> Handlers:
         ("scale", "update"): scale.update,
         ("scale", "patch"): scale.patch,
         ("binding", "create"): Binding(writer, clock).create,
-        ("eviction", "create"): Eviction(deleting).create,
+        ("eviction", "create"): Eviction(deleting, writer, cache, clock).create,
         ("token", "create"): token.create,
         ("finalize", "update"): Finalize(writer, clock).update,
         ("log", "get"): parts.proxy.log,

@@ -184,6 +184,11 @@ class Caches:
         )
         self.replica_sets = Cache(resources.REPLICA_SETS, views.ReplicaSet, controlled)
         self.deployments = Cache(resources.DEPLOYMENTS, views.Deployment, plain)
+        self.stateful_sets = Cache(resources.STATEFUL_SETS, views.Scaled, plain)
+        self.replication_controllers = Cache(resources.REPLICATION_CONTROLLERS, views.Scaled, plain)
+        self.disruption_budgets = Cache(
+            resources.POD_DISRUPTION_BUDGETS, views.DisruptionBudget, plain
+        )
         self.config_maps = Cache(resources.CONFIG_MAPS, views.ConfigMap, plain)
         self.service_accounts = Cache(resources.SERVICE_ACCOUNTS, views.ServiceAccount, plain)
         self.cluster_roles = Cache(resources.CLUSTER_ROLES, views.ClusterRole, plain)
@@ -218,6 +223,9 @@ class Caches:
             self.endpoint_slices,
             self.replica_sets,
             self.deployments,
+            self.stateful_sets,
+            self.replication_controllers,
+            self.disruption_budgets,
             self.config_maps,
             self.service_accounts,
             self.cluster_roles,

@@ -27,14 +27,15 @@ def limits(deployment: Deployment) -> Limits:
     if spec.strategy.type != "RollingUpdate":
         return Limits(surge=0, unavailable=0)
     rolling = spec.strategy.rolling_update or RollingUpdate()
-    surge = _resolve(rolling.max_surge, spec.replicas, round_up=True)
-    unavailable = _resolve(rolling.max_unavailable, spec.replicas, round_up=False)
+    surge = resolve(rolling.max_surge, spec.replicas, round_up=True)
+    unavailable = resolve(rolling.max_unavailable, spec.replicas, round_up=False)
     if surge == 0 and unavailable == 0:
         unavailable = 1
     return Limits(surge=surge, unavailable=min(unavailable, spec.replicas))
 
 
-def _resolve(value: IntOrString, replicas: int, *, round_up: bool) -> int:
+def resolve(value: IntOrString, replicas: int, *, round_up: bool) -> int:
+    """A number of pods as it is, a percentage of `replicas` in whole pods."""
     if isinstance(value, int):
         return value
     share = int(value.removesuffix("%")) * replicas

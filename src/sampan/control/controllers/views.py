@@ -158,6 +158,31 @@ class Deployment(msgspec.Struct, frozen=True):
     status: DeploymentStatus = DeploymentStatus()
 
 
+class Replicas(msgspec.Struct, frozen=True):
+    replicas: int = 1
+
+
+class Scaled(msgspec.Struct, frozen=True):
+    """A kind of which only the wanted number of pods matters."""
+
+    metadata: Metadata
+    spec: Replicas = Replicas()
+
+
+class DisruptionBudgetSpec(msgspec.Struct, frozen=True, rename="camel"):
+    selector: dict[str, Any] | None = None
+    min_available: IntOrString | None = None
+    max_unavailable: IntOrString | None = None
+
+
+class DisruptionBudget(msgspec.Struct, frozen=True):
+    """A PodDisruptionBudget; its status is the controller's own and kept as it stands."""
+
+    metadata: Metadata
+    spec: DisruptionBudgetSpec = DisruptionBudgetSpec()
+    status: dict[str, Any] = {}
+
+
 class NamespaceSpec(msgspec.Struct, frozen=True):
     finalizers: tuple[str, ...] = ()
 
