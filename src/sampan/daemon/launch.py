@@ -7,6 +7,7 @@ command line must be quick to start.
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 
 from sampan.faces.cli.session import LaunchFailed
 from sampan.foundation.settings import Instance
@@ -18,7 +19,7 @@ _PROGRAMS = ("crun", "conmon")
 class Launcher:
     """Everything happens on this machine."""
 
-    def start(self, instance: Instance, nodes: int) -> None:
+    def start(self, instance: Instance, nodes: int, environment: Mapping[str, str]) -> None:
         """See `sampan.faces.cli.session.Launcher`."""
         from sampan.daemon.log_files import log_folder
         from sampan.host.forking import spawn_detached
@@ -36,7 +37,7 @@ class Launcher:
         reader, writer = os.pipe()
         spawn_detached(
             [sys.executable, "-m", "sampan.daemon", instance.name, str(nodes)],
-            environment=os.environ,
+            environment={**os.environ, **environment},
             output=log,
             inherited={LISTENING_DESCRIPTOR: writer},
         )
@@ -50,13 +51,13 @@ class Launcher:
 
         return sweep(instance)
 
-    def serve(self, instance: Instance) -> None:
+    def serve(self, instance: Instance, environment: Mapping[str, str]) -> None:
         from sampan.daemon import private_bridge, server_process
         from sampan.foundation.telemetry import set_up_logging
 
         set_up_logging("server", sys.stderr)
         private_bridge.set_up(instance)
-        server_process.run(instance)
+        server_process.run(instance, environment)
 
     def act_as_node(self, instance: Instance, number: int) -> None:
         from sampan.daemon import node_holder

@@ -9,7 +9,7 @@ import contextlib
 import gc
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from random import Random
 
@@ -24,6 +24,7 @@ from sampan.control.scheduler.loop import run_scheduler
 from sampan.daemon.absent_nodes import remove_absent_nodes
 from sampan.daemon.event_loop import end_of_file, run_until_terminated
 from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_list_path
+from sampan.daemon.server_store import ServerStore
 from sampan.foundation.pki import kubeconfig
 from sampan.foundation.pki.authority import Authority, KeyPair
 from sampan.foundation.pki.cluster import ADMINISTRATORS_GROUP, ClusterCredentials, prepare
@@ -34,7 +35,6 @@ from sampan.foundation.settings import Instance
 from sampan.foundation.wire.http_server import serve
 from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.client.api_client import ApiClient
-from sampan.store.sqlite import SqliteStore
 
 # Requests take milliseconds; what takes longer is a watch or a stream, which goes on elsewhere.
 DRAIN_SECONDS = 1.0
@@ -43,24 +43,38 @@ _ADMINISTRATOR = Identity("kubernetes-admin", (ADMINISTRATORS_GROUP,))
 _log = logging.getLogger(__name__)
 
 
-def run(instance: Instance, *, network: int | None = None, ready: int | None = None) -> None:
+def run(
+    instance: Instance,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    network: int | None = None,
+    ready: int | None = None,
+) -> None:
     """Be the server until SIGTERM; the caller has set up its log.
 
-    `network` is a descriptor whose end of file tells that the addresses to listen on are
-    there; to `ready` one byte is written when requests are taken.
+    `environment` names the datastore (see `foundation/datastore.py`). `network` is a descriptor
+    whose end of file tells that the addresses to listen on are there; to `ready` one byte is
+    written when requests are taken.
     """
-    run_until_terminated(lambda stop: _run(instance, network, ready, stop))
+    run_until_terminated(lambda stop: _run(instance, environment, network, ready, stop))
 
 
 async def _run(
-    instance: Instance, network: int | None, ready: int | None, stop: asyncio.Event
+    instance: Instance,
+    environment: Mapping[str, str],
+    network: int | None,
+    ready: int | None,
+    stop: asyncio.Event,
 ) -> None:
     credentials = prepare(instance.configuration_folder / "pki", instance, _now())
     _write_kubeconfig(instance, credentials)
     async with contextlib.AsyncExitStack() as running:
         settings = _settings(instance)
         signer = _signer(credentials, settings.issuer)
-        api = await running.enter_async_context(_api(instance, settings, credentials, signer))
+        opened = await ServerStore.open(instance, environment)
+        running.push_async_callback(opened.close)
+        opened.obey_signals()
+        api = await running.enter_async_context(_api(opened, settings, credentials, signer))
         await end_of_file(network, stop)
         server = await serve(
             api.handle,
@@ -82,14 +96,11 @@ async def _run(
 
 @contextlib.asynccontextmanager
 async def _api(
-    instance: Instance, settings: ApiSettings, credentials: ClusterCredentials, signer: TokenSigner
+    opened: ServerStore, settings: ApiSettings, credentials: ClusterCredentials, signer: TokenSigner
 ) -> AsyncIterator[ApiServer]:
-    """The API over the instance's store, started."""
-    folder = instance.state_folder / "server"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = await SqliteStore.open(folder / "store.db")
+    """The API over a store, started."""
     api = ApiServer.create(
-        store,
+        opened.store,
         settings=settings,
         signer=signer,
         clock=_now,
@@ -101,7 +112,6 @@ async def _api(
         yield api
     finally:
         await api.close()
-        await store.close()
 
 
 def _settings(instance: Instance) -> ApiSettings:

@@ -21,8 +21,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sampan.store.contract import StoreError
 
-KEY_SIZES = (16, 24, 32)
-
 _HEADER = struct.Struct(">BBI")
 _ENCRYPTED_HEADER = struct.Struct(">B8sI")
 _PLAIN_VERSION = 1
@@ -72,14 +70,18 @@ class Envelopes:
         nonce: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._nonce = nonce
-        self._ciphers: dict[bytes, AESGCM] = {}
+        self.use(rules)
+
+    def use(self, rules: Iterable[EncryptionRule]) -> None:
+        """Go by other rules from now on."""
+        readers: dict[bytes, AESGCM] = {}
         writers: list[tuple[bytes, _Cipher | None]] = []
         for rule in rules:
             ciphers = [_Cipher(key) for key in rule.keys]
-            self._ciphers |= {cipher.fingerprint: cipher.aead for cipher in ciphers}
+            readers |= {cipher.fingerprint: cipher.aead for cipher in ciphers}
             plain = rule.write_plain or not ciphers
             writers.append((rule.prefix, None if plain else ciphers[0]))
-        self._writers = tuple(writers)
+        self._ciphers, self._writers = readers, tuple(writers)
 
     def seal(self, key: bytes, value: bytes) -> bytes:
         """What is stored for `value`."""

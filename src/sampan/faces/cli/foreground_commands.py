@@ -1,16 +1,20 @@
 """`sampan server` and `sampan agent`: one part in the foreground, for those who supervise it
 themselves."""
 
+from typing import Any
+
 import click
 
+from sampan.faces.cli.datastore_options import datastore_options, datastore_variables
 from sampan.faces.cli.session import Session, require_root
 
 
 @click.command(help="Run the control plane in the foreground until SIGTERM.")
+@datastore_options
 @click.pass_obj
-def server(session: Session) -> None:
+def server(session: Session, /, **datastore: Any) -> None:
     require_root()
-    session.launcher.serve(session.instance)
+    session.launcher.serve(session.instance, datastore_variables(session.instance, **datastore))
 
 
 @click.command(help="Run a node in the foreground until SIGTERM; it stops its containers then.")

@@ -14,6 +14,10 @@ TABLE = {
     "down": (f"{_COMMANDS}.down_command:down", "End the cluster; its state is kept."),
     "status": (f"{_COMMANDS}.status_command:status", "Show what runs."),
     "node": (f"{_COMMANDS}.node_commands:node", "List, stop, start and kill nodes."),
+    "secrets-encrypt": (
+        f"{_COMMANDS}.secrets_encrypt_commands:secrets_encrypt",
+        "Show and change the keys that encrypt Secrets.",
+    ),
     "kubeconfig": (
         f"{_COMMANDS}.kubeconfig_command:kubeconfig",
         "Print the administrator's kubeconfig.",

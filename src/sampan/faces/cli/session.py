@@ -4,6 +4,7 @@ Commands know no host and no daemon: `Launcher` is handed in by whoever starts t
 """
 
 import os
+from collections.abc import Mapping
 from typing import Protocol
 
 import click
@@ -19,18 +20,19 @@ class LaunchFailed(Exception):
 class Launcher(Protocol):
     """Runs parts of Sampan on this machine."""
 
-    def start(self, instance: Instance, nodes: int) -> None:
+    def start(self, instance: Instance, nodes: int, environment: Mapping[str, str]) -> None:
         """Start a supervisor in the background; returns once it takes demands.
 
-        `nodes` 0 means as many as the last time. Raises LaunchFailed.
+        `nodes` 0 means as many as the last time; `environment` is added to this process's own.
+        Raises LaunchFailed.
         """
 
     def sweep(self, instance: Instance) -> tuple[str, ...]:
         """End and remove all that an instance left on the machine but its state and
         configuration; tells what could not be removed."""
 
-    def serve(self, instance: Instance) -> None:
-        """Be the server until SIGTERM."""
+    def serve(self, instance: Instance, environment: Mapping[str, str]) -> None:
+        """Be the server until SIGTERM; `environment` names its datastore."""
 
     def act_as_node(self, instance: Instance, number: int) -> None:
         """Be a node until SIGTERM."""

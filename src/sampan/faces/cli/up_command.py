@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from sampan.faces.cli import kubeconfig_merge, node_readiness
+from sampan.faces.cli.datastore_options import datastore_options, datastore_variables
 from sampan.faces.cli.progress import ProgressLine
 from sampan.faces.cli.session import LaunchFailed, Session, require_root
 from sampan.faces.cli.supervisor_client import NotRunning, demand
@@ -27,13 +29,17 @@ from sampan.foundation.settings import Instance
     help="Seconds to wait until every node is Ready.",
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text")
+@datastore_options
 @click.pass_obj
-def up(session: Session, nodes: int | None, timeout: float, output: str) -> None:
+def up(
+    session: Session, /, nodes: int | None, timeout: float, output: str, **datastore: Any
+) -> None:
     require_root()
     instance = session.instance
+    environment = datastore_variables(instance, **datastore)
     with ProgressLine() as progress:
         progress("starting")
-        started = _start(session, nodes or 0, progress)["nodes"]
+        started = _start(session, nodes or 0, environment, progress)["nodes"]
         names = sorted(started, key=lambda name: (len(name), name))
         progress(f"waiting for {', '.join(names)}")
         node_readiness.demand_ready(instance, started, timeout)
@@ -45,13 +51,15 @@ def up(session: Session, nodes: int | None, timeout: float, output: str) -> None
     click.echo(f"kubectl uses the context {instance.name!r} of {merged}", err=True)
 
 
-def _start(session: Session, nodes: int, progress: ProgressLine) -> dict[str, dict[str, float]]:
+def _start(
+    session: Session, nodes: int, environment: dict[str, str], progress: ProgressLine
+) -> dict[str, dict[str, float]]:
     try:
         return demand(session.instance, "up", nodes=nodes, progress=progress)
     except NotRunning:
         pass  # it is started below
     try:
-        session.launcher.start(session.instance, nodes)
+        session.launcher.start(session.instance, nodes, environment)
         return demand(session.instance, "up", nodes=nodes, progress=progress)
     except (LaunchFailed, NotRunning) as failure:
         raise click.ClickException(str(failure) or "the supervisor ended at once") from failure
