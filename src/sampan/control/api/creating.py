@@ -15,7 +15,8 @@ from sampan.kubernetes.machinery import status
 
 def form_of(kind: Kind) -> Form:
     """What the body of a write to the main resource must be."""
-    return Form(kind.definition, kind.resource.kind, kind.resource.group_version)
+    check = kind.custom.check if kind.custom is not None else None
+    return Form(kind.definition, kind.resource.kind, kind.resource.group_version, check)
 
 
 class Creating:

@@ -5,6 +5,7 @@ limit of it.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -32,11 +33,15 @@ _QUICK_YAML = 4096
 
 
 class Form(msgspec.Struct, frozen=True):
-    """What a body must be: its schema's name, kind and apiVersion."""
+    """What a body must be: its schema's name, kind and apiVersion.
+
+    `check` holds it to a schema that a custom resource brings, in place of a published one.
+    """
 
     definition: str
     kind: str
     group_version: str
+    check: Callable[[Object], structure.Findings] | None = None
 
 
 class Body(msgspec.Struct):
@@ -119,7 +124,7 @@ async def _from_yaml(body: bytes) -> codecs.Decoded:
 async def _decode(content_type: str, body: bytes, form: Form, *, watchful: bool) -> codecs.Decoded:
     """`watchful` looks for fields that the body names twice."""
     try:
-        if content_type == PROTOBUF:
+        if content_type == PROTOBUF and form.check is None:
             return codecs.Decoded(protobuf.decode(body, form.group_version, form.kind))
         if content_type in _JSON:
             return codecs.decode_object(body, report_duplicates=watchful)
@@ -130,7 +135,8 @@ async def _decode(content_type: str, body: bytes, form: Form, *, watchful: bool)
             return content
     except (codecs.InvalidBody, InvalidProtobuf) as error:
         raise Refused(status.bad_request(str(error))) from error
-    raise Refused(status.unsupported_media_type(_SUPPORTED))
+    supported = _SUPPORTED if form.check is None else _SUPPORTED[:-1]
+    raise Refused(status.unsupported_media_type(supported))
 
 
 def _check_kind(tree: Object, form: Form) -> None:
@@ -154,7 +160,10 @@ def _check_kind(tree: Object, form: Form) -> None:
 
 def _checked(form: Form, tree: Object) -> structure.Findings:
     try:
-        findings = structure.check(form.definition, tree)
+        if form.check is not None:
+            findings = form.check(tree)
+        else:
+            findings = structure.check(form.definition, tree)
     except structure.WrongType as error:
         refusal = status.cannot_decode(form.group_version, form.kind, str(error))
         raise Refused(refusal) from error

@@ -142,6 +142,8 @@ class Deleting:
 def marked(kind: Kind, tree: Object, options: DeleteOptions, now: datetime) -> Object | None:
     """The object marked for deletion; None when nothing keeps it from going at once."""
     metadata = tree["metadata"]
+    if kind.begin_deletion is not None and "deletionTimestamp" not in metadata:
+        kind.begin_deletion(tree, now)
     finalizers = _finalizers(kind, metadata, options)
     if finalizers:
         metadata["finalizers"] = finalizers

@@ -17,6 +17,7 @@ from random import Random
 from sampan.control.api.admission.all import admission_chain
 from sampan.control.api.answering import answer
 from sampan.control.api.attributes import attributes_of
+from sampan.control.api.audit import configured as audit_log
 from sampan.control.api.authentication.configured import configured
 from sampan.control.api.authentication.identities import AUTHENTICATED
 from sampan.control.api.authorization.authorizer import Authorizer
@@ -25,17 +26,23 @@ from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler, chained
 from sampan.control.api.consistent_reads import ConsistentReads
+from sampan.control.api.custom_resources.conversion import webhook_conversion
+from sampan.control.api.custom_resources.publishing import CustomResources
 from sampan.control.api.documents import Documents
 from sampan.control.api.event_expiry import EventExpiry
+from sampan.control.api.fairness.stage import Fairness
+from sampan.control.api.fairness.width import width_by_objects
 from sampan.control.api.handlers import Parts, handlers
 from sampan.control.api.impersonation import Impersonation
 from sampan.control.api.issuer_documents import IssuerDocuments
 from sampan.control.api.metering import Metering
+from sampan.control.api.names import new_uid
 from sampan.control.api.node_proxy import NodeProxy
 from sampan.control.api.reviews import Reviews
 from sampan.control.api.routing import Router
 from sampan.control.api.service_addresses import ServiceAddresses
 from sampan.control.api.settings import ApiSettings
+from sampan.control.api.webhook_caller import WebhookCaller
 from sampan.control.api.writer import Writer
 from sampan.foundation import tasks
 from sampan.foundation.pki.tokens import TokenSigner
@@ -81,6 +88,14 @@ class ApiServer:
             admission=admission_chain(cache, self._authorizer, settings, random),
             reserve={SERVICES: self._addresses.reserved},
         )
+        self._webhooks = WebhookCaller(cache)
+        self._custom_resources = CustomResources(
+            self._writer,
+            cache,
+            kinds,
+            clock,
+            lambda it: webhook_conversion(it, self._webhooks, lambda: new_uid(random)),
+        )
         self._expiry = EventExpiry(self._writer, cache)
         self._proxy = NodeProxy(cache, kubelet_context)
         self._bootstrap = Bootstrap(self._writer, cache, settings)
@@ -104,15 +119,22 @@ class ApiServer:
         paths = IssuerDocuments(signer, address, documents)
         router = Router(kinds, cache, handlers(parts), reviews.create, paths)
         current = (ConsistentReads(store, cache),) if store.is_shared else ()
+        audited = audit_log.configured(settings, clock, random)
+        self._audit_log = audited[1] if audited else None
+        audit = (audited[0],) if audited else ()
+        unauthenticated = (audited[0].unauthenticated,) if audited else ()
         self._inside: Handler = chained(
-            (self._metering, answer, self._authorizer, *current), router
+            (self._metering, answer, *audit, self._authorizer, *current), router
         )
         self._outside: Handler = chained(
             (
                 self._metering,
                 answer,
+                *unauthenticated,
                 authentication,
+                *audit,
                 Impersonation(self._authorizer),
+                Fairness(cache, settings.concurrent_requests, width_by_objects(kinds, cache)),
                 self._authorizer,
                 *current,
             ),
@@ -143,10 +165,14 @@ class ApiServer:
 
     async def start(self) -> None:
         """Load the cache and put in place what every cluster has."""
+        if self._audit_log is not None:
+            self._audit_log.start()
         await self._cache.start()
+        await self._custom_resources.load()
         self._addresses.load(self._cache.of(SERVICES).select(Selection()))
         await self._bootstrap.run()
         self._expiry.start()
+        self._custom_resources.start()
         self._compaction = asyncio.create_task(self._compact(), name="compaction")
 
     async def handle(self, request: Request) -> Response:
@@ -175,8 +201,12 @@ class ApiServer:
         self.begin_shutdown()
         await tasks.end(self._compaction)
         await self._expiry.close()
+        await self._custom_resources.close()
         await self._cache.close()
         await self._proxy.close()
+        if self._audit_log is not None:
+            await self._audit_log.close()
+        await self._webhooks.close()
 
     def _cache_check(self) -> str:
         return "" if self._cache.is_following else "the cache does not follow the store"

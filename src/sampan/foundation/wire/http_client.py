@@ -27,16 +27,23 @@ MAXIMUM_WHOLE_BODY = 512 * 1024 * 1024
 
 
 class HttpsTransport:
-    """Sends requests to `base_url` with `headers` added to each (an Authorization, say)."""
+    """Sends requests to `base_url` with `headers` added to each (an Authorization, say).
+
+    `server_name` is the name that the server's certificate must have, where that is not the
+    host of `base_url`.
+    """
 
     def __init__(
         self,
         base_url: str,
         context: ssl.SSLContext | None,
         headers: Mapping[str, str] | None = None,
+        *,
+        server_name: str | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._context = context
+        self._server_name = server_name
         self._headers = {"Accept-Encoding": "identity", **(headers or {})}
         self._session: aiohttp.ClientSession | None = None
 
@@ -54,6 +61,7 @@ class HttpsTransport:
                     headers=request.headers,
                     data=io.BytesIO(body) if body else None,
                     allow_redirects=False,
+                    server_hostname=self._server_name,
                 )
             headers = {name.lower(): value for name, value in answer.headers.items()}
             if "content-length" not in headers and answer.status not in (204, 304):

@@ -12,6 +12,9 @@ from sampan.kubernetes.kinds.admissionregistration.webhooks import (
     MUTATING_WEBHOOK_CONFIGURATION,
     VALIDATING_WEBHOOK_CONFIGURATION,
 )
+from sampan.kubernetes.kinds.apiextensions.custom_resource_definitions import (
+    CUSTOM_RESOURCE_DEFINITION,
+)
 from sampan.kubernetes.kinds.apiregistration import API_SERVICE
 from sampan.kubernetes.kinds.apps.controller_revisions import CONTROLLER_REVISION
 from sampan.kubernetes.kinds.apps.daemon_sets import DAEMON_SET
@@ -141,6 +144,7 @@ ALL: tuple[Kind, ...] = (
     ROLE_BINDING,
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
+    CUSTOM_RESOURCE_DEFINITION,
     SUBJECT_ACCESS_REVIEW,
     LOCAL_SUBJECT_ACCESS_REVIEW,
     SELF_SUBJECT_ACCESS_REVIEW,

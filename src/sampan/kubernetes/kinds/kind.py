@@ -116,7 +116,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     no `stored_as`; the others name it, and say how their objects are made of those there:
     `from_stored` and `to_stored` do it at once, from JSON to JSON, a `conversion` is awaited.
     The stored version has a `from_stored` or `conversion` too when objects of other versions may
-    still lie there. `deprecation` is the warning that goes with every answer.
+    still lie there. `deprecation` is the warning that goes with every answer. `begin_deletion`
+    is what becomes of an object, in place, when its deletion is first asked for.
     """
 
     resource: Resource
@@ -140,6 +141,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     conversion: Conversion | None = None
     custom: CustomDefinition | None = None
     deprecation: str = ""
+    begin_deletion: Callable[[Object, datetime], None] | None = None
 
     @property
     def place(self) -> Resource:

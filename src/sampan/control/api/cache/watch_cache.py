@@ -43,6 +43,7 @@ class WatchCache:
         self._kinds = tuple(kind for kind in kinds if kind.stored)
         self._by_prefix: dict[bytes, ResourceCache] = {}
         self._by_resource: dict[Resource, ResourceCache] = {}
+        self._homes: dict[Resource, ResourceCache] = {}
         self._versions: dict[Resource, VersionCache] = {}
         self._followers: dict[Resource, tuple[VersionCache, ...]] = {}
         self._loading: dict[bytes, list[Change]] = {}
@@ -61,6 +62,10 @@ class WatchCache:
     def resources(self) -> tuple[ResourceCache, ...]:
         """One cache for each place in the store."""
         return tuple(self._by_prefix.values())
+
+    def home(self, place: Resource) -> ResourceCache:
+        """The cache of what lies in the store, of whichever version. Raises KeyError."""
+        return self._homes[place]
 
     async def prepared(self, resource: Resource) -> None:
         """Return once `of` gives a version all that the cache has; the stored one always has.
@@ -94,7 +99,7 @@ class WatchCache:
 
     async def remove(self, place: Resource) -> None:
         """End the watches of a resource that is no longer served, and forget its objects."""
-        cache = next((it for it in self.resources if it.kind.place == place), None)
+        cache = self._homes.pop(place, None)
         if cache is None:
             return
         del self._by_prefix[store_prefix(cache.kind)]
@@ -153,6 +158,7 @@ class WatchCache:
     def _serve(self, cache: ResourceCache) -> None:
         kind = cache.kind
         self._by_prefix[store_prefix(kind)] = cache
+        self._homes[kind.resource] = cache
         self._followers[kind.resource] = ()
         if kind.conversion is None:
             self._by_resource[kind.resource] = cache
@@ -162,8 +168,7 @@ class WatchCache:
 
     def _serve_version(self, kind: Kind) -> None:
         place = kind.place
-        home = self._by_prefix[store_prefix(kind)]
-        version = VersionCache(home, kind, lambda: self.revision)
+        version = VersionCache(self._homes[place], kind, lambda: self.revision)
         self._versions[kind.resource] = version
         self._followers[place] = (*self._followers[place], version)
 

@@ -1,0 +1,201 @@
+"""Asks webhooks: a body goes there over TLS, the answer's body comes back.
+
+A service is reached at one of its endpoints, under the name `SERVICE.NAMESPACE.svc`. Redirects
+are not followed, answers are bounded, and every call has a time limit. What is asked and what an
+answer means is its callers' matter.
+"""
+
+import asyncio
+import base64
+import binascii
+import ssl
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sampan.control.api.cache.selection import Selection
+from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.foundation.wire.message import Body, Request
+from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.kinds.resource import ENDPOINT_SLICES, SERVICES
+from sampan.kubernetes.machinery.selectors import parse
+
+if TYPE_CHECKING:
+    from sampan.foundation.wire.http_client import HttpsTransport
+
+MAXIMUM_ANSWER = 8 << 20
+_HTTPS = 443
+_OPEN_TRANSPORTS = 256
+_HEADERS = {"content-type": "application/json", "accept": "application/json"}
+
+
+class CallFailed(Exception):
+    """The webhook gave no answer of 200; the text says why, in Kubernetes' words."""
+
+
+class WebhookService(msgspec.Struct, frozen=True):
+    """A service in the cluster that answers at a port and path."""
+
+    namespace: str
+    name: str
+    path: str = ""
+    port: int = _HTTPS
+
+
+class WebhookClient(msgspec.Struct, frozen=True, rename="camel"):
+    """How a webhook is reached: a `clientConfig` of configurations and custom resources."""
+
+    url: str | None = None
+    service: WebhookService | None = None
+    ca_bundle: str = ""
+
+
+class _Target(msgspec.Struct, frozen=True):
+    base: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    ca_bundle: str
+    server_name: str | None = None
+
+
+_Key = tuple[str, str, str | None]
+
+
+class WebhookCaller:
+    """Keeps connections to the webhooks that are asked often."""
+
+    def __init__(self, cache: WatchCache) -> None:
+        self._cache = cache
+        self._transports: OrderedDict[_Key, HttpsTransport] = OrderedDict()
+
+    async def call(
+        self,
+        client: WebhookClient,
+        body: bytes,
+        *,
+        seconds: float,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> bytes:
+        """The body of the answer. Raises CallFailed."""
+        target = self._target(client)
+        request = Request(
+            method="POST",
+            path=target.path,
+            query=(*target.query, *query),
+            headers=_HEADERS,
+            body=body,
+        )
+        shown = f'Post "{_shown(client)}"'
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._transport(target).send(request)
+                answer = await _bounded(response.body)
+        except TimeoutError as error:
+            raise CallFailed(f"{shown}: context deadline exceeded") from error
+        except (ConnectionError, ssl.SSLError) as error:
+            raise CallFailed(f"{shown}: {error}") from error
+        if response.status != 200:
+            text = "the server could not find the requested resource"
+            if response.status != 404:
+                text = f"an error on the server ({response.status}) has prevented the request "
+                text += "from succeeding"
+            raise CallFailed(text)
+        return answer
+
+    async def close(self) -> None:
+        while self._transports:
+            await self._transports.popitem()[1].close()
+
+    def _transport(self, target: _Target) -> "HttpsTransport":
+        # Imported when the first webhook is asked: a server without any starts faster.
+        from sampan.foundation.wire.http_client import HttpsTransport
+
+        key = (target.base, target.ca_bundle, target.server_name)
+        transport = self._transports.get(key)
+        if transport is None:
+            context = _context(target.ca_bundle)
+            transport = HttpsTransport(target.base, context, server_name=target.server_name)
+            self._transports[key] = transport
+            if len(self._transports) > _OPEN_TRANSPORTS:
+                _, oldest = self._transports.popitem(last=False)
+                asyncio.get_running_loop().create_task(oldest.close())
+        self._transports.move_to_end(key)
+        return transport
+
+    def _target(self, client: WebhookClient) -> _Target:
+        if client.service is not None:
+            return self._service_target(client.service, client.ca_bundle)
+        parts = urlsplit(client.url or "")
+        if parts.scheme != "https" or not parts.hostname:
+            raise CallFailed(f"the URL {client.url!r} is not served over https")
+        return _Target(f"https://{parts.netloc}", parts.path or "/", (), client.ca_bundle)
+
+    def _service_target(self, service: WebhookService, ca_bundle: str) -> _Target:
+        stored = self._cache.of(SERVICES).get(f"{service.namespace}/{service.name}")
+        if stored is None:
+            raise CallFailed(f'service "{service.name}" not found')
+        spec: Object = stored.decoded().get("spec") or {}
+        port = next((it for it in spec.get("ports") or () if it["port"] == service.port), None)
+        if port is None:
+            raise CallFailed(f'no service port {service.port} found for service "{service.name}"')
+        path, _, _ = service.path.partition("?")
+        name = f"{service.name}.{service.namespace}.svc"
+        if spec.get("type") == "ExternalName":
+            host = spec.get("externalName", "")
+            return _Target(f"https://{host}:{service.port}", path or "/", (), ca_bundle, name)
+        host, number = self._endpoint(service, port.get("name", ""))
+        shown = f"[{host}]" if ":" in host else host
+        return _Target(f"https://{shown}:{number}", path or "/", (), ca_bundle, name)
+
+    def _endpoint(self, service: WebhookService, port_name: str) -> tuple[str, int]:
+        """A ready endpoint's address and port. Raises CallFailed."""
+        labels = parse(f"kubernetes.io/service-name={service.name}")
+        selection = Selection(service.namespace, labels)
+        for stored in self._cache.of(ENDPOINT_SLICES).select(selection):
+            endpoints: dict[str, Any] = stored.decoded()
+            ports = [it for it in endpoints.get("ports") or () if it.get("name", "") == port_name]
+            for endpoint in endpoints.get("endpoints") or ():
+                ready = (endpoint.get("conditions") or {}).get("ready", True)
+                if ports and ready is not False and endpoint.get("addresses"):
+                    return endpoint["addresses"][0], ports[0]["port"]
+        raise CallFailed(f'no endpoints available for service "{service.name}"')
+
+
+def _shown(client: WebhookClient) -> str:
+    service = client.service
+    if service is None:
+        return client.url or ""
+    return f"https://{service.name}.{service.namespace}.svc:{service.port}{service.path}"
+
+
+async def _bounded(body: Body) -> bytes:
+    """The whole body. Raises ConnectionError for more than a webhook may say."""
+    if isinstance(body, bytes):
+        pieces = [body]
+    elif isinstance(body, AsyncIterator):
+        pieces = []
+        size = 0
+        async for piece in body:
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAXIMUM_ANSWER:
+                break
+    else:
+        pieces = list(body)
+    if sum(len(piece) for piece in pieces) > MAXIMUM_ANSWER:
+        raise ConnectionError(f"the answer is larger than {MAXIMUM_ANSWER} bytes")
+    return b"".join(pieces)
+
+
+@lru_cache(maxsize=_OPEN_TRANSPORTS)
+def _context(ca_bundle: str) -> ssl.SSLContext:
+    """Trusts the bundle, or what the system trusts without one. Raises CallFailed."""
+    try:
+        text = base64.b64decode(ca_bundle).decode() if ca_bundle else None
+        return ssl.create_default_context(cadata=text)
+    except (binascii.Error, UnicodeDecodeError, ssl.SSLError) as error:
+        raise CallFailed("unable to load root certificates: unable to parse caBundle") from error
