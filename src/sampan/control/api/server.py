@@ -21,7 +21,7 @@ from sampan.control.api.audit import configured as audit_log
 from sampan.control.api.authentication.configured import configured
 from sampan.control.api.authentication.identities import AUTHENTICATED
 from sampan.control.api.authorization.authorizer import Authorizer
-from sampan.control.api.bootstrap import Bootstrap
+from sampan.control.api.bootstrap.bootstrap import Bootstrap
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler, chained
@@ -98,7 +98,7 @@ class ApiServer:
         )
         self._expiry = EventExpiry(self._writer, cache)
         self._proxy = NodeProxy(cache, kubelet_context)
-        self._bootstrap = Bootstrap(self._writer, cache, settings)
+        self._bootstrap = Bootstrap(self._writer, cache, settings, clock)
         self._metering = Metering(cache)
         address = f"{settings.advertised_address}:{settings.port}"
         documents = Documents(

@@ -1,0 +1,1 @@
+"""What a cluster has before anybody has written anything, one file a family of objects."""

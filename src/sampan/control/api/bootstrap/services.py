@@ -1,0 +1,85 @@
+"""The Services of the API and of the cluster's DNS, the range of their addresses, and how others
+are told of the API's own certificates."""
+
+from collections.abc import Iterator
+
+from sampan.control.api.bootstrap.standing import Standing, named
+from sampan.control.api.settings import ApiSettings
+from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.kinds.resource import (
+    ENDPOINT_SLICES,
+    PRIORITY_CLASSES,
+    SERVICE_CIDRS,
+    SERVICES,
+)
+
+_PRIORITY_CLASSES = {
+    "system-cluster-critical": (
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another "
+        "node if necessary.",
+    ),
+    "system-node-critical": (
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+}
+
+
+def standing_services(settings: ApiSettings) -> Iterator[Standing]:
+    yield Standing(SERVICES, _api_service(settings))
+    yield Standing(ENDPOINT_SLICES, _api_endpoints(settings))
+    yield Standing(SERVICES, _dns_service(settings))
+
+
+def standing_priority_classes() -> Iterator[Standing]:
+    for name, (value, about) in _PRIORITY_CLASSES.items():
+        tree = named(PRIORITY_CLASSES, name) | {"value": value, "description": about}
+        yield Standing(PRIORITY_CLASSES, tree)
+
+
+def standing_service_range(settings: ApiSettings, now: str) -> Standing:
+    """`now` is when the range became ready, should it be new."""
+    tree = named(SERVICE_CIDRS, "kubernetes")
+    tree["spec"] = {"cidrs": [str(settings.service_range)]}
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "lastTransitionTime": now,
+        "reason": "",
+        "message": "Kubernetes default Service CIDR is ready",
+    }
+    return Standing(SERVICE_CIDRS, tree, status={"conditions": [ready]})
+
+
+def _api_service(settings: ApiSettings) -> Object:
+    tree = named(SERVICES, "kubernetes", "default")
+    tree["metadata"]["labels"] = {"component": "apiserver", "provider": "kubernetes"}
+    tree["spec"] = {
+        "clusterIP": str(settings.kubernetes_service_address),
+        "ports": [{"name": "https", "port": 443, "targetPort": settings.port}],
+    }
+    return tree
+
+
+def _api_endpoints(settings: ApiSettings) -> Object:
+    tree = named(ENDPOINT_SLICES, "kubernetes", "default")
+    tree["metadata"]["labels"] = {"kubernetes.io/service-name": "kubernetes"}
+    tree["addressType"] = "IPv4"
+    address = str(settings.advertised_address)
+    tree["endpoints"] = [{"addresses": [address], "conditions": {"ready": True}}]
+    tree["ports"] = [{"name": "https", "port": settings.port, "protocol": "TCP"}]
+    return tree
+
+
+def _dns_service(settings: ApiSettings) -> Object:
+    tree = named(SERVICES, "kube-dns", "kube-system")
+    tree["metadata"]["labels"] = {"k8s-app": "kube-dns"}
+    tree["spec"] = {
+        "clusterIP": str(settings.dns_service_address),
+        "ports": [
+            {"name": "dns", "port": 53, "protocol": "UDP"},
+            {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+        ],
+    }
+    return tree
