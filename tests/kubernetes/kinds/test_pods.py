@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sampan.kubernetes.kinds.core.container_defaults import pull_policy
-from sampan.kubernetes.kinds.core.pods import POD, quality_of_service
+from sampan.kubernetes.kinds.core.pod_quality import quality_of_service
+from sampan.kubernetes.kinds.core.pods import POD
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -138,7 +139,7 @@ def test_a_right_pod_has_no_causes() -> None:
         ({"hostAliases": [{"ip": "x"}]}, "spec.hostAliases[0].ip", None),
         (
             {"initContainers": [{"name": "c", "image": "i"}]},
-            "spec.containers[0].name",
+            "spec.initContainers[0].name",
             'Duplicate value: "c"',
         ),
         (
@@ -172,7 +173,7 @@ def test_rules_of_the_spec(spec: dict[str, Any], field: str, message: str | None
         (
             {"ports": [{"containerPort": 0}]},
             "ports[0].containerPort",
-            "Invalid value: 0: must be between 1 and 65535, inclusive",
+            "Required value",
         ),
         (
             {"ports": [{"containerPort": 1, "name": "x"}, {"containerPort": 2, "name": "x"}]},

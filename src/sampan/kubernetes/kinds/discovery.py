@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.columns import AGE, NAME, text
-from sampan.kubernetes.kinds.core.container_validation import PROTOCOLS
+from sampan.kubernetes.kinds.core.port_validation import PROTOCOLS
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.kinds.object_metadata import check_immutable
 from sampan.kubernetes.kinds.record import make

@@ -59,7 +59,7 @@ class Subresource(msgspec.Struct, frozen=True):
     """What may be done at `.../NAME/<name>`, and the kind of the body that goes there.
 
     One that writes a part of the object itself has a strategy of its own in `prepare`; `rules`
-    are those that hold for writes to it, beside the kind's own.
+    are those that hold for writes to it, beside the kind's own, or `alone` in place of them.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Subresource(msgspec.Struct, frozen=True):
     verbs: tuple[str, ...]
     prepare: Callable[[Object, Object | None], None] | None = None
     rules: Callable[[Object, Object | None], Iterable[Cause]] | None = None
+    alone: bool = False
 
 
 class ConversionFailed(Exception):
@@ -166,8 +167,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     def causes(self, subresource: str, new: Object, old: Object | None) -> list[Cause]:
         """The rules that a write to the object (for "") or to a subresource breaks."""
-        found = self.validate(new, old)
-        entry = self.subresource(subresource)
-        if entry is not None and entry.rules is not None:
-            found = [*found, *entry.rules(new, old)]
-        return found
+        entry = self.subresource(subresource) if subresource else None
+        if entry is None or entry.rules is None:
+            return self.validate(new, old)
+        own = () if entry.alone else self.validate(new, old)
+        return [*own, *entry.rules(new, old)]

@@ -4,8 +4,8 @@ import ipaddress
 from collections.abc import Iterator
 
 from sampan.kubernetes.kinds.columns import AGE, NAME, NONE, text
-from sampan.kubernetes.kinds.core.container_validation import PROTOCOLS, is_port
-from sampan.kubernetes.kinds.core.pod_validation import check_address
+from sampan.kubernetes.kinds.core.pod_network_validation import check_address
+from sampan.kubernetes.kinds.core.port_validation import PROTOCOLS, is_port
 from sampan.kubernetes.kinds.field_rules import PORT_RANGE, check_text
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.kinds.record import make

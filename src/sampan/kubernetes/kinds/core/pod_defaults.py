@@ -18,6 +18,13 @@ def containers_of(spec: Object) -> Iterator[Object]:
         yield from spec.get(name) or ()
 
 
+def containers_with_path(spec: Object, field: str) -> Iterator[tuple[Object, str]]:
+    """All containers with the paths at which they lie below `field`."""
+    for name in CONTAINER_LISTS:
+        for index, container in enumerate(spec.get(name) or ()):
+            yield container, f"{field}.{name}[{index}]"
+
+
 def default_pod(pod: Object) -> None:
     """A pod: what a template gets, and requests from limits."""
     spec = pod.setdefault("spec", {})

@@ -1,27 +1,43 @@
-"""The rules of pods and pod templates (pkg/apis/core/validation), in Kubernetes' words."""
+"""The rules of pods and pod templates (pkg/apis/core/validation), in Kubernetes' words.
 
-import ipaddress
+What they say of containers, volumes, placement, names in the network and security is in files
+of their own; what an update may change is in `pod_update`.
+"""
+
 from collections.abc import Iterator
-from typing import Any
 
-from sampan.kubernetes.kinds.core.container_validation import check_containers
-from sampan.kubernetes.kinds.core.pod_defaults import CONTAINER_LISTS
+from sampan.kubernetes.kinds.core.container_validation import check_all_containers
+from sampan.kubernetes.kinds.core.operating_system import check_operating_system
+from sampan.kubernetes.kinds.core.pod_network_validation import check_pod_network
+from sampan.kubernetes.kinds.core.pod_update import check_pod_update
+from sampan.kubernetes.kinds.core.resource_validation import check_overhead, check_pod_resources
 from sampan.kubernetes.kinds.core.scheduling_validation import check_placement
 from sampan.kubernetes.kinds.core.security_validation import check_pod_security
 from sampan.kubernetes.kinds.core.volume_validation import check_volumes
+from sampan.kubernetes.kinds.field_rules import check_choice, check_text
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.kinds.object_metadata import check_annotations, check_labels
 from sampan.kubernetes.machinery import names
-from sampan.kubernetes.machinery.causes import forbidden, invalid, required, unsupported
+from sampan.kubernetes.machinery.causes import (
+    duplicate,
+    forbidden,
+    invalid,
+    required,
+    unsupported,
+)
 
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_PREEMPTION_POLICIES = ("Never", "PreemptLowerPriority")
 _MAXIMUM_DEADLINE = 2**31 - 1
-_UPDATE_REFUSED = (
-    "pod updates may not change fields other than `spec.containers[*].image`,"
-    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
-    "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
-    "(allow it to be set to 1 if it was previously negative)"
+_NAMES = (
+    ("serviceAccountName", names.subdomain),
+    ("nodeName", names.subdomain),
+    ("hostname", names.label),
+    ("subdomain", names.label),
+    ("priorityClassName", names.subdomain),
+    ("runtimeClassName", names.subdomain),
+    ("schedulerName", names.subdomain),
 )
 
 
@@ -30,9 +46,14 @@ def pod_rules(new: Object, old: Object | None) -> Iterator[Cause]:
     spec = new.get("spec") or {}
     if old is None:
         yield from check_pod_spec(spec, "spec")
+        if spec.get("ephemeralContainers"):
+            yield forbidden("spec.ephemeralContainers", "cannot be set on create")
+        if spec.get("schedulingGates") and spec.get("nodeName"):
+            detail = "cannot be set until all schedulingGates have been cleared"
+            yield forbidden("spec.nodeName", detail)
     elif spec != old.get("spec"):
         yield from check_pod_spec(spec, "spec")
-        yield from _check_update(spec, old.get("spec") or {})
+        yield from check_pod_update(spec, old.get("spec") or {})
 
 
 def check_template(template: Object, field: str) -> Iterator[Cause]:
@@ -40,25 +61,41 @@ def check_template(template: Object, field: str) -> Iterator[Cause]:
     metadata = template.get("metadata") or {}
     yield from check_labels(metadata.get("labels"), f"{field}.metadata.labels")
     yield from check_annotations(metadata.get("annotations"), f"{field}.metadata.annotations")
-    yield from check_pod_spec(template.get("spec") or {}, f"{field}.spec")
+    spec = template.get("spec") or {}
+    yield from check_pod_spec(spec, f"{field}.spec")
+    if spec.get("ephemeralContainers"):
+        detail = "ephemeral containers not allowed in pod template"
+        yield forbidden(f"{field}.spec.ephemeralContainers", detail)
 
 
 def check_pod_spec(spec: Object, field: str) -> Iterator[Cause]:
-    volumes = {volume.get("name", "") for volume in spec.get("volumes") or ()}
     if not spec.get("containers"):
         yield required(f"{field}.containers")
-    taken: set[str] = set()
-    for name in CONTAINER_LISTS:
-        yield from check_containers(spec.get(name) or [], f"{field}.{name}", volumes, taken)
-    yield from check_volumes(spec.get("volumes") or [], f"{field}.volumes")
+    if "volumes" in spec:
+        yield from check_volumes(spec["volumes"], f"{field}.volumes")
+    yield from check_all_containers(spec, field)
+    if "resourceClaims" in spec:
+        yield from _check_resource_claims(spec["resourceClaims"], f"{field}.resourceClaims")
     for name, choices in (("restartPolicy", _RESTART_POLICIES), ("dnsPolicy", _DNS_POLICIES)):
         if spec.get(name) not in choices:
             yield unsupported(f"{field}.{name}", spec.get(name, ""), choices)
+    yield from check_choice(spec, "preemptionPolicy", _PREEMPTION_POLICIES, field)
     yield from _check_numbers(spec, field)
-    yield from _check_names(spec, field)
-    yield from _check_network(spec, field)
+    for name, check in _NAMES:
+        if spec.get(name):
+            yield from check_text(check, spec[name], f"{field}.{name}")
+    for index, gate in enumerate(spec.get("readinessGates") or ()):
+        path = f"{field}.readinessGates[{index}].conditionType"
+        yield from check_text(names.qualified_name, gate.get("conditionType", ""), path)
+    yield from check_pod_network(spec, field)
     yield from check_placement(spec, field)
     yield from check_pod_security(spec, field)
+    if "overhead" in spec:
+        yield from check_overhead(spec["overhead"], f"{field}.overhead")
+    if "resources" in spec:
+        yield from check_pod_resources(spec, field)
+    if "os" in spec:
+        yield from check_operating_system(spec, field)
 
 
 def _check_numbers(spec: Object, field: str) -> Iterator[Cause]:
@@ -74,80 +111,27 @@ def _check_numbers(spec: Object, field: str) -> Iterator[Cause]:
         yield invalid(f"{field}.activeDeadlineSeconds", deadline, detail)
 
 
-def _check_names(spec: Object, field: str) -> Iterator[Cause]:
-    for name, check in (
-        ("serviceAccountName", names.subdomain),
-        ("nodeName", names.subdomain),
-        ("hostname", names.label),
-        ("subdomain", names.label),
-        ("priorityClassName", names.subdomain),
-        ("runtimeClassName", names.subdomain),
-    ):
-        if spec.get(name):
-            for message in check(spec[name]):
-                yield invalid(f"{field}.{name}", spec[name], message)
-    for index, gate in enumerate(spec.get("readinessGates") or ()):
-        for message in names.qualified_name(gate.get("conditionType", "")):
-            path = f"{field}.readinessGates[{index}].conditionType"
-            yield invalid(path, gate.get("conditionType", ""), message)
-
-
-def _check_network(spec: Object, field: str) -> Iterator[Cause]:
-    for index, alias in enumerate(spec.get("hostAliases") or ()):
-        path = f"{field}.hostAliases[{index}]"
-        yield from check_address(alias.get("ip", ""), f"{path}.ip")
-        for position, name in enumerate(alias.get("hostnames") or ()):
-            for message in names.subdomain(name):
-                yield invalid(f"{path}.hostnames[{position}]", name, message)
-    if spec.get("hostNetwork"):
-        for name in ("initContainers", "containers"):
-            yield from _check_host_ports(spec.get(name) or [], f"{field}.{name}")
-    servers = (spec.get("dnsConfig") or {}).get("nameservers") or ()
-    if spec.get("dnsPolicy") == "None" and not servers:
-        detail = "must provide at least one DNS nameserver when `dnsPolicy` is None"
-        yield required(f"{field}.dnsConfig.nameservers", detail)
-    for index, server in enumerate(servers):
-        yield from check_address(server, f"{field}.dnsConfig.nameservers[{index}]")
-
-
-def _check_host_ports(containers: list[Object], field: str) -> Iterator[Cause]:
-    for index, container in enumerate(containers):
-        for position, port in enumerate(container.get("ports") or ()):
-            if port.get("hostPort") != port.get("containerPort"):
-                path = f"{field}[{index}].ports[{position}].hostPort"
-                detail = "must match `containerPort` when `hostNetwork` is true"
-                yield invalid(path, port.get("hostPort", 0), detail)
-
-
-def check_address(text: str, field: str) -> Iterator[Cause]:
-    """An IPv4 or IPv6 address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-        yield invalid(field, text, detail)
-
-
-def _check_update(new: Object, old: Object) -> Iterator[Cause]:
-    """Images, the deadline, further tolerations: all else stays as it was created."""
-    lists = ("containers", "initContainers")
-    for name in lists:
-        if len(new.get(name) or ()) != len(old.get(name) or ()):
-            detail = "pod updates may not add or remove containers"
-            yield forbidden(f"spec.{name}", detail)
-            return
-    earlier = old.get("tolerations") or []
-    kept = all(toleration in (new.get("tolerations") or []) for toleration in earlier)
-    grace = "terminationGracePeriodSeconds"
-    shortened = new.get(grace) == old.get(grace) or (old.get(grace, 0) < 0 and new.get(grace) == 1)
-    if not kept or not shortened or _fixed_part(new) != _fixed_part(old):
-        yield forbidden("spec", _UPDATE_REFUSED)
-
-
-def _fixed_part(spec: Object) -> Object:
-    """What an update may not change."""
-    changeable = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds")
-    fixed: dict[str, Any] = {key: it for key, it in spec.items() if key not in changeable}
-    for name in ("containers", "initContainers"):
-        fixed[name] = [{**container, "image": ""} for container in spec.get(name) or ()]
-    return fixed
+def _check_resource_claims(claims: list[Object], field: str) -> Iterator[Cause]:
+    """Each names a claim, or a template of one, and not both."""
+    seen: set[str] = set()
+    for index, claim in enumerate(claims):
+        path = f"{field}[{index}]"
+        name = claim.get("name", "")
+        if not name:
+            yield required(f"{path}.name")
+        elif name in seen:
+            yield duplicate(f"{path}.name", name)
+        else:
+            yield from check_text(names.label, name, f"{path}.name")
+        seen.add(name)
+        given = [it for it in ("resourceClaimName", "resourceClaimTemplateName") if it in claim]
+        if not given:
+            detail = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
+            yield invalid(path, "", detail)
+        elif len(given) == 2:
+            detail = (
+                "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
+            )
+            yield invalid(path, "", detail)
+        for key in given:
+            yield from check_text(names.subdomain, claim[key], f"{path}.{key}")

@@ -1,45 +1,21 @@
 """Pod: the containers that run together on one node."""
 
 from collections.abc import Iterable
-from decimal import Decimal
 
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.core.pod_columns import COLUMNS
 from sampan.kubernetes.kinds.core.pod_defaults import default_pod
+from sampan.kubernetes.kinds.core.pod_quality import quality_of_service
+from sampan.kubernetes.kinds.core.pod_subresources import (
+    ephemeral_container_rules,
+    prepare_ephemeral_containers,
+    prepare_resize,
+    resize_rules,
+)
 from sampan.kubernetes.kinds.core.pod_validation import pod_rules
 from sampan.kubernetes.kinds.kind import Object, Subresource
-from sampan.kubernetes.kinds.record import make
+from sampan.kubernetes.kinds.record import UPDATE_VERBS, make
 from sampan.kubernetes.kinds.resource import PODS
-from sampan.kubernetes.machinery import quantities
-
-_QUALITY_RESOURCES = ("cpu", "memory")
-_NOTHING = Decimal(0)
-
-
-def quality_of_service(spec: Object) -> str:
-    """Guaranteed, Burstable or BestEffort, from the requests and limits of cpu and memory.
-
-    Requests and limits of zero count as absent (pkg/apis/core/v1/helper/qos).
-    """
-    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
-    given = [
-        (_amount(it, "requests", name), _amount(it, "limits", name))
-        for it in containers
-        for name in _QUALITY_RESOURCES
-    ]
-    if all(not request and not limit for request, limit in given):
-        return "BestEffort"
-    if all(limit and request == limit for request, limit in given):
-        return "Guaranteed"
-    return "Burstable"
-
-
-def _amount(container: Object, part: str, name: str) -> Decimal:
-    quantity = ((container.get("resources") or {}).get(part) or {}).get(name)
-    try:
-        return max(_NOTHING, quantities.parse(quantity)) if quantity else _NOTHING
-    except quantities.InvalidQuantity:
-        return _NOTHING
 
 
 def _prepare(new: Object, old: Object | None) -> None:
@@ -76,8 +52,28 @@ POD = make(
         _connect("log", "Pod", ("get",)),
         _connect("exec", "PodExecOptions"),
         _connect("attach", "PodAttachOptions"),
+        _connect("portforward", "PodPortForwardOptions"),
+        _connect("proxy", "PodProxyOptions", ("create", "delete", "get", "patch", "update")),
         _connect("binding", "Binding", ("create",)),
         Subresource("eviction", "Eviction", "policy/v1", ("create",)),
+        Subresource(
+            "ephemeralcontainers",
+            "Pod",
+            "v1",
+            UPDATE_VERBS,
+            prepare=prepare_ephemeral_containers,
+            rules=ephemeral_container_rules,
+            alone=True,
+        ),
+        Subresource(
+            "resize",
+            "Pod",
+            "v1",
+            UPDATE_VERBS,
+            prepare=prepare_resize,
+            rules=resize_rules,
+            alone=True,
+        ),
     ),
     columns=COLUMNS,
 )

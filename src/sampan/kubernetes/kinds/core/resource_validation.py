@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery import names, quantities
-from sampan.kubernetes.machinery.causes import invalid, required
+from sampan.kubernetes.machinery.causes import duplicate, invalid, not_found, required, unsupported
 
 _NATIVE = ("cpu", "memory", "ephemeral-storage")
+_OF_PODS = ("cpu", "memory")
 _HUGE_PAGES = "hugepages-"
 
 
@@ -36,6 +37,20 @@ def check_resources(resources: Object, field: str) -> Iterator[Cause]:
             yield required(f"{field}.requests[{name}]", "must be specified like its limit")
 
 
+def check_claims(resources: Object, field: str, known: frozenset[str]) -> Iterator[Cause]:
+    """The claims of a pod that one container uses."""
+    seen: set[tuple[str, str]] = set()
+    for index, claim in enumerate(resources.get("claims") or ()):
+        name, request = claim.get("name", ""), claim.get("request", "")
+        if not name:
+            yield required(f"{field}[{index}].name")
+        elif (name, request) in seen:
+            yield duplicate(f"{field}[{index}]", f"{name}/{request}" if request else name)
+        elif name not in known:
+            yield not_found(f"{field}[{index}].name", name)
+        seen.add((name, request))
+
+
 def check_overhead(overhead: dict[str, str], field: str) -> Iterator[Cause]:
     """What a pod takes besides its containers: amounts of native resources."""
     values = _values(overhead)
@@ -44,6 +59,32 @@ def check_overhead(overhead: dict[str, str], field: str) -> Iterator[Cause]:
             yield from _check_name(name, f"{field}[{name}]")
         if values.get(name, 0) < 0:
             yield invalid(f"{field}[{name}]", quantity, "must be greater than or equal to 0")
+
+
+def check_pod_resources(spec: Object, field: str) -> Iterator[Cause]:
+    """Requests and limits of a pod as a whole: enough for its containers, and no container
+    more than the whole."""
+    whole = spec["resources"]
+    yield from check_resources(whole, f"{field}.resources")
+    most, wanted = _values(whole.get("limits") or {}), _values(whole.get("requests") or {})
+    for name in (*(whole.get("limits") or {}), *(whole.get("requests") or {})):
+        if name not in _OF_PODS and not name.startswith(_HUGE_PAGES):
+            yield unsupported(f"{field}.resources", name, _OF_PODS)
+    total: dict[str, Decimal] = {}
+    for index, container in enumerate(spec.get("containers") or ()):
+        given = container.get("resources") or {}
+        for name, value in _values(given.get("requests") or {}).items():
+            total[name] = total.get(name, Decimal(0)) + value
+        for name, value in _values(given.get("limits") or {}).items():
+            if name in most and value > most[name]:
+                path = f"{field}.containers[{index}].resources.limits"
+                detail = f"must be less than or equal to pod limits of {whole['limits'][name]}"
+                yield invalid(path, given["limits"][name], detail)
+    for name, value in total.items():
+        if name in wanted and value > wanted[name]:
+            path = f"{field}.resources.requests[{name}]"
+            detail = f"must be greater than or equal to aggregate container requests of {value}"
+            yield invalid(path, whole["requests"][name], detail)
 
 
 def overcommits(name: str) -> bool:

@@ -3,12 +3,12 @@
 import ipaddress
 from collections.abc import Iterator
 
-from sampan.kubernetes.kinds.core.container_validation import (
+from sampan.kubernetes.kinds.core.pod_network_validation import check_address
+from sampan.kubernetes.kinds.core.port_validation import (
     PROTOCOLS,
     check_port_reference,
     is_port,
 )
-from sampan.kubernetes.kinds.core.pod_validation import check_address
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.kinds.object_metadata import check_labels
 from sampan.kubernetes.machinery import names

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.columns import AGE, NAME, NONE, part, text
-from sampan.kubernetes.kinds.core.container_validation import is_port
-from sampan.kubernetes.kinds.core.pod_validation import check_address
+from sampan.kubernetes.kinds.core.pod_network_validation import check_address
+from sampan.kubernetes.kinds.core.port_validation import is_port
 from sampan.kubernetes.kinds.field_rules import (
     PORT_RANGE,
     check_choice,

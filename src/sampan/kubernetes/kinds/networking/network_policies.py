@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.columns import AGE, NAME, part, selector_text, text
-from sampan.kubernetes.kinds.core.container_validation import (
+from sampan.kubernetes.kinds.core.port_validation import (
     PROTOCOLS,
     check_port_reference,
     is_port,
