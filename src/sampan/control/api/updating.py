@@ -11,8 +11,9 @@ import msgspec
 
 from sampan.control.api import rendering
 from sampan.control.api.admission.write import Write
+from sampan.control.api.apply_configuration import CONTENT_TYPE as APPLY_PATCH
 from sampan.control.api.cache.stored_object import StoredObject
-from sampan.control.api.call import Call
+from sampan.control.api.call import Call, Handler
 from sampan.control.api.creating import form_of
 from sampan.control.api.decoding import decoded, json_patch_value, media_type, patched
 from sampan.control.api.field_management import updating_owners
@@ -43,8 +44,10 @@ def object_key(call: Call) -> str:
 class Updating:
     """The handlers of `update` and `patch`, for the main resource and for `/status`."""
 
-    def __init__(self, writer: Writer, clock: rendering.Clock) -> None:
+    def __init__(self, writer: Writer, apply: Handler, clock: rendering.Clock) -> None:
+        """`apply` answers apply patches."""
         self._writer = writer
+        self._apply = apply
         self._clock = clock
 
     async def update(self, call: Call) -> Response:
@@ -60,17 +63,21 @@ class Updating:
                 )
             )
         _check_namespace(call, metadata)
+        owners = updating_owners(options.manager, self._clock)
         # The stages after this change the tree in place, and may run more than once.
         encoded = msgspec.json.encode(body.tree)
 
         def change(stored: StoredObject) -> Write:
-            return self._write(call, stored, _decode(encoded), body.causes, options)
+            return write_of(call, _decode(encoded), stored, body.causes, owners)
 
         return await self._commit(call, change, options)
 
     async def patch(self, call: Call) -> Response:
+        if media_type(call.request) == APPLY_PATCH:
+            return await self._apply(call)
         options = write_options(call.request, "PatchOptions")
         apply = await patch_of(call, call.routed.definition)
+        owners = updating_owners(options.manager, self._clock)
         raw = call.request.body
 
         def change(stored: StoredObject) -> Write:
@@ -78,8 +85,8 @@ class Updating:
             if not isinstance(tree.get("metadata"), dict):
                 raise Refused(status.bad_request("the patched object has no metadata"))
             body = patched(call, form_of(call.routed), tree, raw)
-            _check_same(call, tree)
-            return self._write(call, stored, tree, body.causes, options)
+            check_same(call, tree)
+            return write_of(call, tree, stored, body.causes, owners)
 
         return await self._commit(call, change, options)
 
@@ -91,30 +98,6 @@ class Updating:
         )
         return rendering.one(call.routed, written.data, call.request, self._clock)
 
-    def _write(
-        self,
-        call: Call,
-        stored: StoredObject,
-        new: Object,
-        causes: list[Cause],
-        options: WriteOptions,
-    ) -> Write:
-        kind: Kind = call.routed
-        if kind.resource.namespaced:
-            new["metadata"].setdefault("namespace", call.attributes.namespace)
-        return Write(
-            kind=kind,
-            identity=call.identity,
-            namespace=call.attributes.namespace if kind.resource.namespaced else "",
-            new=new,
-            old=stored.decoded(),
-            subresource=call.attributes.subresource,
-            causes=causes,
-            warnings=call.warnings,
-            request=call.request,
-            owners=updating_owners(options.manager, self._clock),
-        )
-
 
 async def patch_of(call: Call, definition: str) -> Patch:
     """The patch in the body, as a function of a tree that it may change.
@@ -125,7 +108,7 @@ async def patch_of(call: Call, definition: str) -> Patch:
     """
     content_type = media_type(call.request)
     if content_type not in PATCH_TYPES:
-        raise Refused(status.unsupported_media_type(PATCH_TYPES))
+        raise Refused(status.unsupported_media_type((*PATCH_TYPES, APPLY_PATCH)))
     body = await call.request.read_body()
 
     def apply(tree: Object) -> Object:
@@ -151,6 +134,32 @@ async def patch_of(call: Call, definition: str) -> Patch:
     return apply
 
 
+def write_of(
+    call: Call,
+    new: Object,
+    stored: StoredObject | None,
+    causes: list[Cause],
+    owners: Callable[[Write], list[Object]],
+) -> Write:
+    """The write that makes `new` of what is stored; without that, a creation."""
+    kind: Kind = call.routed
+    namespace = call.attributes.namespace if kind.resource.namespaced else ""
+    if namespace:
+        new["metadata"].setdefault("namespace", namespace)
+    return Write(
+        kind=kind,
+        identity=call.identity,
+        namespace=namespace,
+        new=new,
+        old=stored.decoded() if stored is not None else None,
+        subresource=call.attributes.subresource,
+        causes=causes,
+        warnings=call.warnings,
+        request=call.request,
+        owners=owners,
+    )
+
+
 def _check_namespace(call: Call, metadata: Object) -> None:
     if call.routed.resource.namespaced:
         given = metadata.setdefault("namespace", call.attributes.namespace)
@@ -163,8 +172,8 @@ def _check_namespace(call: Call, metadata: Object) -> None:
             )
 
 
-def _check_same(call: Call, tree: Object) -> None:
-    """A patch can't rename; the answer is that of a PUT."""
+def check_same(call: Call, tree: Object) -> None:
+    """A patch can't rename; the answer is that of a PUT. Raises Refused (400)."""
     _check_namespace(call, tree["metadata"])
     name = tree["metadata"].setdefault("name", call.attributes.name)
     if name != call.attributes.name:

@@ -84,11 +84,10 @@ class Scope(msgspec.Struct, frozen=True):
             and name not in self.never
             and (self.only is None or name in self.only)
         }
-        metadata = parts.get("metadata")
-        if metadata is not None:
-            parts["metadata"] = {
-                name: value for name, value in metadata.items() if name not in _OF_NOBODY
-            }
+        metadata = parts.pop("metadata", None) or {}
+        owned = {name: value for name, value in metadata.items() if name not in _OF_NOBODY}
+        if owned:
+            parts["metadata"] = owned
         return parts
 
 
@@ -113,7 +112,7 @@ def updated(place: Members, old: Object | None, new: Object, writing: Writing) -
     owners = _starting_owners(before, new, ignore=bool(writing.manager.subresource))
     if not owners and old is not None:
         return []
-    change = place.differences(writing.scope.of(old or {"metadata": {}}), writing.scope.of(new))
+    change = place.differences(writing.scope.of(old or {}), writing.scope.of(new))
     if not change:
         return before if before and owners == read(before) else written(owners)
     return written(_after_update(owners, change, writing))
@@ -160,7 +159,8 @@ def applied(
     owners[writing.manager] = mine
     merged: Object = merge(place, base, wanted)
     if last is not None:
-        merged = _pruned(place, merged, owners, last.fields)
+        # The object's names are nobody's, but applied they are, and so they stay.
+        merged = _pruned(place, merged, owners, place.fields(wanted), last.fields)
     change = place.differences(WHOLE.of(base), WHOLE.of(merged))
     taken = union(change.modified, change.added)
     conflicts = _conflicts(owners, taken, writing.manager)
@@ -185,14 +185,16 @@ def _wanted(config: Object, scope: Scope) -> Object:
 
 def _before_first_apply(place: Members, live: Object, writing: Writing) -> Owners:
     """Whatever is there when nobody's ownership was noted belongs to one entry."""
-    found = place.differences({"metadata": {}}, WHOLE.of(live)).added
+    found = place.differences({}, WHOLE.of(live)).added
     manager = Manager(BEFORE_FIRST_APPLY, UPDATE, writing.api_version)
     return {manager: Owned(found, writing.api_version, writing.time)} if found else {}
 
 
-def _pruned(place: Members, merged: Object, owners: Owners, last: FieldSet) -> Object:
+def _pruned(
+    place: Members, merged: Object, owners: Owners, now: FieldSet, last: FieldSet
+) -> Object:
     """Without what the applier applied last time, not now, and nobody else owns."""
-    owned: FieldSet = {}
+    owned = now
     for owner in owners.values():
         owned = union(owned, owner.fields)
     owned, last = with_named(place, owned), with_named(place, last)
@@ -202,7 +204,7 @@ def _pruned(place: Members, merged: Object, owners: Owners, last: FieldSet) -> O
     left = _present(place, remove(place, merged, gone))
     gone = intersection(difference(present, left), last)
     pruned: Object = remove(place, merged, gone)
-    return {**pruned, "metadata": pruned.get("metadata") or {}}
+    return pruned
 
 
 def _present(place: Members, tree: Any) -> FieldSet:

@@ -356,7 +356,14 @@ class Anything(Place):
 
     def compare(self, old: Any, new: Any, element: str, change: Change) -> None:
         place = self.of(old)
-        (place if place is self.of(new) else LEAF).compare(old, new, element, change)
+        if place is self.of(new):
+            place.compare(old, new, element, change)
+            return
+        change.modified[element] = {}
+        for value, side in ((old, change.removed), (new, change.added)):
+            below = _without_itself(self.added(value))
+            if below:
+                side[element] = below
 
 
 ANYTHING = Anything()

@@ -1,0 +1,96 @@
+"""The body of an apply patch: a configuration, whole where its writer has an opinion."""
+
+import asyncio
+
+from sampan.control.api.call import Call
+from sampan.control.api.decoding import policy_of
+from sampan.control.api.refusal import Refused
+from sampan.foundation.wire.message import Request
+from sampan.kubernetes.kinds.kind import Kind, Object
+from sampan.kubernetes.machinery import codecs, status, yaml_documents
+from sampan.kubernetes.machinery.field_merge import check_items
+from sampan.kubernetes.machinery.field_places import Members
+from sampan.kubernetes.schema import structure
+
+CONTENT_TYPE = "application/apply-patch+yaml"
+# YAML takes a hundred times as long to read as JSON: larger bodies would hold the loop.
+_QUICK_YAML = 4096
+
+
+async def decoded(call: Call, group_version: str) -> Object:
+    """The configuration, whose apiVersion must be this one. Raises Refused (400)."""
+    body = await _decode(call.request)
+    policy = policy_of(call.request)
+    tree: Object = body.tree
+    problems = [status.duplicate_field(path) for path in body.duplicates]
+    if problems and policy == "Strict":
+        listed = ", ".join(problems)
+        raise Refused(status.bad_request(f"error strict decoding YAML: {listed}"))
+    if policy == "Warn":
+        call.warnings += problems
+    if tree.get("apiVersion", "") != group_version:
+        raise Refused(
+            status.bad_request(
+                "Incorrect version specified in apply patch. Specified patch version: "
+                f"{tree.get('apiVersion', '')}, expected: {group_version}"
+            )
+        )
+    metadata = tree.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
+        raise Refused(status.bad_request("metadata.managedFields must be nil"))
+    return tree
+
+
+async def _decode(request: Request) -> codecs.Decoded:
+    content = await request.read_body()
+    try:
+        if content.lstrip()[:1] == b"{":
+            try:
+                return codecs.decode_object(content)
+            except codecs.InvalidBody:
+                if len(content) > _QUICK_YAML:
+                    raise
+        if len(content) <= _QUICK_YAML:
+            found = yaml_documents.decode(content)
+        else:
+            found = await asyncio.to_thread(yaml_documents.decode, content)
+    except codecs.InvalidBody as error:
+        raise Refused(status.bad_request(f"error decoding YAML: {error}")) from error
+    if not isinstance(found.tree, dict):
+        raise Refused(status.bad_request("error decoding YAML: the patch is not an object"))
+    return found
+
+
+def hold_to_schema(kind: Kind, place: Members, tree: Object) -> None:
+    """Bring a configuration into canonical form; it may lack what is required.
+
+    Raises Refused (400) for what the schema doesn't know, and for items of lists that can't be
+    told apart.
+    """
+    try:
+        check = kind.custom.check if kind.custom is not None else None
+        findings = check(tree) if check else structure.check(kind.definition, tree)
+    except structure.WrongType as error:
+        raise _untyped(kind, tree, [str(error)]) from error
+    tree.setdefault("metadata", {})
+    problems = [f".{path}: field not declared in schema" for path in findings.unknown]
+    problems += check_items(place, tree)
+    if problems:
+        raise _untyped(kind, tree, problems)
+
+
+def _untyped(kind: Kind, tree: Object, problems: list[str]) -> Refused:
+    metadata = tree.get("metadata") or {}
+    where = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
+    resource = kind.resource
+    listed = (
+        problems[0]
+        if len(problems) == 1
+        else "errors:\n" + "\n".join(f"  {problem}" for problem in problems)
+    )
+    return Refused(
+        status.bad_request(
+            f"failed to create typed patch object ({where}; {resource.group_version}, "
+            f"Kind={resource.kind}): {listed}"
+        )
+    )
