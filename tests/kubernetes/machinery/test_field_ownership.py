@@ -190,8 +190,8 @@ def test_an_item_goes_with_its_last_applier_although_another_owns_a_part():
 
 def test_what_is_atomic_is_owned_whole():
     tree = start({"atoms": ["1"], "whole": {"a": "1"}})
+    config = {"atoms": ["1", "2"], "whole": {"b": "1"}}
     with pytest.raises(Conflicts) as refused:
-        config = {"atoms": ["1", "2"], "whole": {"b": "1"}}
         applied(PLACE, tree, config, writing("one", "Apply"), force=False)
     assert [path for _, path in refused.value.pairs()] == [".atoms", ".whole"]
 
