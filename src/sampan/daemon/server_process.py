@@ -23,6 +23,7 @@ from sampan.control.scheduler.loop import USER as SCHEDULER
 from sampan.control.scheduler.loop import run_scheduler
 from sampan.daemon.absent_nodes import remove_absent_nodes
 from sampan.daemon.event_loop import end_of_file, run_until_terminated
+from sampan.daemon.log_files import log_folder
 from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_list_path
 from sampan.daemon.server_store import ServerStore
 from sampan.foundation.pki import kubeconfig
@@ -116,13 +117,16 @@ async def _api(
 
 def _settings(instance: Instance) -> ApiSettings:
     """What follows from the instance's name, and the files that its administrator has put beside
-    the certificates: who else may show which tokens."""
+    the certificates: who else may show which tokens, and what the audit log tells."""
     token_file = instance.configuration_folder / "tokens.csv"
     authentication_file = instance.configuration_folder / "authentication.yaml"
+    audit_policy_file = instance.configuration_folder / "audit-policy.yaml"
     return msgspec.structs.replace(
         settings_of(instance),
         token_file=token_file if token_file.exists() else None,
         authentication_file=authentication_file if authentication_file.exists() else None,
+        audit_log=log_folder(instance) / "audit.log",
+        audit_policy_file=audit_policy_file if audit_policy_file.exists() else None,
     )
 
 

@@ -11,7 +11,9 @@ from sampan.foundation.settings import Instance
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Ranges, addresses and defaults; `toleration_seconds` is how long a pod stays by default
     on a node that is not ready or unreachable. `token_file` and `authentication_file` name who
-    may show which tokens, beside the cluster's own (see `authentication/`)."""
+    may show which tokens, beside the cluster's own (see `authentication/`). At most
+    `concurrent_requests` are served at once, divided by priority levels (see `fairness/`); what
+    is done is told in `audit_log`, as `audit_policy_file` says (see `audit/`)."""
 
     service_range: IPv4Network
     kubernetes_service_address: IPv4Address
@@ -23,6 +25,9 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     toleration_seconds: int = 5
     token_file: Path | None = None
     authentication_file: Path | None = None
+    concurrent_requests: int = 600
+    audit_log: Path | None = None
+    audit_policy_file: Path | None = None
 
     @property
     def issuer(self) -> str:

@@ -16,6 +16,7 @@ from sampan.kubernetes.machinery.selectors import FieldSelector, InvalidSelector
 
 ADMINISTRATORS = "system:masters"
 _NO_FIELDS = FieldSelector()
+_DECISION, _REASON = "authorization.k8s.io/decision", "authorization.k8s.io/reason"
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -39,7 +40,10 @@ class Authorizer:
 
     async def __call__(self, call: Call, following: Handler) -> Response:
         """The stage. Raises Refused (403) in Kubernetes' words."""
-        if not self.allows(call.identity, call.attributes, _fields(call)):
+        decision = self.decision(call.identity, call.attributes, _fields(call))
+        call.annotations[_DECISION] = "allow" if decision.allowed else "forbid"
+        call.annotations[_REASON] = decision.reason
+        if not decision.allowed:
             raise Refused(_forbidden(call.identity, call.attributes))
         return await following(call)
 
