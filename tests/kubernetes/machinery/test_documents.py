@@ -108,9 +108,9 @@ def test_both_forms_of_discovery_tell_the_same() -> None:
 
 
 def test_what_is_not_served_has_no_document() -> None:
-    assert discovery.resource_list(ALL, "batch", "v1") is None
-    assert discovery.group(ALL, "batch") is None
-    assert openapi.version_3(ALL, "apis/batch/v1") is None
+    assert discovery.resource_list(ALL, "example.com", "v1") is None
+    assert discovery.group(ALL, "example.com") is None
+    assert openapi.version_3(ALL, "apis/example.com/v1") is None
 
 
 def test_a_scale_is_of_its_own_group() -> None:

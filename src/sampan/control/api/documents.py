@@ -1,11 +1,14 @@
 """What the API tells about itself: discovery, OpenAPI, version, health and metrics.
 
-Discovery and OpenAPI are made once, when first asked for, and leave as bytes.
+Discovery and OpenAPI are made when first asked for after a change of the kinds, and leave as
+bytes.
 """
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from functools import lru_cache
 
 import msgspec
@@ -19,8 +22,10 @@ from sampan.kubernetes.machinery import discovery, openapi, status
 
 _AGGREGATED = "g=apidiscovery.k8s.io"
 _AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_PUBLISHED = "/openapi/v3/"
 _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
 _TEXT_HEADERS = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+_YEAR_SECONDS = 365 * 24 * 3600
 VERSION: Object = {
     "major": "1",
     "minor": "37",
@@ -52,7 +57,6 @@ class Documents:
         self._checks = checks
         self._metrics = metrics
         self._cached = lru_cache(maxsize=128)(self._made)
-        kinds.on_change(self._cached.cache_clear)
 
     async def __call__(self, call: Call) -> Response:
         """Raises Refused (404, 405)."""
@@ -64,14 +68,30 @@ class Documents:
         if path == "/metrics":
             return Response(headers=_TEXT_HEADERS, body=self._metrics())
         aggregated = _AGGREGATED in call.request.headers.get("accept", "")
+        revision = self._kinds.revision
         if path.startswith("/openapi/"):
             # The documents are large: they are made beside the loop.
-            body = await asyncio.to_thread(self._cached, path, False)
+            body = await asyncio.to_thread(self._cached, path, False, revision)
         else:
-            body = self._cached(path, aggregated)
+            body = self._cached(path, aggregated, revision)
         if body is None:
             raise Refused(status.path_not_found())
+        named = call.request.parameter("hash") if path.startswith(_PUBLISHED) else ""
+        if named:
+            return await self._named(path, body, named)
         return self._answer(call, path, body, aggregated=aggregated)
+
+    async def _named(self, path: str, body: bytes, named: str) -> Response:
+        """A document asked for by the hash of its content, which stays true for ever; another
+        content has another address."""
+        name = path.removeprefix(_PUBLISHED)
+        current = await asyncio.to_thread(openapi.content_hash, self._kinds.all, name)
+        if named != current:
+            headers = {**JSON_HEADERS, "Location": f"{path}?hash={current}"}
+            return Response(status=301, headers=headers)
+        forever = {"Cache-Control": "public, immutable", "Expires": _in_a_year(), "Vary": "Accept"}
+        headers = {**JSON_HEADERS, **forever, "ETag": f'"{current}"'}
+        return Response(headers=headers, body=body)
 
     def _answer(self, call: Call, path: str, body: bytes, *, aggregated: bool) -> Response:
         headers = dict(JSON_HEADERS)
@@ -84,7 +104,7 @@ class Documents:
                 return Response(status=304, headers=headers)
         return Response(headers=headers, body=body)
 
-    def _made(self, path: str, aggregated: bool) -> bytes | None:
+    def _made(self, path: str, aggregated: bool, _revision: int) -> bytes | None:
         document = self._document(path, aggregated=aggregated)
         return None if document is None else msgspec.json.encode(document)
 
@@ -102,8 +122,8 @@ class Documents:
         }
         if path in made:
             return made[path]()
-        if path.startswith("/openapi/v3/"):
-            return openapi.version_3(kinds, path.removeprefix("/openapi/v3/"))
+        if path.startswith(_PUBLISHED):
+            return openapi.version_3(kinds, path.removeprefix(_PUBLISHED))
         return self._of_group(path.split("/")[1:])
 
     def _of_group(self, parts: list[str]) -> Object | None:
@@ -136,3 +156,7 @@ class Documents:
         verbose = any(key == "verbose" for key, _ in call.request.query)
         text = "\n".join((*lines, verdict)) + "\n" if verbose or failed else "ok"
         return Response(status=500 if failed else 200, headers=_TEXT_HEADERS, body=text.encode())
+
+
+def _in_a_year() -> str:
+    return formatdate(time.time() + _YEAR_SECONDS, usegmt=True)

@@ -18,6 +18,8 @@ class Kinds:
         self._built_in = tuple(built_in)
         self._custom: dict[str, tuple[Kind, ...]] = {}
         self._listeners: list[Callable[[], None]] = []
+        self.revision = 0
+        """Another one after each change."""
         self._index()
 
     def __iter__(self) -> Iterator[Kind]:
@@ -57,6 +59,7 @@ class Kinds:
         self._listeners.append(listener)
 
     def _tell(self) -> None:
+        self.revision += 1
         for listener in self._listeners:
             listener()
 

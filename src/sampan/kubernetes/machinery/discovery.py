@@ -9,8 +9,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from sampan.kubernetes.kinds.kind import Kind, Object, Subresource
+from sampan.kubernetes.kinds.resource import Resource
+from sampan.kubernetes.machinery.versions import groups_in_order, preferred_first
 
-# Groups in the order in which clients prefer them, the core group first.
+# Groups and their versions in the order in which clients prefer them.
 _GroupVersions = dict[str, dict[str, list[Kind]]]
 
 
@@ -19,7 +21,10 @@ def _grouped(kinds: Iterable[Kind]) -> _GroupVersions:
     for kind in kinds:
         versions = groups.setdefault(kind.resource.group, {})
         versions.setdefault(kind.resource.version, []).append(kind)
-    return groups
+    return {
+        group: {version: groups[group][version] for version in preferred_first(groups[group])}
+        for group in groups_in_order(groups)
+    }
 
 
 def _response_kind(group_version: str, kind: str) -> Object:
@@ -137,9 +142,14 @@ def _resource(kind: Kind) -> Object:
     if kind.categories:
         entry["categories"] = list(kind.categories)
     if kind.stored:
-        digest = hashlib.sha256(kind.definition.encode()).digest()
-        entry["storageVersionHash"] = base64.b64encode(digest[:8]).decode()
+        entry["storageVersionHash"] = _storage_hash(kind.place)
     return entry
+
+
+def _storage_hash(place: Resource) -> str:
+    """Tells clients when objects are stored in another form than before."""
+    text = f"{place.group}/{place.version}/{place.kind}"
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()[:8]).decode()
 
 
 def _subresource(kind: Kind, subresource: Subresource) -> Object:

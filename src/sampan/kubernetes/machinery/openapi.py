@@ -7,9 +7,12 @@ Making one takes tens of milliseconds: whoever serves them keeps them.
 import hashlib
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from sampan.kubernetes.kinds.kind import Kind, Object
+from sampan.kubernetes.machinery.openapi_custom import custom_schemas
 from sampan.kubernetes.machinery.openapi_paths import paths, roots
-from sampan.kubernetes.machinery.openapi_schemas import schemas
+from sampan.kubernetes.machinery.openapi_schemas import Edition, schemas
 from sampan.kubernetes.schema.definitions import VERSION
 
 _INFORMATION = {"title": "Kubernetes", "version": f"v{VERSION}.0"}
@@ -49,6 +52,8 @@ def content_hash(kinds: Sequence[Kind], name: str) -> str:
     for kind in _members(kinds, name):
         parts = (kind.definition, kind.resource.plural, *kind.verbs)
         digest.update("\n".join([*parts, *(it.name for it in kind.subresources)]).encode())
+        if kind.custom is not None:
+            digest.update(msgspec.json.encode(kind.custom.document))
     return digest.hexdigest().upper()
 
 
@@ -65,8 +70,17 @@ def version_3(kinds: Sequence[Kind], name: str) -> Object | None:
         "openapi": "3.0.0",
         "info": _INFORMATION,
         "paths": paths(members, 3),
-        "components": {"schemas": schemas(roots(members), 3), "securitySchemes": _BEARER},
+        "components": {"schemas": _schemas(members, 3), "securitySchemes": _BEARER},
     }
+
+
+def _schemas(kinds: Sequence[Kind], edition: Edition) -> Object:
+    """Published schemas and those that custom resources bring."""
+    found = schemas(roots(kinds), edition)
+    for kind in kinds:
+        if kind.custom is not None:
+            found |= custom_schemas(kind, kind.custom.document, edition)
+    return found
 
 
 def version_2(kinds: Sequence[Kind]) -> Object:
@@ -75,7 +89,7 @@ def version_2(kinds: Sequence[Kind]) -> Object:
         "swagger": "2.0",
         "info": _INFORMATION,
         "paths": paths(kinds, 2),
-        "definitions": schemas(roots(kinds), 2),
+        "definitions": _schemas(kinds, 2),
         "securityDefinitions": _BEARER,
         "security": [{"BearerToken": []}],
     }

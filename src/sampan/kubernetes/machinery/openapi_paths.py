@@ -4,7 +4,7 @@ Clients read them for what they may send: kubectl looks for the parameters `fiel
 `dryRun` of a kind's patch before it relies on the server for validation and dry runs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sampan.kubernetes.kinds.kind import Kind, Object, Subresource
 from sampan.kubernetes.kinds.resource import Resource
@@ -15,12 +15,16 @@ META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 STATUS = f"{META}Status"
 DELETE_OPTIONS = f"{META}DeleteOptions"
 PATCH = f"{META}Patch"
+OBJECT_META = f"{META}ObjectMeta"
+LIST_META = f"{META}ListMeta"
 _JSON = "application/json"
 _PATCH_TYPES = (
+    "application/apply-patch+yaml",
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
 )
+_CUSTOM_PATCH_TYPES = _PATCH_TYPES[:-1]
 _METHODS = {"create": "post", "delete": "delete", "get": "get", "patch": "patch", "update": "put"}
 _WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
 _TEXTS = {
@@ -80,20 +84,26 @@ def paths(kinds: Iterable[Kind], edition: Edition) -> Object:
     return found
 
 
-def roots(kinds: Iterable[Kind]) -> tuple[str, ...]:
-    """The definitions that these kinds' operations speak of."""
+def roots(kinds: Sequence[Kind]) -> tuple[str, ...]:
+    """The published definitions that these kinds' operations speak of."""
     names = {STATUS, DELETE_OPTIONS, PATCH}
     for kind in kinds:
-        names.add(kind.definition)
-        if "list" in kind.verbs:
-            names.add(f"{kind.definition}List")
+        if kind.custom is not None:
+            names |= {OBJECT_META, LIST_META}
+        else:
+            names.add(kind.definition)
+            if "list" in kind.verbs:
+                names.add(f"{kind.definition}List")
         for subresource in kind.subresources:
-            names |= {name for name in (_subresource_definition(subresource),) if name}
-    return tuple(sorted(names))
+            names |= {name for name in (_subresource_definition(kind, subresource),) if name}
+    custom = {kind.definition for kind in kinds if kind.custom is not None}
+    return tuple(sorted(names - custom))
 
 
-def _subresource_definition(subresource: Subresource) -> str | None:
+def _subresource_definition(kind: Kind, subresource: Subresource) -> str | None:
     """Options of connections (exec, attach) have none: they are query parameters."""
+    if subresource.kind == kind.resource.kind:
+        return kind.definition
     group, _, version = subresource.group_version.rpartition("/")
     try:
         return definition_name(group, version, subresource.kind)
@@ -153,7 +163,7 @@ class _Writer:
     def _operations(self, verbs: Iterable[str], subresource: Subresource | None) -> Object:
         target: str | None = self.kind.definition
         if subresource is not None:
-            target = _subresource_definition(subresource)
+            target = _subresource_definition(self.kind, subresource)
         suffix = subresource.name.capitalize() if subresource else ""
         methods = {verb: _METHODS[verb] for verb in verbs if verb in _METHODS}
         return {
@@ -217,7 +227,9 @@ class _Writer:
         return {"content": {media_type: {"schema": schema} for media_type in types}}
 
     def _body(self, verb: str, target: str | None, parameters: list[Object]) -> Object:
-        types: tuple[str, ...] = _PATCH_TYPES if verb == "patch" else (_JSON,)
+        types: tuple[str, ...] = (_JSON,)
+        if verb == "patch":
+            types = _PATCH_TYPES if self.kind.custom is None else _CUSTOM_PATCH_TYPES
         expected = {"patch": PATCH, "delete": DELETE_OPTIONS}.get(verb, target)
         shown: Object = {"parameters": parameters} if parameters else {}
         if verb not in ("create", "update", "patch", "delete") or expected is None:

@@ -59,9 +59,10 @@ def _check_name(new: Object, spec: Object) -> Iterator[Cause]:
             yield invalid("spec.group", group, message)
         if "." not in group:
             yield invalid("spec.group", group, "should be a domain with at least one dot")
-    if new["metadata"].get("name") != f"{plural}.{group}":
+    name = new["metadata"].get("name")
+    if name and name != f"{plural}.{group}":
         detail = 'must be spec.names.plural+"."+spec.group'
-        yield invalid("metadata.name", new["metadata"].get("name", ""), detail)
+        yield invalid("metadata.name", name, detail)
 
 
 def _check_approval(new: Object, spec: Object) -> Iterator[Cause]:
