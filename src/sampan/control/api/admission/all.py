@@ -6,7 +6,7 @@ from sampan.control.api.admission.certificate_requests import CertificateRequest
 from sampan.control.api.admission.chain import AdmissionChain
 from sampan.control.api.admission.external_addresses import refuse_external_addresses
 from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
-from sampan.control.api.admission.node_restriction import restrict_nodes
+from sampan.control.api.admission.node_restriction import NodeRestriction
 from sampan.control.api.admission.priority import set_priority
 from sampan.control.api.admission.role_escalation import RoleEscalation
 from sampan.control.api.admission.service_account import ServiceAccount
@@ -29,7 +29,7 @@ def admission_chain(
             name_requestor,
         ),
         judging=(
-            restrict_nodes,
+            NodeRestriction(cache),
             refuse_external_addresses,
             RoleEscalation(authorizer),
             CertificateRequests(authorizer),

@@ -1,107 +1,185 @@
-"""A node's agent writes only what is its own: its Node, its lease, the pods bound to it."""
+"""A node's agent writes only what is its own: its Node, its records, the pods bound to it.
 
+The rules and words follow Kubernetes' NodeRestriction admission.
+"""
+
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from sampan.control.api.admission.node_labels import restricted_labels
 from sampan.control.api.admission.write import Write
-from sampan.control.api.authorization.node_rules import node_name
+from sampan.control.api.authorization.node_rules import LEASE_NAMESPACE, node_name
+from sampan.control.api.authorization.pod_references import references_of
+from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.refusal import Refused
+from sampan.foundation.pki.signing_requests import InvalidRequest, requested
 from sampan.kubernetes.kinds.kind import Object
-from sampan.kubernetes.kinds.resource import LEASES, NODES, PODS
+from sampan.kubernetes.kinds.resource import (
+    CERTIFICATE_SIGNING_REQUESTS,
+    CSI_NODES,
+    LEASES,
+    NODES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PODS,
+    RESOURCE_SLICES,
+    Resource,
+)
 from sampan.kubernetes.machinery import status
 
-LEASE_NAMESPACE = "kube-node-lease"
-_RESTRICTED = "node-restriction.kubernetes.io"
-_RESERVED_DOMAINS = ("kubernetes.io", "k8s.io")
-_OWN_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
-_OWN_LABELS = frozenset(
-    (
-        "kubernetes.io/hostname",
-        "kubernetes.io/os",
-        "kubernetes.io/arch",
-        "beta.kubernetes.io/os",
-        "beta.kubernetes.io/arch",
-        "beta.kubernetes.io/instance-type",
-        "node.kubernetes.io/instance-type",
-        "failure-domain.beta.kubernetes.io/region",
-        "failure-domain.beta.kubernetes.io/zone",
-        "topology.kubernetes.io/region",
-        "topology.kubernetes.io/zone",
-        # The machine's first node says of itself that the control plane runs there.
-        "node-role.kubernetes.io/control-plane",
-    )
+MIRROR = "kubernetes.io/config.mirror"
+_NODE_SIGNERS = (
+    "kubernetes.io/kubelet-serving",
+    "kubernetes.io/kube-apiserver-client-kubelet",
 )
 
 
-def restrict_nodes(write: Write) -> None:
-    """Raises Refused (403)."""
-    node = node_name(write.identity)
-    if not node:
+class NodeRestriction:
+    def __init__(self, cache: WatchCache) -> None:
+        self._cache = cache
+        self._checks: dict[Resource, Callable[[Write, str], Iterator[str]]] = {
+            NODES: _node_problem,
+            LEASES: _lease_problem,
+            PODS: self._pod_problem,
+            CSI_NODES: _storage_problem,
+            RESOURCE_SLICES: _slice_problem,
+            PERSISTENT_VOLUME_CLAIMS: _claim_problem,
+            CERTIFICATE_SIGNING_REQUESTS: _certificate_problem,
+        }
+
+    def __call__(self, write: Write) -> None:
+        """Raises Refused (403)."""
+        node = node_name(write.identity)
+        check = self._checks.get(write.kind.resource) if node else None
+        problem = next(check(write, node), "") if check is not None else ""
+        if problem:
+            resource, name = write.kind.resource, write.object_name
+            raise Refused(status.forbidden(resource, name, problem))
+
+    def _pod_problem(self, write: Write, node: str) -> Iterator[str]:
+        """The first problem is told; what comes after it may not even make sense."""
+        if write.subresource == "eviction":
+            yield from self._eviction_problem(write, node)
+        elif write.old is None:
+            yield from self._mirror_problem(write.object, node)
+        elif _node_of(write.old) != node:
+            verb = "delete" if write.new is None else "update status for"
+            yield f'node "{node}" can only {verb} pods with spec.nodeName set to itself'
+        elif write.new is not None:
+            yield from _status_problem(write.new, write.old, write.subresource, node)
+
+    def _eviction_problem(self, write: Write, node: str) -> Iterator[str]:
+        stored = self._cache.of(PODS).get(f"{write.namespace}/{write.object_name}")
+        if stored is None or stored.fields.get("spec.nodeName") != node:
+            yield f'node "{node}" can only evict pods with spec.nodeName set to itself'
+
+    def _mirror_problem(self, pod: Object, node: str) -> Iterator[str]:
+        """An agent shows the pods that it runs by itself; such a pod must reach nothing."""
+        metadata = pod["metadata"]
+        if MIRROR not in (metadata.get("annotations") or {}):
+            lacking = f'pod does not have "{MIRROR}" annotation'
+            yield f'{lacking}, node "{node}" can only create mirror pods'
+        if _node_of(pod) != node:
+            yield f'node "{node}" can only create pods with spec.nodeName set to itself'
+        reached = sorted(kind for kind, _ in references_of(pod))
+        if reached:
+            yield f'node "{node}" can not create pods that reference {reached[0]}'
+        yield from self._owner_problem(metadata.get("ownerReferences") or [], node)
+
+    def _owner_problem(self, owners: list[Object], node: str) -> Iterator[str]:
+        if len(owners) != 1:
+            yield f'node "{node}" can only create pods with a single owner reference set to itself'
+            return
+        owner, stored = owners[0], self._cache.of(NODES).get(f"/{node}")
+        is_node = owner.get("kind") == NODES.kind and owner.get("apiVersion") == "v1"
+        if not is_node or owner.get("name") != node or not owner.get("controller"):
+            yield f'node "{node}" can only create pods with an owner reference set to itself'
+        if owner.get("blockOwnerDeletion"):
+            yield f'node "{node}" must not set blockOwnerDeletion on an owner reference'
+        if stored is None or stored.decoded()["metadata"]["uid"] != owner.get("uid"):
+            yield f'node "{node}" UID mismatch: the owner reference names another node'
+
+
+def _status_problem(new: Object, before: Object, subresource: str, node: str) -> Iterator[str]:
+    if subresource != "status":
+        yield f'node "{node}" can only update pod status'
+    for field in ("labels", "ownerReferences"):
+        if new["metadata"].get(field) != before["metadata"].get(field):
+            yield f'node "{node}" cannot update {field} through pod status'
+    claims = (new.get("status") or {}).get("resourceClaimStatuses")
+    if claims != (before.get("status") or {}).get("resourceClaimStatuses"):
+        yield f'node "{node}" cannot update resource claim statuses'
+
+
+def _node_problem(write: Write, node: str) -> Iterator[str]:
+    if write.object_name != node:
+        yield f'node "{node}" is not allowed to modify node "{write.object_name}"'
+    if write.new is None:
+        yield f'node "{node}" is not allowed to delete itself'
         return
-    resource = write.kind.resource
-    if resource == NODES:
-        _check_node(write, node)
-    elif resource == LEASES:
-        _check_lease(write, node)
-    elif resource == PODS:
-        _check_pod(write, node)
-
-
-def _refuse(write: Write, explanation: str) -> Refused:
-    name = str(write.object["metadata"].get("name", ""))
-    return Refused(status.forbidden(write.kind.resource, name, explanation))
-
-
-def _check_node(write: Write, node: str) -> None:
-    if write.object["metadata"].get("name") != node or write.new is None:
-        raise _refuse(write, f'node "{node}" is not allowed to modify other nodes')
     new, old = write.new, write.old or {"metadata": {}}
     # A node that registers itself may bring taints: they only keep pods away.
-    if write.old is not None and _taints(new) != _taints(old):
-        raise _refuse(write, f'node "{node}" is not allowed to modify taints')
+    if write.old is not None and _spec(new, "taints") != _spec(old, "taints"):
+        yield f'node "{node}" is not allowed to modify taints'
+    if (_spec(new, "configSource") or None) != (_spec(old, "configSource") or None):
+        yield f'node "{node}" is not allowed to update node configSource with a new reference'
     if new["metadata"].get("ownerReferences") != old["metadata"].get("ownerReferences"):
-        raise _refuse(write, f'node "{node}" is not allowed to modify owner references')
-    changed = _changed(new["metadata"].get("labels"), old["metadata"].get("labels"))
-    restricted = sorted(key for key in changed if not _is_own(key))
+        yield f'node "{node}" is not allowed to modify ownerReferences'
+    restricted = restricted_labels(new["metadata"].get("labels"), old["metadata"].get("labels"))
     if restricted:
-        raise _refuse(write, f'node "{node}" is not allowed to modify labels: {restricted[0]}')
+        verb = "set" if write.old is None else "modify"
+        listed = ", ".join(restricted)
+        yield f'node "{node}" is not allowed to {verb} the following labels: {listed}'
 
 
-def _check_lease(write: Write, node: str) -> None:
-    if write.namespace != LEASE_NAMESPACE or write.object["metadata"].get("name") != node:
-        explanation = (
-            f'node "{node}" can only access its own lease, in the namespace "{LEASE_NAMESPACE}"'
-        )
-        raise _refuse(write, explanation)
+def _lease_problem(write: Write, node: str) -> Iterator[str]:
+    if write.namespace != LEASE_NAMESPACE:
+        yield f'can only access leases in the "{LEASE_NAMESPACE}" system namespace'
+    if write.object_name != node:
+        yield "can only access node lease with the same name as the requesting node"
 
 
-def _check_pod(write: Write, node: str) -> None:
-    before = write.old if write.old is not None else write.object
-    if (before.get("spec") or {}).get("nodeName") != node:
-        raise _refuse(write, f'node "{node}" can only modify pods bound to it')
-    if write.new is None or write.old is None:
+def _storage_problem(write: Write, node: str) -> Iterator[str]:
+    if write.object_name != node:
+        yield "can only access CSINode with the same name as the requesting node"
+
+
+def _slice_problem(write: Write, node: str) -> Iterator[str]:
+    for tree in (write.new, write.old):
+        if tree is not None and _node_of(tree) != node:
+            yield "can only access ResourceSlice objects for the requesting node"
+
+
+def _claim_problem(write: Write, node: str) -> Iterator[str]:
+    """A node tells how large a volume has become, and nothing else."""
+    if write.subresource != "status" or write.new is None or write.old is None:
+        yield f'node "{node}" may only update PVC status'
         return
-    for field in ("labels", "ownerReferences"):
-        if write.new["metadata"].get(field) != write.old["metadata"].get(field):
-            raise _refuse(write, f'node "{node}" cannot update {field} through pod status')
+    told = ("capacity", "conditions", "allocatedResources", "allocatedResourceStatuses")
+    parts = [{**(tree.get("status") or {})} for tree in (write.new, write.old)]
+    for part in parts:
+        for field in (*told, "currentVolumeAttributesClassName", "modifyVolumeStatus"):
+            part.pop(field, None)
+    if parts[0] != parts[1]:
+        yield f'node "{node}" is not allowed to update fields other than the size of a claim'
 
 
-def _taints(node: Object) -> Any:
-    return (node.get("spec") or {}).get("taints") or []
+def _certificate_problem(write: Write, node: str) -> Iterator[str]:
+    """A node asks for certificates in its own name alone."""
+    spec = write.object.get("spec") or {}
+    if not write.is_create or spec.get("signerName") not in _NODE_SIGNERS:
+        return
+    try:
+        name = requested(spec.get("request", "")).common_name
+    except InvalidRequest as error:
+        yield f"unable to parse csr: {error}"
+        return
+    if name != f"system:node:{node}":
+        yield f"can only create a node CSR with CN=system:node:{node}"
 
 
-def _is_own(label: str) -> bool:
-    """Whether a node may choose this label (KEP-279): those by which others tell which nodes to
-    trust are not its own, or it would attract pods and their Secrets."""
-    domain = label.partition("/")[0] if "/" in label else ""
-    if label in _OWN_LABELS or _within(domain, _OWN_DOMAINS):
-        return not _within(domain, (_RESTRICTED,))
-    return not _within(domain, _RESERVED_DOMAINS)
+def _spec(tree: Object, field: str) -> Any:
+    return (tree.get("spec") or {}).get(field) or []
 
 
-def _within(domain: str, parents: tuple[str, ...]) -> bool:
-    return any(domain == parent or domain.endswith(f".{parent}") for parent in parents)
-
-
-def _changed(new: dict[str, str] | None, old: dict[str, str] | None) -> set[str]:
-    now, before = new or {}, old or {}
-    return {key for key in now.keys() | before.keys() if now.get(key) != before.get(key)}
+def _node_of(tree: Object) -> str:
+    return str((tree.get("spec") or {}).get("nodeName", ""))

@@ -8,7 +8,9 @@ from random import Random
 
 import msgspec
 
+from sampan.control.api.admission.node_restriction import MIRROR
 from sampan.control.api.admission.write import Write
+from sampan.control.api.authorization.node_rules import node_name
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.names import random_suffix
 from sampan.control.api.refusal import Refused
@@ -42,6 +44,8 @@ class ServiceAccount:
         pod = write.new
         if write.kind.resource != PODS or not write.is_create or write.subresource or pod is None:
             return
+        if _is_mirror(write, pod):
+            return
         spec = pod.setdefault("spec", {})
         name = spec.get("serviceAccountName") or DEFAULT
         spec["serviceAccountName"] = spec["serviceAccount"] = name
@@ -74,6 +78,12 @@ class ServiceAccount:
         for container in missing:
             mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
             container.setdefault("volumeMounts", []).append(mount)
+
+
+def _is_mirror(write: Write, pod: Object) -> bool:
+    """Whether a node shows a pod that it runs by itself: that one runs as no account. Only a
+    node can say so; which such pods it may show is for NodeRestriction to judge."""
+    return bool(node_name(write.identity)) and MIRROR in (pod["metadata"].get("annotations") or {})
 
 
 def _has_mount(container: Object) -> bool:

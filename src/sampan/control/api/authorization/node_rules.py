@@ -1,43 +1,61 @@
 """What a node's agent may do, beyond what roles give it: its own pods and what they use.
 
 The rules follow Kubernetes' Node authorizer: writes are narrowed further by the
-NodeRestriction admission, and a Secret or ConfigMap can be read only by the nodes that a pod
-which uses it is bound to.
+NodeRestriction admission, and a Secret, a ConfigMap or a volume can be read only by the nodes
+that a pod which uses it is bound to. An agent here is a node's service proxy as well, and joins
+the overlay: that is why it may read services, endpoints, namespaces and every node.
 """
 
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from sampan.control.api.attributes import Attributes
+from sampan.control.api.authorization import pod_references
+from sampan.control.api.authorization.rule_table import RuleTable
 from sampan.control.api.authorization.rules import PolicyRule
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.foundation.wire.message import Identity
-from sampan.kubernetes.kinds.resource import PODS
+from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.kinds.resource import (
+    PERSISTENT_VOLUMES,
+    PODS,
+    RESOURCE_SLICES,
+    VOLUME_ATTACHMENTS,
+    Resource,
+)
 from sampan.kubernetes.machinery.selectors import FieldRequirement, FieldSelector
 
 NODES_GROUP = "system:nodes"
+LEASE_NAMESPACE = "kube-node-lease"
 _PREFIX = "system:node:"
 _READ = ("get", "list", "watch")
-_WRITE = ("create", "get", "update", "patch", "delete")
+_LISTS = ("list", "watch")
+_CHANGE = ("update", "patch")
+_OWN = ("get", "create", "update", "patch", "delete")
+_CSR = "certificates.k8s.io"
 
 RULES = (
-    PolicyRule(verbs=_READ, api_groups=("",), resources=("services", "nodes", "namespaces")),
-    PolicyRule(verbs=_READ, api_groups=("discovery.k8s.io",), resources=("endpointslices",)),
-    PolicyRule(verbs=("create",), api_groups=("",), resources=("nodes",)),
-    PolicyRule(verbs=("update", "patch"), api_groups=("",), resources=("nodes", "nodes/status")),
-    PolicyRule(verbs=("delete",), api_groups=("",), resources=("pods",)),
-    PolicyRule(verbs=("update", "patch"), api_groups=("",), resources=("pods/status",)),
-    PolicyRule(verbs=("create",), api_groups=("",), resources=("pods/eviction",)),
-    PolicyRule(verbs=("create", "update", "patch"), api_groups=("",), resources=("events",)),
-    PolicyRule(verbs=_WRITE, api_groups=("coordination.k8s.io",), resources=("leases",)),
+    PolicyRule(_READ, ("",), ("services", "nodes", "namespaces")),
+    PolicyRule(_READ, ("discovery.k8s.io",), ("endpointslices",)),
+    PolicyRule(("create",), ("",), ("nodes",)),
+    PolicyRule(_CHANGE, ("",), ("nodes", "nodes/status")),
+    PolicyRule(("create", "delete"), ("",), ("pods",)),
+    PolicyRule(_CHANGE, ("",), ("pods/status",)),
+    PolicyRule(("create",), ("",), ("pods/eviction",)),
+    PolicyRule(("create", "update", "patch"), ("", "events.k8s.io"), ("events",)),
+    PolicyRule(("create", *_READ), (_CSR,), ("certificatesigningrequests",)),
+    PolicyRule(_READ, ("storage.k8s.io",), ("csidrivers",)),
+    PolicyRule(_READ, ("node.k8s.io",), ("runtimeclasses",)),
     PolicyRule(
-        verbs=("create",),
-        api_groups=("authorization.k8s.io", "authentication.k8s.io"),
-        resources=("subjectaccessreviews", "localsubjectaccessreviews", "tokenreviews"),
+        ("create",),
+        ("authorization.k8s.io", "authentication.k8s.io"),
+        ("subjectaccessreviews", "localsubjectaccessreviews", "tokenreviews"),
     ),
 )
-_USED = {"secrets": "secret", "configmaps": "configmap", "serviceaccounts": "serviceaccount"}
+_TABLE = RuleTable(RULES)
+
+Check = Callable[[str, Attributes, FieldSelector], bool]
 
 
 def node_name(identity: Identity) -> str:
@@ -52,70 +70,120 @@ class NodeRules:
 
     def __init__(self, cache: WatchCache) -> None:
         self._cache = cache
+        self._narrow: dict[tuple[str, str], tuple[tuple[str, ...], Check]] = {
+            ("", "pods"): (_READ, self._is_own_pod),
+            ("", "secrets"): (_READ, self._uses),
+            ("", "configmaps"): (_READ, self._uses),
+            ("", "serviceaccounts"): (("get",), self._uses),
+            ("", "serviceaccounts/token"): (("create",), self._uses),
+            ("", "persistentvolumeclaims"): (("get",), self._uses),
+            ("", "persistentvolumeclaims/status"): (("get", *_CHANGE), self._uses),
+            ("", "persistentvolumes"): (("get",), self._mounts),
+            ("resource.k8s.io", "resourceclaims"): (("get",), self._uses),
+            ("resource.k8s.io", "resourceslices"): (
+                (*_OWN, *_LISTS, "deletecollection"),
+                self._is_own_slice,
+            ),
+            ("storage.k8s.io", "volumeattachments"): (("get",), self._is_attached),
+            ("storage.k8s.io", "csinodes"): (_OWN, _is_named_so),
+            ("coordination.k8s.io", "leases"): (_OWN, _is_own_lease),
+        }
 
     def allows(self, node: str, attributes: Attributes, fields: FieldSelector) -> bool:
         """`fields` is the request's field selector, by which an agent shows that it lists
-        nothing but its own pods."""
-        if any(rule.allows(attributes) for rule in RULES):
+        nothing but what is its own."""
+        if not attributes.is_resource:
+            return False
+        if _TABLE.allows(attributes):
             return True
-        if attributes.group != "" or not attributes.is_resource:
-            return False
-        if attributes.resource == "pods" and not attributes.subresource:
-            return self._allows_pods(node, attributes, fields)
-        if attributes.full_resource == "serviceaccounts/token":
-            return attributes.verb == "create" and self._uses(node, attributes)
-        if attributes.resource in _USED and not attributes.subresource:
-            return (
-                attributes.verb in _READ and bool(attributes.name) and self._uses(node, attributes)
-            )
-        return False
+        verbs, check = self._narrow.get((attributes.group, attributes.full_resource), _NONE)
+        return attributes.verb in verbs and check(node, attributes, fields)
 
-    def _allows_pods(self, node: str, attributes: Attributes, fields: FieldSelector) -> bool:
-        if attributes.verb in ("list", "watch"):
+    def _is_own_pod(self, node: str, attributes: Attributes, fields: FieldSelector) -> bool:
+        if attributes.verb in _LISTS:
             return ("spec.nodeName", node) in fields.equalities
-        if attributes.verb != "get":
-            return False
-        stored = self._cache.of(PODS).get(f"{attributes.namespace}/{attributes.name}")
+        stored = self._stored(PODS, f"{attributes.namespace}/{attributes.name}")
         return stored is not None and stored.fields.get("spec.nodeName") == node
 
-    def _uses(self, node: str, attributes: Attributes) -> bool:
-        if not attributes.namespace:  # the same name elsewhere is none of the pod's business
+    def _is_own_slice(self, node: str, attributes: Attributes, fields: FieldSelector) -> bool:
+        if attributes.verb in (*_LISTS, "deletecollection"):
+            return ("spec.nodeName", node) in fields.equalities
+        stored = self._stored(RESOURCE_SLICES, f"/{attributes.name}")
+        return attributes.verb == "create" or _node_of(stored) == node
+
+    def _is_attached(self, node: str, attributes: Attributes, _fields: FieldSelector) -> bool:
+        return _node_of(self._stored(VOLUME_ATTACHMENTS, f"/{attributes.name}")) == node
+
+    def _uses(self, node: str, attributes: Attributes, _fields: FieldSelector) -> bool:
+        """Whether a pod of the node refers to the object; a name elsewhere is none of its
+        business."""
+        if not attributes.namespace or not attributes.name:
             return False
+        wanted = (attributes.resource, attributes.name)
+        if self._refers(node, attributes.namespace, wanted):
+            return True
+        return attributes.resource == "secrets" and self._mounts_with(
+            node, attributes.namespace, attributes.name
+        )
+
+    def _refers(self, node: str, namespace: str, wanted: pod_references.Reference) -> bool:
         on_node = FieldSelector((FieldRequirement("spec.nodeName", node),))
-        pods = self._cache.of(PODS).select(Selection(attributes.namespace, fields=on_node))
-        wanted = (_USED[attributes.resource], attributes.name)
-        quoted = f'"{attributes.name}"'.encode()
-        return any(quoted in pod.data and wanted in used_by(pod) for pod in pods)
+        pods = self._cache.of(PODS).select(Selection(namespace, fields=on_node))
+        # The claim of an ephemeral volume is named after the pod, and stands nowhere as a whole.
+        plain = b"" if wanted[0] == pod_references.CLAIMS else f'"{wanted[1]}"'.encode()
+        return any(
+            plain in pod.data and wanted in pod_references.references_of(pod.decoded())
+            for pod in pods
+        )
+
+    def _mounts(self, node: str, attributes: Attributes, _fields: FieldSelector) -> bool:
+        """Whether a pod of the node uses the claim that a volume is bound to."""
+        stored = self._stored(PERSISTENT_VOLUMES, f"/{attributes.name}")
+        return stored is not None and self._claims(node, stored.decoded())
+
+    def _claims(self, node: str, volume: Object) -> bool:
+        claim = (volume.get("spec") or {}).get("claimRef") or {}
+        namespace, name = claim.get("namespace", ""), claim.get("name", "")
+        wanted = (pod_references.CLAIMS, name)
+        return bool(namespace and name) and self._refers(node, namespace, wanted)
+
+    def _mounts_with(self, node: str, namespace: str, secret: str) -> bool:
+        """Whether a volume that is mounted on the node needs the Secret."""
+        return any(
+            (namespace, secret) in pod_references.secrets_of_volume(volume)
+            and self._claims(node, volume)
+            for volume in self._volumes_naming(secret)
+        )
+
+    def _volumes_naming(self, name: str) -> Iterator[Object]:
+        quoted = f'"{name}"'.encode()
+        for stored in self._cache.of(PERSISTENT_VOLUMES).select(Selection()):
+            if quoted in stored.data:
+                yield stored.decoded()
+
+    def _stored(self, resource: Resource, key: str) -> StoredObject | None:
+        return self._cache.of(resource).get(key)
 
 
-def used_by(pod: StoredObject) -> set[tuple[str, str]]:
-    """The Secrets, ConfigMaps and the ServiceAccount that a pod refers to, as (kind, name)."""
-    spec = pod.decoded().get("spec") or {}
-    used = {("serviceaccount", spec.get("serviceAccountName", ""))}
-    used |= {("secret", it.get("name", "")) for it in spec.get("imagePullSecrets") or ()}
-    for volume in spec.get("volumes") or ():
-        used |= _used_by_volume(volume)
-        for source in (volume.get("projected") or {}).get("sources") or ():
-            used |= _used_by_volume(source)
-    for group in ("initContainers", "containers", "ephemeralContainers"):
-        for container in spec.get(group) or ():
-            used |= _used_by_environment(container)
-    return used
+def _node_of(stored: StoredObject | None) -> str:
+    """The node that an object says it belongs to."""
+    if stored is None:
+        return ""
+    return str((stored.decoded().get("spec") or {}).get("nodeName", ""))
 
 
-def _used_by_volume(source: dict[str, Any]) -> set[tuple[str, str]]:
-    secret, config = source.get("secret") or {}, source.get("configMap") or {}
-    name = secret.get("secretName") or secret.get("name") or ""
-    return {("secret", name), ("configmap", config.get("name", ""))}
+def _is_named_so(node: str, attributes: Attributes, _fields: FieldSelector) -> bool:
+    """A create has no name yet; admission looks at that of the object."""
+    return attributes.name == node or attributes.verb == "create"
 
 
-def _used_by_environment(container: dict[str, Any]) -> set[tuple[str, str]]:
-    used: set[tuple[str, str]] = set()
-    for variable in container.get("env") or ():
-        source = variable.get("valueFrom") or {}
-        used.add(("secret", (source.get("secretKeyRef") or {}).get("name", "")))
-        used.add(("configmap", (source.get("configMapKeyRef") or {}).get("name", "")))
-    for source in container.get("envFrom") or ():
-        used.add(("secret", (source.get("secretRef") or {}).get("name", "")))
-        used.add(("configmap", (source.get("configMapRef") or {}).get("name", "")))
-    return used
+def _is_own_lease(node: str, attributes: Attributes, fields: FieldSelector) -> bool:
+    own = attributes.namespace == LEASE_NAMESPACE
+    return own and _is_named_so(node, attributes, fields)
+
+
+def _never(_node: str, _attributes: Attributes, _fields: FieldSelector) -> bool:
+    return False
+
+
+_NONE: tuple[tuple[str, ...], Check] = ((), _never)
