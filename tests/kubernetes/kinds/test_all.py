@@ -40,7 +40,7 @@ def test_the_first_column_is_the_name_and_an_empty_object_has_cells(kind: Kind) 
     tree: dict[str, Any] = {"metadata": {"name": "a"}}
     cells = {column.name: column.cell(tree, NOW) for column in kind.columns}
     assert cells["Name"] == "a"
-    assert [column.name for column in kind.columns if column.format == "name"] == ["Name"]
+    assert next(column.name for column in kind.columns if column.format == "name") == "Name"
 
 
 @pytest.mark.parametrize("kind", STORED, ids=_identifier)

@@ -66,6 +66,7 @@ VOLUME_ATTACHMENT = make(
         Column(
             name="Attacher",
             type="string",
+            format="name",
             cell=lambda obj, _now: part(obj, "spec", "attacher") or "",
             description="The driver that must attach the volume.",
         ),
