@@ -70,7 +70,7 @@ async def _run(
     credentials = prepare(instance.configuration_folder / "pki", instance, _now())
     _write_kubeconfig(instance, credentials)
     async with contextlib.AsyncExitStack() as running:
-        settings = _settings(instance)
+        settings = _settings(instance, credentials)
         signer = _signer(credentials, settings.issuer)
         opened = await ServerStore.open(instance, environment)
         running.push_async_callback(opened.close)
@@ -115,7 +115,7 @@ async def _api(
         await api.close()
 
 
-def _settings(instance: Instance) -> ApiSettings:
+def _settings(instance: Instance, credentials: ClusterCredentials) -> ApiSettings:
     """What follows from the instance's name, and the files that its administrator has put beside
     the certificates: who else may show which tokens, and what the audit log tells."""
     token_file = instance.configuration_folder / "tokens.csv"
@@ -127,6 +127,7 @@ def _settings(instance: Instance) -> ApiSettings:
         authentication_file=authentication_file if authentication_file.exists() else None,
         audit_log=log_folder(instance) / "audit.log",
         audit_policy_file=audit_policy_file if audit_policy_file.exists() else None,
+        client_authority=credentials.authority.read_text(),
     )
 
 

@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from sampan.control.api.bootstrap.api_services import standing_api_services
 from sampan.control.api.bootstrap.flow_control import standing_flow_control
 from sampan.control.api.bootstrap.roles import standing_roles
+from sampan.control.api.bootstrap.services import standing_authentication
+from sampan.control.api.settings import settings_of
+from sampan.foundation.settings import Instance
 from sampan.kubernetes.kinds.all import ALL, BY_RESOURCE
 from sampan.kubernetes.kinds.kind import Object
 from sampan.store.memory import MemoryStore
@@ -116,9 +121,7 @@ def test_a_restart_leaves_alone_what_asks_for_it(play_sequence: Any) -> None:
         api = await restart()
         role = (await api.send("GET", EDIT)).json
         role["rules"] = []
-        role["metadata"]["annotations"] = {
-            "rbac.authorization.kubernetes.io/autoupdate": "false"
-        }
+        role["metadata"]["annotations"] = {"rbac.authorization.kubernetes.io/autoupdate": "false"}
         assert (await api.send("PUT", EDIT, role)).code == 200
         api = await restart()
         assert not (await api.send("GET", EDIT)).json.get("rules")
@@ -136,6 +139,17 @@ def test_mandatory_flow_schemas_are_fixed(play: Any) -> None:
         assert "must equal the fixed value" in refused["message"]
 
     play(story)
+
+
+def test_other_api_servers_learn_who_signs_clients() -> None:
+    settings = settings_of(Instance())
+    assert list(standing_authentication(settings)) == []
+    told = next(standing_authentication(replace(settings, client_authority="PEM")))
+    assert told.tree["data"] == {"client-ca-file": "PEM"}
+    assert told.renew is not None
+    assert told.renew({"data": {"client-ca-file": "PEM"}}) is None
+    renewed = told.renew({"data": {"client-ca-file": "old", "other": "kept"}})
+    assert renewed == {"data": {"client-ca-file": "PEM", "other": "kept"}}
 
 
 def test_every_binding_names_a_role_that_is_there() -> None:

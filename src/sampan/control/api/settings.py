@@ -13,7 +13,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     on a node that is not ready or unreachable. `token_file` and `authentication_file` name who
     may show which tokens, beside the cluster's own (see `authentication/`). At most
     `concurrent_requests` are served at once, divided by priority levels (see `fairness/`); what
-    is done is told in `audit_log`, as `audit_policy_file` says (see `audit/`)."""
+    is done is told in `audit_log`, as `audit_policy_file` says (see `audit/`). `client_authority`
+    is the certificate (PEM) of who signs those of clients."""
 
     service_range: IPv4Network
     kubernetes_service_address: IPv4Address
@@ -28,6 +29,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrent_requests: int = 600
     audit_log: Path | None = None
     audit_policy_file: Path | None = None
+    client_authority: str = ""
 
     @property
     def issuer(self) -> str:

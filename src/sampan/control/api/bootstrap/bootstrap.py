@@ -14,6 +14,7 @@ from sampan.control.api.bootstrap.api_services import standing_api_services
 from sampan.control.api.bootstrap.flow_control import standing_flow_control
 from sampan.control.api.bootstrap.roles import standing_roles
 from sampan.control.api.bootstrap.services import (
+    standing_authentication,
     standing_priority_classes,
     standing_service_range,
     standing_services,
@@ -57,6 +58,7 @@ class Bootstrap:
             [
                 *standing_roles(),
                 *standing_services(self._settings),
+                *standing_authentication(self._settings),
                 *standing_flow_control(),
                 *standing_priority_classes(),
                 *standing_api_services(ALL),

@@ -3,16 +3,19 @@ are told of the API's own certificates."""
 
 from collections.abc import Iterator
 
-from sampan.control.api.bootstrap.standing import Standing, named
+from sampan.control.api.bootstrap.standing import Renewal, Standing, named
 from sampan.control.api.settings import ApiSettings
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
+    CONFIG_MAPS,
     ENDPOINT_SLICES,
+    ENDPOINTS,
     PRIORITY_CLASSES,
     SERVICE_CIDRS,
     SERVICES,
 )
 
+_CLIENT_AUTHORITY = "client-ca-file"
 _PRIORITY_CLASSES = {
     "system-cluster-critical": (
         2_000_000_000,
@@ -28,7 +31,8 @@ _PRIORITY_CLASSES = {
 
 def standing_services(settings: ApiSettings) -> Iterator[Standing]:
     yield Standing(SERVICES, _api_service(settings))
-    yield Standing(ENDPOINT_SLICES, _api_endpoints(settings))
+    yield Standing(ENDPOINT_SLICES, _api_slice(settings))
+    yield Standing(ENDPOINTS, _api_endpoints(settings))
     yield Standing(SERVICES, _dns_service(settings))
 
 
@@ -52,6 +56,24 @@ def standing_service_range(settings: ApiSettings, now: str) -> Standing:
     return Standing(SERVICE_CIDRS, tree, status={"conditions": [ready]})
 
 
+def standing_authentication(settings: ApiSettings) -> Iterator[Standing]:
+    """How API servers of others know this one's clients: only where there is an authority."""
+    if settings.client_authority:
+        tree = named(CONFIG_MAPS, "extension-apiserver-authentication", "kube-system")
+        tree["data"] = {_CLIENT_AUTHORITY: settings.client_authority}
+        yield Standing(CONFIG_MAPS, tree, _with_authority(settings.client_authority))
+
+
+def _with_authority(certificate: str) -> Renewal:
+    def renew(current: Object) -> Object | None:
+        data = current.get("data") or {}
+        if data.get(_CLIENT_AUTHORITY) == certificate:
+            return None
+        return {**current, "data": {**data, _CLIENT_AUTHORITY: certificate}}
+
+    return renew
+
+
 def _api_service(settings: ApiSettings) -> Object:
     tree = named(SERVICES, "kubernetes", "default")
     tree["metadata"]["labels"] = {"component": "apiserver", "provider": "kubernetes"}
@@ -62,13 +84,22 @@ def _api_service(settings: ApiSettings) -> Object:
     return tree
 
 
-def _api_endpoints(settings: ApiSettings) -> Object:
+def _api_slice(settings: ApiSettings) -> Object:
     tree = named(ENDPOINT_SLICES, "kubernetes", "default")
     tree["metadata"]["labels"] = {"kubernetes.io/service-name": "kubernetes"}
     tree["addressType"] = "IPv4"
     address = str(settings.advertised_address)
     tree["endpoints"] = [{"addresses": [address], "conditions": {"ready": True}}]
     tree["ports"] = [{"name": "https", "port": settings.port, "protocol": "TCP"}]
+    return tree
+
+
+def _api_endpoints(settings: ApiSettings) -> Object:
+    """The older form, which no slices are to be made of."""
+    tree = named(ENDPOINTS, "kubernetes", "default")
+    tree["metadata"]["labels"] = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+    port = {"name": "https", "port": settings.port, "protocol": "TCP"}
+    tree["subsets"] = [{"addresses": [{"ip": str(settings.advertised_address)}], "ports": [port]}]
     return tree
 
 
