@@ -6,7 +6,7 @@ apart by keys or by their value. The rules are those of structured-merge-diff: `
 ToFieldSet, `compare` its Compare. Nothing here changes a value, or knows who owns what.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.machinery.familiar import remembering
 from sampan.kubernetes.machinery.field_set import (
     MEMBER,
     FieldSet,
@@ -25,6 +26,7 @@ from sampan.kubernetes.machinery.field_set import (
 )
 from sampan.kubernetes.schema.definitions import Schema, definition
 
+_OF_TEMPLATES = "spec"
 # Fields that are never absent, as they are in Go: structs without a pointer, and one list. An
 # empty one stands for an absent one, so that nobody owns the field itself.
 _NEVER_ABSENT = frozenset(
@@ -102,6 +104,7 @@ class Members(Place):
         self._others = others
         self._known: dict[str, tuple[str, Place, bool]] = {}
         self._shapes: dict[tuple[str, ...], _Shape] = {}
+        self._remembering: Callable[[Any], FieldSet] | None = None
 
     def member(self, name: str) -> Place:
         """The place of a field; one that no schema knows is owned by its content's form."""
@@ -191,19 +194,26 @@ class Members(Place):
             if name in old and name in new:
                 place.compare(before, after, element, inner)
             elif fixed:
-                self._of_fixed(place, element, before, after, inner)
+                self._of_fixed(name, before, after, inner)
             elif name in new:
                 inner.added[element] = place.added(after)
             else:
                 inner.removed[element] = place.added(before)
         return inner
 
-    @staticmethod
-    def _of_fixed(place: Place, element: str, before: Any, after: Any, inner: Change) -> None:
-        found = place.added(after if after is not None else before)
+    def _of_fixed(self, name: str, before: Any, after: Any, inner: Change) -> None:
+        element, place, _ = self._entry(name)
+        value = after if after is not None else before
+        found = self._added_spec(place, value) if name == _OF_TEMPLATES else place.added(value)
         if found:
             side = inner.added if after is not None else inner.removed
             side[element] = _without_itself(found)
+
+    def _added_spec(self, place: Place, value: Any) -> FieldSet:
+        """Templates make many equal specs."""
+        if self._remembering is None:
+            self._remembering = remembering(place.added)
+        return self._remembering(value)
 
 
 class Items(Place):

@@ -23,6 +23,7 @@ MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX = "kube-api-access-"
 _TOKEN_SECONDS = 3607
 _MODE = 0o644
+_REMEMBERED_NAMES = 4096
 
 
 class _AccountView(msgspec.Struct, rename="camel"):
@@ -38,6 +39,7 @@ class ServiceAccount:
         self._cache = cache
         # Asking the system for the name of each volume would take longer than all the rest here.
         self._random = Random(random.getrandbits(64))  # noqa: S311 - these names are no secrets
+        self._names: dict[tuple[str, str], str] = {}
 
     def __call__(self, write: Write) -> None:
         """Raises Refused (403) when the account isn't there."""
@@ -61,9 +63,9 @@ class ServiceAccount:
             spec["imagePullSecrets"] = list(account.image_pull_secrets)
         wanted = spec.get("automountServiceAccountToken", account.automount_service_account_token)
         if wanted is not False:
-            self._mount(spec)
+            self._mount(spec, (write.namespace, name))
 
-    def _mount(self, spec: Object) -> None:
+    def _mount(self, spec: Object, account: tuple[str, str]) -> None:
         containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
         missing = [it for it in containers if isinstance(it, dict) and not _has_mount(it)]
         if not missing:
@@ -73,11 +75,21 @@ class ServiceAccount:
             (it["name"] for it in volumes if str(it.get("name", "")).startswith(VOLUME_PREFIX)), ""
         )
         if not name:
-            name = VOLUME_PREFIX + random_suffix(self._random)
+            name = self._volume_name(account)
             volumes.append(_volume(name))
         for container in missing:
             mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
             container.setdefault("volumeMounts", []).append(mount)
+
+    def _volume_name(self, account: tuple[str, str]) -> str:
+        """All pods of an account get one name, so that a template's pods stay alike, and what
+        was found out about one of them holds for the others."""
+        name = self._names.get(account)
+        if name is None:
+            if len(self._names) == _REMEMBERED_NAMES:
+                self._names.clear()
+            name = self._names[account] = VOLUME_PREFIX + random_suffix(self._random)
+        return name
 
 
 def _is_mirror(write: Write, pod: Object) -> bool:

@@ -25,6 +25,7 @@ from sampan.kubernetes.machinery.causes import (
     required,
     unsupported,
 )
+from sampan.kubernetes.machinery.familiar import remembering
 
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
@@ -45,7 +46,7 @@ def pod_rules(new: Object, old: Object | None) -> Iterator[Cause]:
     """A new pod, or an update, that may change little of the spec."""
     spec = new.get("spec") or {}
     if old is None:
-        yield from check_pod_spec(spec, "spec")
+        yield from _causes_of_new(spec)
         if spec.get("ephemeralContainers"):
             yield forbidden("spec.ephemeralContainers", "cannot be set on create")
         if spec.get("schedulingGates") and spec.get("nodeName"):
@@ -96,6 +97,11 @@ def check_pod_spec(spec: Object, field: str) -> Iterator[Cause]:
         yield from check_pod_resources(spec, field)
     if "os" in spec:
         yield from check_operating_system(spec, field)
+
+
+@remembering
+def _causes_of_new(spec: Object) -> tuple[Cause, ...]:
+    return tuple(check_pod_spec(spec, "spec"))
 
 
 def _check_numbers(spec: Object, field: str) -> Iterator[Cause]:
