@@ -32,19 +32,6 @@ SYSTEM_CLASSES = MappingProxyType(
 _POLICIES = ("Never", "PreemptLowerPriority")
 
 
-def system_class(name: str) -> Object:
-    """One of the classes that every cluster has, as an object."""
-    value, description = SYSTEM_CLASSES[name]
-    return {
-        "apiVersion": PRIORITY_CLASSES.group_version,
-        "kind": PRIORITY_CLASSES.kind,
-        "metadata": {"name": name},
-        "value": value,
-        "description": description,
-        "preemptionPolicy": "PreemptLowerPriority",
-    }
-
-
 def _default(priority_class: Object) -> None:
     priority_class.setdefault("preemptionPolicy", "PreemptLowerPriority")
     priority_class.setdefault("value", 0)

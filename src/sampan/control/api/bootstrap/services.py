@@ -14,19 +14,10 @@ from sampan.kubernetes.kinds.resource import (
     SERVICE_CIDRS,
     SERVICES,
 )
+from sampan.kubernetes.kinds.scheduling import SYSTEM_CLASSES
+
 
 _CLIENT_AUTHORITY = "client-ca-file"
-_PRIORITY_CLASSES = {
-    "system-cluster-critical": (
-        2_000_000_000,
-        "Used for system critical pods that must run in the cluster, but can be moved to another "
-        "node if necessary.",
-    ),
-    "system-node-critical": (
-        2_000_001_000,
-        "Used for system critical pods that must not be moved from their current node.",
-    ),
-}
 
 
 def standing_services(settings: ApiSettings) -> Iterator[Standing]:
@@ -37,7 +28,7 @@ def standing_services(settings: ApiSettings) -> Iterator[Standing]:
 
 
 def standing_priority_classes() -> Iterator[Standing]:
-    for name, (value, about) in _PRIORITY_CLASSES.items():
+    for name, (value, about) in SYSTEM_CLASSES.items():
         tree = named(PRIORITY_CLASSES, name) | {"value": value, "description": about}
         yield Standing(PRIORITY_CLASSES, tree)
 
