@@ -80,15 +80,22 @@ class ApiServer:
         self._authorizer = Authorizer(cache)
         tokens, authentication = configured(cache, signer, settings, clock)
         self._addresses = ServiceAddresses(cache, settings, random)
+        self._webhooks = WebhookCaller(cache)
         self._writer = Writer(
             store,
             cache,
             clock=clock,
             random=random,
-            admission=admission_chain(cache, self._authorizer, settings, random),
+            admission=admission_chain(
+                cache,
+                kinds,
+                self._authorizer,
+                settings=settings,
+                random=random,
+                caller=self._webhooks,
+            ),
             reserve={SERVICES: self._addresses.reserved},
         )
-        self._webhooks = WebhookCaller(cache)
         self._custom_resources = CustomResources(
             self._writer,
             cache,

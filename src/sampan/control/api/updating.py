@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
-from sampan.control.api import rendering
+from sampan.control.api import put_rules, rendering
 from sampan.control.api.admission.write import Write
 from sampan.control.api.apply_configuration import CONTENT_TYPE as APPLY_PATCH
+from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.call import Call, Handler
-from sampan.control.api.creating import form_of
+from sampan.control.api.creating import create_where_absent, form_of
 from sampan.control.api.decoding import decoded, json_patch_value, media_type, patched
 from sampan.control.api.field_management import updating_owners
 from sampan.control.api.refusal import Refused
@@ -44,9 +45,12 @@ def object_key(call: Call) -> str:
 class Updating:
     """The handlers of `update` and `patch`, for the main resource and for `/status`."""
 
-    def __init__(self, writer: Writer, apply: Handler, clock: rendering.Clock) -> None:
+    def __init__(
+        self, writer: Writer, authorizer: Authorizer, apply: Handler, clock: rendering.Clock
+    ) -> None:
         """`apply` answers apply patches."""
         self._writer = writer
+        self._authorizer = authorizer
         self._apply = apply
         self._clock = clock
 
@@ -63,14 +67,24 @@ class Updating:
                 )
             )
         _check_namespace(call, metadata)
+        put_rules.check_version(call.routed, name, metadata.get("resourceVersion") or "")
         owners = updating_owners(options.manager, self._clock)
         # The stages after this change the tree in place, and may run more than once.
         encoded = msgspec.json.encode(body.tree)
 
-        def change(stored: StoredObject) -> Write:
+        def change(stored: StoredObject | None) -> Write:
             return write_of(call, _decode(encoded), stored, body.causes, owners)
 
-        return await self._commit(call, change, options)
+        try:
+            return await self._commit(call, change, options)
+        except Refused as refusal:
+            absent = refusal.status.get("reason") == "NotFound" and not call.attributes.subresource
+            if not absent or not put_rules.may_create(call.routed):
+                raise
+        written = await create_where_absent(
+            self._writer, self._authorizer, call, change(None), dry_run=options.dry_run
+        )
+        return rendering.one(call.routed, written.data, call.request, self._clock, code=201)
 
     async def patch(self, call: Call) -> Response:
         if media_type(call.request) == APPLY_PATCH:
@@ -156,6 +170,7 @@ def write_of(
         causes=causes,
         warnings=call.warnings,
         request=call.request,
+        annotations=call.annotations,
         owners=owners,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sampan.kubernetes.expressions.budget import Budget
+from sampan.kubernetes.expressions.budget import PER_CALL, Budget
 from sampan.kubernetes.expressions.checker import Checker
 from sampan.kubernetes.expressions.compiler import Compiler
 from sampan.kubernetes.expressions.cost import Estimator
@@ -31,12 +31,19 @@ class Program:
         self.estimated_cost = estimated_cost
         self._run = run
 
-    def evaluate(self, bindings: Mapping[str, Any], budget: Budget) -> Any:
-        """The value. Raises EvaluationFailed, BudgetExceeded."""
+    def evaluate(self, bindings: Mapping[str, Any], budget: Budget, most: int = PER_CALL) -> Any:
+        """The value; no run spends more than `most` of the budget.
+
+        Raises EvaluationFailed, BudgetExceeded.
+        """
+        allowed = min(most, budget.remaining)
+        own = Budget(allowed)
         try:
-            return self._run(Frame(dict(bindings), budget))
+            return self._run(Frame(dict(bindings), own))
         except RecursionError as error:
             raise EvaluationFailed("the value is nested too deeply") from error
+        finally:
+            budget.remaining -= allowed - max(own.remaining, 0)
 
 
 def compile(

@@ -11,15 +11,33 @@ from sampan.control.api.admission.priority import set_priority
 from sampan.control.api.admission.role_escalation import RoleEscalation
 from sampan.control.api.admission.service_account import ServiceAccount
 from sampan.control.api.admission.tolerations import DefaultTolerations
+from sampan.control.api.admission.webhooks.asking import Asking
+from sampan.control.api.admission.webhooks.index import WebhookIndex
+from sampan.control.api.admission.webhooks.mutating import MutatingWebhooks
+from sampan.control.api.admission.webhooks.validating import ValidatingWebhooks
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.names import new_uid
 from sampan.control.api.settings import ApiSettings
+from sampan.control.api.webhook_caller import WebhookCaller
+from sampan.kubernetes.kinds.registry import Kinds
+from sampan.kubernetes.kinds.resource import (
+    MUTATING_WEBHOOK_CONFIGURATIONS,
+    VALIDATING_WEBHOOK_CONFIGURATIONS,
+)
 
 
 def admission_chain(
-    cache: WatchCache, authorizer: Authorizer, settings: ApiSettings, random: Random
+    cache: WatchCache,
+    kinds: Kinds,
+    authorizer: Authorizer,
+    *,
+    settings: ApiSettings,
+    random: Random,
+    caller: WebhookCaller,
 ) -> AdmissionChain:
     """Everything, in its order."""
+    asking = Asking(cache, authorizer, caller, lambda: new_uid(random))
     return AdmissionChain(
         filling=(
             NamespaceLifecycle(cache),
@@ -28,10 +46,18 @@ def admission_chain(
             set_priority,
             name_requestor,
         ),
+        mutating=(
+            MutatingWebhooks(WebhookIndex(cache, kinds, MUTATING_WEBHOOK_CONFIGURATIONS), asking),
+        ),
         judging=(
             NodeRestriction(cache),
             refuse_external_addresses,
             RoleEscalation(authorizer),
             CertificateRequests(authorizer),
+        ),
+        validating=(
+            ValidatingWebhooks(
+                WebhookIndex(cache, kinds, VALIDATING_WEBHOOK_CONFIGURATIONS), asking
+            ),
         ),
     )

@@ -25,6 +25,7 @@ class Write(msgspec.Struct):
     `reviewed` says that hooks have seen the write in another form already. `request` is what
     the client sent, None for the server's own writes. `owners` gives the `managedFields` that
     the write leads to, once defaults are filled in; without it they stay as they are.
+    `annotations` go into the audit log.
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Write(msgspec.Struct):
     reviewed: bool = False
     request: Request | None = None
     owners: "Callable[[Write], list[Object]] | None" = None
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def object(self) -> Object:

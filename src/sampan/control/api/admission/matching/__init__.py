@@ -1,0 +1,1 @@
+"""Which writes a webhook or policy looks at: rules, selectors, conditions."""
