@@ -3,6 +3,9 @@
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
 
 from sampan.kubernetes.kinds.columns import AGE, NAME, text
 from sampan.kubernetes.kinds.kind import Cause, Object, Subresource
@@ -10,10 +13,15 @@ from sampan.kubernetes.kinds.object_metadata import check_immutable
 from sampan.kubernetes.kinds.record import make
 from sampan.kubernetes.kinds.resource import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS
 from sampan.kubernetes.machinery import names
-from sampan.kubernetes.machinery.causes import duplicate, forbidden, invalid, required, too_long
+from sampan.kubernetes.machinery.causes import forbidden, invalid, required, too_long
 
 MAXIMUM_SIZE = 1 << 20
 _FROZEN = "field is immutable when `immutable` is set"
+_ACCOUNT_ANNOTATION = "kubernetes.io/service-account.name"
+_DOCKER_KEYS = {
+    "kubernetes.io/dockerconfigjson": ".dockerconfigjson",
+    "kubernetes.io/dockercfg": ".dockercfg",
+}
 _REQUIRED_KEYS = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
@@ -43,7 +51,7 @@ def _config_map_rules(new: Object, old: Object | None) -> Iterator[Cause]:
     yield from _check_keys(data, "data")
     yield from _check_keys(binary, "binaryData")
     for key in data.keys() & binary.keys():
-        yield duplicate(f"binaryData[{key}]", key)
+        yield invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
     size = sum(len(it.encode()) for it in data.values())
     size += sum(_decoded_size(it) for it in binary.values())
     if size > MAXIMUM_SIZE:
@@ -71,20 +79,32 @@ def _secret_rules(new: Object, old: Object | None) -> Iterator[Cause]:
     for key in _REQUIRED_KEYS.get(new.get("type", ""), ()):
         if key not in data:
             yield required(f"data[{key}]")
-    if new.get("type", "") == "kubernetes.io/dockerconfigjson" and ".dockerconfigjson" in data:
-        yield from _check_docker_configuration(data[".dockerconfigjson"])
+    yield from _check_purpose(new, data)
     if old is not None:
         yield from check_immutable(new.get("type", ""), old.get("type"), "type")
     yield from _check_frozen(new, old, ("data",))
 
 
-def _check_docker_configuration(encoded: str) -> Iterator[Cause]:
+def _check_purpose(secret: Object, data: dict[str, str]) -> Iterator[Cause]:
+    """What a secret of a certain type must hold besides its keys."""
+    kind = secret.get("type", "")
+    if kind in _DOCKER_KEYS and _DOCKER_KEYS[kind] in data:
+        yield from _check_docker_configuration(_DOCKER_KEYS[kind], data)
+    elif kind == "kubernetes.io/basic-auth" and not {"username", "password"} & data.keys():
+        yield required("data[username]")
+        yield required("data[password]")
+    elif kind == "kubernetes.io/service-account-token":
+        annotations = secret["metadata"].get("annotations") or {}
+        if not annotations.get(_ACCOUNT_ANNOTATION):
+            yield required(f"metadata.annotations[{_ACCOUNT_ANNOTATION}]")
+
+
+def _check_docker_configuration(key: str, data: dict[str, str]) -> Iterator[Cause]:
+    """A JSON object; its contents are never shown."""
     try:
-        content = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        content = b""
-    if not content.lstrip().startswith(b"{"):
-        yield invalid("data[.dockerconfigjson]", "<secret contents redacted>", "not a JSON object")
+        msgspec.json.decode(base64.b64decode(data[key], validate=True), type=dict[str, Any])
+    except (binascii.Error, msgspec.DecodeError):
+        yield invalid(f"data[{key}]", "<secret contents redacted>", "must be a JSON object")
 
 
 CONFIG_MAP = make(

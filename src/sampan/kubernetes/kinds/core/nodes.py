@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.columns import AGE, NAME, NONE, part, text
+from sampan.kubernetes.kinds.field_rules import check_range
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.kinds.object_metadata import check_labels
 from sampan.kubernetes.kinds.record import make
@@ -43,10 +44,13 @@ def _rules(new: Object, old: Object | None) -> Iterator[Cause]:
         if (key, effect) in seen:
             yield duplicate(field, taint)
         seen.add((key, effect))
-    given = part(old or {}, "spec", "podCIDRs")
-    if given and given != part(new, "spec", "podCIDRs"):
-        detail = 'node updates may not change podCIDR except from "" to valid'
-        yield forbidden("spec.podCIDRs", detail)
+    for index, pods in enumerate(part(new, "spec", "podCIDRs") or ()):
+        yield from check_range(pods, f"spec.podCIDRs[{index}]")
+    for name, shown in (("podCIDRs", "podCIDR"), ("providerID", "providerID")):
+        given = part(old or {}, "spec", name)
+        if given and given != part(new, "spec", name):
+            detail = f'node updates may not change {shown} except from "" to valid'
+            yield forbidden(f"spec.{name}", detail)
 
 
 def _status(node: Object) -> str:
