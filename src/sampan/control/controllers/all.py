@@ -1,7 +1,7 @@
 """All controllers, and how they are run together: the wiring and nothing else."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -29,6 +29,7 @@ from sampan.control.controllers import (
 )
 from sampan.control.controllers.caches import Cache, Caches
 from sampan.control.controllers.controller import Controller
+from sampan.control.controllers.custom_resources import CustomResources
 from sampan.control.controllers.heartbeats import PULSE_SECONDS, Heartbeats
 from sampan.control.controllers.runner import Runner
 from sampan.control.controllers.settings import ControllerSettings
@@ -37,7 +38,7 @@ from sampan.foundation import tasks
 from sampan.kubernetes.client.contract import Client
 from sampan.kubernetes.client.informer import Informer
 from sampan.kubernetes.kinds.all import ALL
-from sampan.kubernetes.kinds.resource import EVENTS, Resource
+from sampan.kubernetes.kinds.resource import EVENTS
 
 READER = "system:kube-controller-manager"
 ACCOUNT_PREFIX = "system:serviceaccount:kube-system:"
@@ -54,19 +55,19 @@ class Controllers:
         random: Random,
     ) -> None:
         loop = asyncio.get_running_loop()
-        content = tuple(each.resource for each in ALL if each.stored)
-        caches = Caches(each for each in content if each != EVENTS)
+        caches = built_in_caches()
         self._heartbeats = Heartbeats(loop.time)
         self._heartbeats.attach(caches)
         ages = TaintAges(loop.time)
         ages.attach(caches)
         self._runners = [
             Runner(each, caches, client_for(ACCOUNT_PREFIX + each.account), clock, random)
-            for each in controllers(settings, content, self._heartbeats, ages)
+            for each in controllers(settings, self._heartbeats, ages)
         ]
         reader = client_for(READER)
         every = (*caches.kinds(), *caches.heads.values())
         self._informers = [_informer(reader, cache) for cache in every]
+        self._custom_resources = CustomResources(reader, caches)
         self._pulse: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -74,6 +75,7 @@ class Controllers:
         for informer in self._informers:
             informer.start()
         await asyncio.gather(*(informer.synced.wait() for informer in self._informers))
+        await self._custom_resources.start()
         self._pulse = asyncio.create_task(self._beat(), name="pulse of the controllers")
         for runner in self._runners:
             runner.start()
@@ -83,6 +85,7 @@ class Controllers:
         await tasks.end(self._pulse)
         for runner in self._runners:
             await runner.close()
+        await self._custom_resources.close()
         for informer in self._informers:
             await informer.close()
 
@@ -93,14 +96,23 @@ class Controllers:
             self._heartbeats.pulse()
 
 
+def built_in_caches() -> Caches:
+    """The caches, with the metadata of every built-in kind but events, which come and go too
+    often to be followed."""
+    caches = Caches(())
+    listed = [kind for kind in ALL if kind.stored and "watch" in kind.verbs]
+    for kind in listed:
+        resource = kind.resource
+        if kind.stored_as is None and resource != EVENTS:
+            others = [it.resource for it in listed if it.stored_as == resource]
+            caches.add(resource, [it.version for it in others if it.group == resource.group])
+    return caches
+
+
 def controllers(
-    settings: ControllerSettings,
-    content: Iterable[Resource],
-    heartbeats: Heartbeats,
-    ages: TaintAges,
+    settings: ControllerSettings, heartbeats: Heartbeats, ages: TaintAges
 ) -> tuple[Controller[Any], ...]:
-    """Every controller. `content` are all resources that are stored."""
-    content = tuple(content)
+    """Every controller."""
     certificate = settings.authority.certificate.decode()
     return (
         deployment.CONTROLLER,
@@ -116,8 +128,8 @@ def controllers(
         certificate_approval.CONTROLLER,
         certificate_signing.controller(settings.authority),
         certificate_cleaning.CONTROLLER,
-        namespace.controller(each for each in content if each.namespaced),
-        garbage.controller(each for each in content if each != EVENTS),
+        namespace.CONTROLLER,
+        garbage.CONTROLLER,
         node_ranges.controller(settings.pod_range),
         node_lifecycle.controller(heartbeats, settings.node_grace_seconds),
         taint_eviction.controller(ages),

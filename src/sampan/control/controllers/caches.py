@@ -207,10 +207,44 @@ class Caches:
         self.signing_requests = Cache(
             resources.CERTIFICATE_SIGNING_REQUESTS, views.SigningRequest, plain
         )
-        self.heads: dict[Resource, Cache[Head]] = {
-            each: Cache(each, Head, {"namespace": by_namespace, "owner": by_owner})
-            for each in owned
-        }
+        self.heads: dict[Resource, Cache[Head]] = {}
+        self._meant: dict[tuple[str, str], Resource] = {}
+        self._head_listeners: list[Callable[[Cache[Head]], None]] = []
+        for each in owned:
+            self.add(each)
+
+    def add(self, resource: Resource, versions: Iterable[str] = ()) -> Cache[Head]:
+        """Keep the metadata of a resource's objects. References to them may also say another of
+        the group's `versions`."""
+        cache = Cache(resource, Head, {"namespace": by_namespace, "owner": by_owner})
+        self.heads[resource] = cache
+        for version in (resource.version, *versions):
+            named = f"{resource.group}/{version}" if resource.group else version
+            self._meant[named, resource.kind] = resource
+        for listener in self._head_listeners:
+            listener(cache)
+        return cache
+
+    def drop(self, resource: Resource) -> None:
+        """Forget a resource that is no longer served."""
+        self.heads.pop(resource, None)
+        self._meant = {key: each for key, each in self._meant.items() if each != resource}
+
+    def on_heads(self, listener: Callable[[Cache[Head]], None]) -> None:
+        """Call `listener` with the cache of each resource's metadata, now and whenever a
+        resource comes."""
+        self._head_listeners.append(listener)
+        for cache in self.heads.values():
+            listener(cache)
+
+    def meant(self, api_version: str, kind: str) -> Resource | None:
+        """The resource of an object reference; None for one that is not known."""
+        return self._meant.get((api_version, kind))
+
+    def named(self, plural: str, group: str) -> Resource | None:
+        """The resource of that name; None for one that is not known."""
+        found = (it for it in self.heads if (it.plural, it.group) == (plural, group))
+        return next(found, None)
 
     def kinds(self) -> tuple[Cache[Any], ...]:
         """The caches of single kinds."""

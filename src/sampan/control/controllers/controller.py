@@ -11,8 +11,11 @@ import msgspec
 
 from sampan.control.controllers.caches import Cache, Caches
 from sampan.control.controllers.plan import Answers, Permissions, Plan
+from sampan.kubernetes.kinds.resource import Resource
 
 SnapshotT = TypeVar("SnapshotT")
+Keys = Callable[[Caches, Any, Any], Iterable[str]]
+"""`keys(caches, old, new)` names what to plan again: see `Watch`."""
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -22,7 +25,7 @@ class Watch(msgspec.Struct, frozen=True):
     """
 
     cache: Callable[[Caches], Cache[Any]]
-    keys: Callable[[Caches, Any, Any], Iterable[str]]
+    keys: Keys
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +43,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 class Controller(msgspec.Struct, Generic[SnapshotT], frozen=True):
     """`observe` gathers what `plan` decides on, None when there is nothing to decide;
     `plan` is pure. `account` is the service account in kube-system that it writes as,
-    `component` the name under which it records events."""
+    `component` the name under which it records events. `every` says for a resource what the
+    metadata of its objects wakes, of resources that come while it works as well."""
 
     account: str
     component: str
@@ -48,6 +52,7 @@ class Controller(msgspec.Struct, Generic[SnapshotT], frozen=True):
     observe: Callable[[Caches, str, Circumstances], SnapshotT | None]
     plan: Callable[[SnapshotT, datetime], Plan]
     workers: int = 4
+    every: Callable[[Resource], Keys] | None = None
 
 
 def keys_of_self(_caches: Caches, old: Any, new: Any) -> Iterable[str]:

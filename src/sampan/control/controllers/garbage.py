@@ -6,15 +6,15 @@ API itself, asked past the cache, says that no object with its uid is there; a r
 kind or a scope that is not known leaves everything as it is.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from sampan.control.controllers import plan as plans
-from sampan.control.controllers.caches import Cache, Caches
-from sampan.control.controllers.controller import Circumstances, Controller, Watch, key_of
+from sampan.control.controllers.caches import Caches
+from sampan.control.controllers.controller import Circumstances, Controller, Keys, key_of
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.kubernetes.machinery.metadata import OwnerReference
 
@@ -182,38 +182,24 @@ def _patch(resource: Resource, head: plans.Head, metadata: dict[str, Any]) -> pl
     )
 
 
-def controller(resources: Iterable[Resource]) -> Controller[Snapshot]:
-    """`resources` are all those whose objects may own others or be owned."""
-    by_name = {_name(each): each for each in resources}
-    by_kind = {(each.group_version, each.kind): each for each in by_name.values()}
-
-    def observe(caches: Caches, key: str, circumstances: Circumstances) -> Snapshot | None:
-        name, _, object_key = key.partition("|")
-        resource = by_name[name]
-        head = caches.heads[resource].get(object_key)
-        if head is None:
-            return None
-        found = {
-            owner.uid: _resolve(by_kind, head, owner) for owner in head.metadata.owner_references
-        }
-        return Snapshot(
-            resource=resource,
-            head=head,
-            dependents=tuple(_dependents(caches, head.metadata.uid)),
-            owners={
-                owner.uid: _cached(caches, found[owner.uid], head, owner)
-                for owner in head.metadata.owner_references
-            },
-            resources=found,
-            answers=circumstances.answers,
-        )
-
-    return Controller(
-        account=ACCOUNT,
-        component=COMPONENT,
-        watches=tuple(Watch(_heads_of(each), _keys_of(each, by_kind)) for each in by_name.values()),
-        observe=observe,
-        plan=plan,
+def _observe(caches: Caches, key: str, circumstances: Circumstances) -> Snapshot | None:
+    name, _, object_key = key.partition("|")
+    plural, _, group = name.partition(".")
+    resource = caches.named(plural, group)
+    head = caches.heads[resource].get(object_key) if resource is not None else None
+    if resource is None or head is None:
+        return None
+    found = {owner.uid: _resolve(caches, head, owner) for owner in head.metadata.owner_references}
+    return Snapshot(
+        resource=resource,
+        head=head,
+        dependents=tuple(_dependents(caches, head.metadata.uid)),
+        owners={
+            owner.uid: _cached(caches, found[owner.uid], head, owner)
+            for owner in head.metadata.owner_references
+        },
+        resources=found,
+        answers=circumstances.answers,
     )
 
 
@@ -221,12 +207,10 @@ def _name(resource: Resource) -> str:
     return f"{resource.plural}.{resource.group}"
 
 
-def _resolve(
-    by_kind: Mapping[tuple[str, str], Resource], head: plans.Head, owner: OwnerReference
-) -> Resource | None:
+def _resolve(caches: Caches, head: plans.Head, owner: OwnerReference) -> Resource | None:
     """The resource that a reference means; None for a kind that is not known, and for an owner
     in a namespace of an object that is in none."""
-    resource = by_kind.get((owner.api_version, owner.kind))
+    resource = caches.meant(owner.api_version, owner.kind)
     if resource is not None and resource.namespaced and not head.metadata.namespace:
         return None
     return resource
@@ -247,22 +231,16 @@ def _dependents(caches: Caches, uid: str) -> Iterable[Item]:
             yield resource, head
 
 
-def _heads_of(resource: Resource) -> Callable[[Caches], Cache[plans.Head]]:
-    return lambda caches: caches.heads[resource]
-
-
-def _keys_of(
-    resource: Resource, by_kind: Mapping[tuple[str, str], Resource]
-) -> Callable[[Caches, plans.Head | None, plans.Head | None], Iterable[str]]:
+def _keys_of(resource: Resource) -> Keys:
     """Wake an object for its owners' or its own end, its owners for their dependents', and its
     dependents when it is gone or waits for them."""
 
     def key(each: Resource, head: plans.Head) -> str:
         return f"{_name(each)}|{key_of(head.metadata.namespace, head.metadata.name)}"
 
-    def owner_keys(head: plans.Head) -> Iterable[str]:
+    def owner_keys(caches: Caches, head: plans.Head) -> Iterable[str]:
         for owner in head.metadata.owner_references:
-            found = _resolve(by_kind, head, owner)
+            found = _resolve(caches, head, owner)
             if found is not None:
                 name = key_of(_namespace_of(found, head), owner.name)
                 yield f"{_name(found)}|{name}"
@@ -273,7 +251,7 @@ def _keys_of(
         if new is not None and (new.metadata.owner_references or new.metadata.deletion_timestamp):
             yield key(resource, new)
         if old is not None:
-            yield from owner_keys(old)
+            yield from owner_keys(caches, old)
         if old is not None and (new is None or _is_ending(old, new)):
             for each, head in _dependents(caches, old.metadata.uid):
                 yield key(each, head)
@@ -295,3 +273,13 @@ def _says_same(old: plans.Head, new: plans.Head) -> bool:
         and before.finalizers == after.finalizers
         and before.deletion_timestamp == after.deletion_timestamp
     )
+
+
+CONTROLLER = Controller(
+    account=ACCOUNT,
+    component=COMPONENT,
+    watches=(),
+    every=_keys_of,
+    observe=_observe,
+    plan=plan,
+)

@@ -5,13 +5,13 @@ newer than the namespace's end proves that nothing is left. The end of an object
 plan again; events, of which no cache is kept, are gone as soon as they are deleted.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 
 from sampan.control.controllers import plan as plans
-from sampan.control.controllers.caches import Cache, Caches
+from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
 from sampan.control.controllers.views import Namespace
 from sampan.kubernetes.kinds.resource import EVENTS, NAMESPACES, PODS, Resource
@@ -77,33 +77,13 @@ def _finalization(namespace: Namespace) -> plans.Update:
     )
 
 
-def controller(resources: Iterable[Resource]) -> Controller[Snapshot]:
-    """`resources` are all those whose objects lie in namespaces."""
-    ordered = tuple(sorted(resources, key=lambda each: (each == PODS, each.group, each.plural)))
-
-    def observe(caches: Caches, key: str, circumstances: Circumstances) -> Snapshot | None:
-        namespace = caches.namespaces.get(key)
-        if namespace is None:
-            return None
-        return Snapshot(namespace, ordered, circumstances.answers)
-
-    return Controller(
-        account=ACCOUNT,
-        component=COMPONENT,
-        watches=(
-            Watch(lambda caches: caches.namespaces, keys_of_self),
-            *(Watch(_heads_of(each), _keys_of_vanished) for each in ordered if each != EVENTS),
-        ),
-        observe=observe,
-        plan=plan,
-    )
-
-
-def _heads_of(resource: Resource) -> Callable[[Caches], Cache[plans.Head]]:
-    def cache(caches: Caches) -> Cache[plans.Head]:
-        return caches.heads[resource]
-
-    return cache
+def _observe(caches: Caches, key: str, circumstances: Circumstances) -> Snapshot | None:
+    namespace = caches.namespaces.get(key)
+    if namespace is None:
+        return None
+    content = (each for each in (*caches.heads, EVENTS) if each.namespaced)
+    ordered = sorted(content, key=lambda each: (each == PODS, each.group, each.plural))
+    return Snapshot(namespace, tuple(ordered), circumstances.answers)
 
 
 def _keys_of_vanished(
@@ -114,3 +94,13 @@ def _keys_of_vanished(
         return ()
     namespace = caches.namespaces.get(old.metadata.namespace)
     return () if namespace is None or not namespace.is_terminating else (old.metadata.namespace,)
+
+
+CONTROLLER = Controller(
+    account=ACCOUNT,
+    component=COMPONENT,
+    watches=(Watch(lambda caches: caches.namespaces, keys_of_self),),
+    every=lambda _resource: _keys_of_vanished,
+    observe=_observe,
+    plan=plan,
+)

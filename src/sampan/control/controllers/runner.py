@@ -14,7 +14,7 @@ from typing import Any
 
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Cache, Caches
-from sampan.control.controllers.controller import Circumstances, Controller, Watch, key_of
+from sampan.control.controllers.controller import Circumstances, Controller, Keys, key_of
 from sampan.control.controllers.execution import Executor, Refused, Write
 from sampan.kubernetes.client.contract import AlreadyExists, ApiError, Client, Conflict, NotFound
 from sampan.kubernetes.client.events import EventRecorder, ObjectReference
@@ -47,7 +47,9 @@ class Runner:
         self._tasks: list[asyncio.Task[None]] = []
         self._sources: list[Cache[Any]] = []
         for watch in controller.watches:
-            self._follow(watch)
+            self._follow(watch.cache(caches), watch.keys)
+        if controller.every is not None:
+            caches.on_heads(self._follow_heads)
 
     def start(self) -> None:
         """Begin to work on what has gathered in the queue; the caches must be filled."""
@@ -66,12 +68,17 @@ class Runner:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._recorder.close()
 
-    def _follow(self, watch: Watch) -> None:
-        cache = watch.cache(self._caches)
+    def _follow_heads(self, cache: Cache[plans.Head]) -> None:
+        """Follow a resource that has come, or has come again."""
+        assert self._controller.every is not None
+        self._sources = [each for each in self._sources if each.resource != cache.resource]
+        self._follow(cache, self._controller.every(cache.resource))
+
+    def _follow(self, cache: Cache[Any], keys: Keys) -> None:
         self._sources.append(cache)
 
         def changed(old: Any, new: Any) -> None:
-            for key in watch.keys(self._caches, old, new):
+            for key in keys(self._caches, old, new):
                 self._queue.add(key)
 
         cache.listen(changed)
