@@ -108,7 +108,7 @@ def test_each_kind_of_patch(play, pod, account):
         assert answer["metadata"]["labels"] == {"app": "a", "b": "c"}
         assert answer["spec"]["containers"][0]["image"] == "hello:2"
         unsupported = await api.send(
-            "PATCH", path, {}, headers={"content-type": "application/apply-patch+yaml"}
+            "PATCH", path, {}, headers={"content-type": "application/apply-patch+cbor"}
         )
         assert unsupported.code == 415
         failed = [{"op": "test", "path": "/metadata/name", "value": "other"}]

@@ -1,9 +1,11 @@
 """The body of an apply patch: a configuration, whole where its writer has an opinion."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 from sampan.control.api.call import Call
-from sampan.control.api.decoding import policy_of
+from sampan.control.api.decoding import Form, policy_of
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
 from sampan.kubernetes.kinds.kind import Kind, Object
@@ -67,30 +69,38 @@ def hold_to_schema(kind: Kind, place: Members, tree: Object) -> None:
     Raises Refused (400) for what the schema doesn't know, and for items of lists that can't be
     told apart.
     """
-    try:
-        check = kind.custom.check if kind.custom is not None else None
-        findings = check(tree) if check else structure.check(kind.definition, tree)
-    except structure.WrongType as error:
-        raise _untyped(kind, tree, [str(error)]) from error
-    tree.setdefault("metadata", {})
-    problems = [f".{path}: field not declared in schema" for path in findings.unknown]
-    problems += check_items(place, tree)
+    check = kind.custom.check if kind.custom is not None else None
+    form = Form(kind.definition, kind.resource.kind, kind.resource.group_version)
+    hold_to_form(form, tree, check)
+    problems = check_items(place, tree)
     if problems:
-        raise _untyped(kind, tree, problems)
+        raise _untyped(form, tree, problems)
 
 
-def _untyped(kind: Kind, tree: Object, problems: list[str]) -> Refused:
-    metadata = tree.get("metadata") or {}
+def hold_to_form(
+    form: Form, tree: Object, check: Callable[[Object], structure.Findings] | None = None
+) -> None:
+    """The same for a body without lists; `check` stands for the form's definition."""
+    try:
+        findings = check(tree) if check else structure.check(form.definition, tree)
+    except structure.WrongType as error:
+        raise _untyped(form, tree, [str(error)]) from error
+    tree.setdefault("metadata", {})
+    if findings.unknown:
+        problems = [f".{path}: field not declared in schema" for path in findings.unknown]
+        raise _untyped(form, tree, problems)
+
+
+def _untyped(form: Form, tree: Object, problems: list[str]) -> Refused:
+    given = tree.get("metadata")
+    metadata: dict[str, Any] = given if isinstance(given, dict) else {}
     where = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-    resource = kind.resource
-    listed = (
-        problems[0]
-        if len(problems) == 1
-        else "errors:\n" + "\n".join(f"  {problem}" for problem in problems)
-    )
+    listed = problems[0]
+    if len(problems) > 1:
+        listed = "errors:\n" + "\n".join(f"  {problem}" for problem in problems)
     return Refused(
         status.bad_request(
-            f"failed to create typed patch object ({where}; {resource.group_version}, "
-            f"Kind={resource.kind}): {listed}"
+            f"failed to create typed patch object ({where}; {form.group_version}, "
+            f"Kind={form.kind}): {listed}"
         )
     )

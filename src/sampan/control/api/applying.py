@@ -14,7 +14,7 @@ from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
-from sampan.control.api.creating import form_of
+from sampan.control.api.creating import create_where_absent, form_of
 from sampan.control.api.decoding import patched
 from sampan.control.api.field_management import MANAGED, place_of, writing
 from sampan.control.api.refusal import Refused
@@ -67,17 +67,10 @@ class Applying:
         kind, name = call.routed, call.attributes.name
         if not _may_create(call):
             raise Refused(status.not_found(kind.resource, name))
-        creation = msgspec.structs.replace(call.attributes, verb="create")
-        self._authorizer.require(call.identity, creation)
-        uid = config["metadata"].get("uid")
-        if uid:
-            explanation = (
-                f"uid mismatch: the provided object specified uid {uid}, "
-                "and no existing object was found"
-            )
-            raise Refused(status.conflict(kind.resource, name, explanation))
         write = self._write(call, config, options, None)
-        written = await self._writer.create(write, dry_run=options.dry_run)
+        written = await create_where_absent(
+            self._writer, self._authorizer, call, write, dry_run=options.dry_run
+        )
         return rendering.one(kind, written.data, call.request, self._clock, code=201)
 
     async def _update(self, call: Call, config: bytes, options: WriteOptions) -> Response:

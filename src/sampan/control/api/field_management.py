@@ -13,7 +13,12 @@ from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.kind import CustomDefinition, Kind, Object
 from sampan.kubernetes.machinery.field_ownership import Scope, Writing, updated
 from sampan.kubernetes.machinery.field_places import Members, root
-from sampan.kubernetes.machinery.managed_fields import Operation, manager_of, same_but_for_times
+from sampan.kubernetes.machinery.managed_fields import (
+    UPDATE,
+    Operation,
+    manager_of,
+    same_but_for_times,
+)
 from sampan.kubernetes.machinery.timestamps import to_seconds
 from sampan.kubernetes.schema.definitions import definition
 
@@ -74,17 +79,11 @@ def writing(
     return Writing(manager, version, to_seconds(now), scope)
 
 
-def updating_owners(
-    name: str, clock: Clock, *, subresource: str | None = None
-) -> Callable[[Write], list[Object]]:
-    """How a create, update or patch under this name leaves the ownership of fields.
-
-    `subresource` is that through which the object is written, where the write doesn't say so.
-    """
+def updating_owners(name: str, clock: Clock) -> Callable[[Write], list[Object]]:
+    """How a create, update or patch under this name leaves the ownership of fields."""
 
     def owners(write: Write) -> list[Object]:
-        through = write.subresource if subresource is None else subresource
-        made = writing(write.kind, name, "Update", through, clock())
+        made = writing(write.kind, name, UPDATE, write.subresource, clock())
         return updated(place_of(write.kind), write.old, write.object, made)
 
     return owners

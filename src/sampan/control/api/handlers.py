@@ -44,8 +44,9 @@ def handlers(parts: Parts) -> Handlers:
     """The table, keyed by subresource ("" for the object itself) and verb."""
     writer, cache, clock, random = parts.writer, parts.cache, parts.clock, parts.random
     getting = Getting(cache, clock)
-    updating = Updating(writer, Applying(writer, cache, parts.authorizer, clock), clock)
-    deleting, scale = Deleting(writer, cache, clock), Scale(writer, cache)
+    applying = Applying(writer, cache, parts.authorizer, clock)
+    updating = Updating(writer, parts.authorizer, applying, clock)
+    deleting, scale = Deleting(writer, cache, clock), Scale(writer, cache, clock)
     token = Token(
         cache,
         parts.authorizer,

@@ -67,12 +67,14 @@ class Updating:
                 )
             )
         _check_namespace(call, metadata)
-        put_rules.check_version(call.routed, name, metadata.get("resourceVersion") or "")
+        version = metadata.get("resourceVersion") or ""
         owners = updating_owners(options.manager, self._clock)
         # The stages after this change the tree in place, and may run more than once.
         encoded = msgspec.json.encode(body.tree)
 
         def change(stored: StoredObject | None) -> Write:
+            if stored is not None:
+                put_rules.check_version(call.routed, name, version)
             return write_of(call, _decode(encoded), stored, body.causes, owners)
 
         try:

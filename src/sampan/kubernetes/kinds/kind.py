@@ -71,6 +71,15 @@ class Subresource(msgspec.Struct, frozen=True):
     alone: bool = False
 
 
+class ScalePaths(msgspec.Struct, frozen=True):
+    """Where an object keeps what its `/scale` shows: the wanted and the present number of
+    replicas, and the selector of the pods, as an object or as text."""
+
+    replicas: tuple[str, ...] = ("spec", "replicas")
+    replicas_now: tuple[str, ...] = ("status", "replicas")
+    selector: tuple[str, ...] = ("spec", "selector")
+
+
 class ConversionFailed(Exception):
     """Objects could not be brought into another version; the text says why."""
 
@@ -141,6 +150,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     to_stored: Callable[[bytes], bytes] | None = None
     conversion: Conversion | None = None
     custom: CustomDefinition | None = None
+    scale: ScalePaths = ScalePaths()
     deprecation: str = ""
     begin_deletion: Callable[[Object, datetime], None] | None = None
 
