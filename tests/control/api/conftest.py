@@ -34,7 +34,7 @@ class Answer:
         try:
             self.json: Any = json.loads(body)
         except ValueError:
-            self.json = body.decode()
+            self.json = body.decode(errors="replace")
 
     def __getitem__(self, key: str) -> Any:
         return self.json[key]
@@ -73,6 +73,7 @@ class Api:
         *,
         as_user: Identity | None = ADMINISTRATOR,
         headers: dict[str, str] | None = None,
+        websocket: bool = False,
         **parameters: Any,
     ) -> Response:
         path, _, query = path.partition("?")
@@ -86,6 +87,7 @@ class Api:
             query=tuple(pairs),
             headers=given,
             body=b"" if body is None else content,
+            wants_websocket=websocket,
         )
         if as_user is None:
             return await self.server.handle(request)

@@ -80,11 +80,47 @@ def test_bad_options_are_refused(play):
             {"fieldSelector": "spec.nothing=x"},
             {"limit": "many"},
             {"continue": "nonsense"},
-            {"resourceVersionMatch": "Exact"},
         ):
             answer = await api.send("GET", MAPS, **parameters)
             assert answer.code == 400, parameters
             assert answer["reason"] == "BadRequest"
+
+    play(story)
+
+
+def test_options_that_exclude_one_another_are_refused(play):
+    rule = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden"
+
+    async def story(api):
+        for message, parameters in (
+            (f"{rule} unless resourceVersion is provided", {"resourceVersionMatch": "Exact"}),
+            (
+                f'{rule.removesuffix("is forbidden")}"exact" is forbidden for resourceVersion "0"',
+                {"resourceVersionMatch": "Exact", "resourceVersion": "0"},
+            ),
+            (
+                'resourceVersionMatch: Unsupported value: "Newest": supported values: "", '
+                '"Exact", "NotOlderThan"',
+                {"resourceVersionMatch": "Newest", "resourceVersion": "1"},
+            ),
+            (
+                "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list",
+                {"sendInitialEvents": "true"},
+            ),
+            (
+                "resourceVersionMatch: Forbidden: sendInitialEvents requires setting "
+                "resourceVersionMatch to NotOlderThan",
+                {"sendInitialEvents": "true", "watch": "true"},
+            ),
+            (
+                f"{rule} for watch unless sendInitialEvents is provided",
+                {"resourceVersionMatch": "NotOlderThan", "watch": "true"},
+            ),
+        ):
+            answer = await api.send("GET", MAPS, **parameters)
+            assert answer.code == 422, parameters
+            expected = f'ListOptions.meta.k8s.io "" is invalid: {message}'
+            assert answer["message"] == expected
 
     play(story)
 
@@ -162,8 +198,13 @@ def test_the_form_of_an_answer_is_negotiated(play):
         await fill(api, 1)
         both = await api.send("GET", MAPS, headers={"accept": f"{PROTOBUF},application/json"})
         assert both.code == 200
-        only = await api.send("GET", MAPS, headers={"accept": PROTOBUF})
-        assert only.code == 406
+        assert both.headers["Content-Type"] == PROTOBUF
+        nothing = await api.send("GET", MAPS, headers={"accept": "application/cbor"})
+        assert nothing.code == 406
+        assert nothing["message"] == (
+            "only the following media types are accepted: application/json, application/yaml, "
+            "application/vnd.kubernetes.protobuf"
+        )
         yaml = await api.send("GET", f"{MAPS}/m0", headers={"accept": "application/yaml"})
         assert "name: m0" in yaml.json
 

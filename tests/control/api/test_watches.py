@@ -131,9 +131,13 @@ def test_a_version_that_is_too_old_has_expired(play, monkeypatch: pytest.MonkeyP
     async def story(api):
         for name in "abcdef":
             await api.create(MAPS, config_map(name))
-        answer = await api.send("GET", MAPS, watch="true", resourceVersion="1")
-        assert answer.code == 410
-        assert answer["reason"] == "Expired"
+        stream = await watch(api, resourceVersion="1")
+        event = await stream.next()
+        assert event["type"] == "ERROR"
+        assert event["object"]["code"] == 410
+        assert event["object"]["reason"] == "Expired"
+        with pytest.raises(StopAsyncIteration):
+            await stream.next()
 
     play(story)
 
@@ -227,9 +231,6 @@ class Follower:
         response = await self.api.open(
             "GET", MAPS, watch="true", labelSelector="app=yes", resourceVersion=self.version
         )
-        if response.status == 410:
-            await self.begin()
-            return
         assert response.status == 200
         self.stream = Stream(response.body)
 
@@ -243,6 +244,10 @@ class Follower:
                 return
             except StopAsyncIteration:
                 await self.resume()
+                continue
+            if event["type"] == "ERROR":
+                assert event["object"]["code"] == 410
+                await self.begin()
                 continue
             metadata = event["object"]["metadata"]
             assert int(metadata["resourceVersion"]) > int(self.version)

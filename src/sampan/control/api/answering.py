@@ -7,7 +7,8 @@ answered with 500 and no detail.
 import logging
 
 from sampan.control.api.call import Call, Handler
-from sampan.control.api.refusal import Refused, response_of
+from sampan.control.api.refusal import Refused
+from sampan.control.api.rendering import status_answer
 from sampan.foundation.wire.message import BodyTooLarge, Response
 from sampan.kubernetes.machinery import status
 from sampan.store.contract import StoreError, TooLarge, Unavailable
@@ -19,24 +20,27 @@ _LONGEST_WARNING = 256
 
 async def answer(call: Call, following: Handler) -> Response:
     """Never raises anything but cancellation."""
+    request = call.request
     try:
         response = await following(call)
     except Refused as refusal:
-        response = response_of(refusal.status, refusal.headers)
+        response = status_answer(refusal.status, request, refusal.headers)
     except BodyTooLarge as error:
-        response = response_of(status.too_large(error.maximum))
+        response = status_answer(status.too_large(error.maximum), request)
     except TooLarge as error:
-        response = response_of(status.failure(413, "RequestEntityTooLarge", str(error)))
+        response = status_answer(status.failure(413, "RequestEntityTooLarge", str(error)), request)
     except Unavailable as error:
-        response = response_of(status.service_unavailable(str(error)), {"Retry-After": "1"})
+        response = status_answer(
+            status.service_unavailable(str(error)), request, {"Retry-After": "1"}
+        )
     except StoreError:
         _log.exception("the store failed")
-        response = response_of(status.internal())
+        response = status_answer(status.internal(), request)
     except TimeoutError:
-        response = response_of(status.timeout("the request did not complete in time"))
+        response = status_answer(status.timeout("the request did not complete in time"), request)
     except Exception:  # noqa: BLE001 - logged whole; clients never see internals
-        _log.exception("%s %s failed", call.request.method, call.request.path)
-        response = response_of(status.internal())
+        _log.exception("%s %s failed", request.method, request.path)
+        response = status_answer(status.internal(), request)
     if call.warnings:
         response.headers = {**response.headers, "Warning": _warning_header(call.warnings)}
     return response

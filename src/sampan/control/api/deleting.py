@@ -11,13 +11,13 @@ from typing import Literal
 
 import msgspec
 
-from sampan.control.api import rendering
+from sampan.control.api import list_rendering, rendering
 from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import media_type, options_value
-from sampan.control.api.refusal import Refused, response_of
+from sampan.control.api.refusal import Refused
 from sampan.control.api.request_options import dry_run, flag, integer, selection_of
 from sampan.control.api.updating import object_key
 from sampan.control.api.writer import ATTEMPTS, Writer
@@ -63,7 +63,7 @@ class Deleting:
         if gone and kind.resource != PODS:
             metadata = msgspec.json.decode(data)["metadata"]
             answer = status.success(kind.resource, metadata["name"], metadata["uid"])
-            return response_of(answer)
+            return rendering.status_answer(answer, call.request)
         return rendering.one(kind, data, call.request, self._clock)
 
     async def many(self, call: Call) -> Response:
@@ -78,7 +78,7 @@ class Deleting:
                 if refusal.status.get("code") != 404:
                     raise
         metadata = {"resourceVersion": str(self._cache.revision)}
-        return await rendering.many(kind, chosen, metadata, call.request, self._clock)
+        return await list_rendering.many(kind, chosen, metadata, call.request, self._clock)
 
     async def delete(
         self, call: Call, kind: Kind, key: str, options: DeleteOptions
@@ -135,6 +135,7 @@ class Deleting:
                 warnings=call.warnings,
                 dry_run=dry_run,
                 request=call.request,
+                annotations=call.annotations,
             )
         )
 

@@ -1,8 +1,5 @@
 """How a stage says no: an exception that carries the Status to answer with."""
 
-import msgspec
-
-from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Object
 
 JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
@@ -15,12 +12,3 @@ class Refused(Exception):
         super().__init__(status.get("message", ""))
         self.status = status
         self.headers = headers or {}
-
-
-def response_of(status: Object, headers: dict[str, str] | None = None) -> Response:
-    """A Status as an answer; its code is the answer's."""
-    return Response(
-        status=int(status.get("code", 200)),
-        headers=JSON_HEADERS | (headers or {}),
-        body=msgspec.json.encode(status),
-    )

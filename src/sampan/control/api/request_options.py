@@ -152,7 +152,9 @@ async def fresh_enough(cache: WatchCache, revision: int) -> None:
         message = f"Too large resource version: {revision}, current: {cache.revision}"
         refusal = status.timeout(message)
         refusal["details"] = {
-            "causes": [{"reason": "ResourceVersionTooLarge", "message": message}],
+            "causes": [
+                {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+            ],
             "retryAfterSeconds": 1,
         }
         raise Refused(refusal, {"Retry-After": "1"}) from error

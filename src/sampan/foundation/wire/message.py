@@ -46,6 +46,9 @@ class WebSocket(Protocol):
     async def send(self, message: bytes) -> None:
         """Send one binary message; waits while the peer's buffer is full."""
 
+    async def send_text(self, message: bytes) -> None:
+        """The same as a text message, of UTF-8."""
+
     async def close(self, code: int = 1000, reason: str = "") -> None: ...
 
 

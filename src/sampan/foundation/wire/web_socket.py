@@ -27,5 +27,9 @@ class AcceptedWebSocket:
         """Raises ConnectionError when the peer is gone."""
         await self._socket.send_bytes(message)
 
+    async def send_text(self, message: bytes) -> None:
+        """Raises ConnectionError when the peer is gone."""
+        await self._socket.send_str(message.decode())
+
     async def close(self, code: int = 1000, reason: str = "") -> None:
         await self._socket.close(code=code, message=reason.encode()[:120])

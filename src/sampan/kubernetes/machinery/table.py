@@ -1,6 +1,7 @@
 """Objects as tables, and as their metadata alone: what kubectl asks for with `as=`.
 
-The forms are meta.k8s.io/v1 Table, PartialObjectMetadata and PartialObjectMetadataList.
+The forms are meta.k8s.io/v1 Table, PartialObjectMetadata and PartialObjectMetadataList, or the same
+of v1beta1 for clients that know no later `version`.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ from typing import Literal
 from sampan.kubernetes.kinds.kind import Kind, Object
 
 IncludeObject = Literal["None", "Metadata", "Object"]
-_GROUP_VERSION = "meta.k8s.io/v1"
+META_VERSION = "meta.k8s.io/v1"
 
 
 def column_definitions(kind: Kind) -> list[Object]:
@@ -26,12 +27,18 @@ def column_definitions(kind: Kind) -> list[Object]:
     ]
 
 
-def row(kind: Kind, obj: Object, now: datetime, include: IncludeObject = "Metadata") -> Object:
+def row(
+    kind: Kind,
+    obj: Object,
+    now: datetime,
+    include: IncludeObject = "Metadata",
+    version: str = META_VERSION,
+) -> Object:
     """One object's cells, and as much of the object as was asked for."""
     cells = [column.cell(obj, now) for column in kind.columns]
     if include == "None":
         return {"cells": cells}
-    return {"cells": cells, "object": obj if include == "Object" else partial(obj)}
+    return {"cells": cells, "object": obj if include == "Object" else partial(obj, version)}
 
 
 def table(
@@ -40,31 +47,34 @@ def table(
     *,
     metadata: Object,
     with_columns: bool = True,
+    version: str = META_VERSION,
 ) -> Object:
     """A Table; `metadata` is that of the list (or of the one object). A watch sends the columns
     with its first event only."""
     return {
         "kind": "Table",
-        "apiVersion": _GROUP_VERSION,
+        "apiVersion": version,
         "metadata": metadata,
         "columnDefinitions": column_definitions(kind) if with_columns else [],
         "rows": list(rows),
     }
 
 
-def partial(obj: Object) -> Object:
+def partial(obj: Object, version: str = META_VERSION) -> Object:
     """An object's metadata alone."""
     return {
         "kind": "PartialObjectMetadata",
-        "apiVersion": _GROUP_VERSION,
+        "apiVersion": version,
         "metadata": obj["metadata"],
     }
 
 
-def partial_list(objects: Iterable[Object], metadata: Object) -> Object:
+def partial_list(
+    objects: Iterable[Object], metadata: Object, version: str = META_VERSION
+) -> Object:
     return {
         "kind": "PartialObjectMetadataList",
-        "apiVersion": _GROUP_VERSION,
+        "apiVersion": version,
         "metadata": metadata,
-        "items": [partial(obj) for obj in objects],
+        "items": [partial(obj, version) for obj in objects],
     }

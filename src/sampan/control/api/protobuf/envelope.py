@@ -5,7 +5,7 @@ message. A watch is a row of `WatchEvent`s without an envelope of their own, eac
 length in four bytes (apimachinery's length-delimited framer); the object in it has one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sampan.control.api.protobuf.wire import (
     InvalidProtobuf,
@@ -70,3 +70,12 @@ def event_frame(event_type: str, enveloped: bytes) -> bytes:
     """One event of a watch: `enveloped` is the object with its envelope."""
     event = sized(b"\x0a", event_type.encode()) + sized(b"\x12", sized(b"\x0a", enveloped))
     return len(event).to_bytes(_LENGTH_BYTES, "big") + event
+
+
+def events_of(frames: bytes) -> Iterator[bytes]:
+    """The events in a row of whole frames, without their lengths."""
+    position = 0
+    while position < len(frames):
+        start = position + _LENGTH_BYTES
+        position = start + int.from_bytes(frames[position:start], "big")
+        yield frames[start:position]

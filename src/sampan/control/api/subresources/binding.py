@@ -6,7 +6,8 @@ from datetime import datetime
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import Form, decoded
-from sampan.control.api.refusal import Refused, response_of
+from sampan.control.api.refusal import Refused
+from sampan.control.api.rendering import status_answer
 from sampan.control.api.request_options import dry_run_of
 from sampan.control.api.updating import object_key
 from sampan.control.api.writer import Writer
@@ -44,7 +45,7 @@ class Binding:
         await self._writer.transform(
             call.routed, object_key(call), change, dry_run=dry_run_of(call.request)
         )
-        return response_of(dict(_CREATED))
+        return status_answer(_CREATED, call.request)
 
 
 def _node(binding: Object, name: str) -> str:

@@ -18,7 +18,8 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import Form, decoded
 from sampan.control.api.deleting import DeleteOptions, Deleting
-from sampan.control.api.refusal import Refused, response_of
+from sampan.control.api.refusal import Refused
+from sampan.control.api.rendering import status_answer
 from sampan.control.api.request_options import dry_run, dry_run_of
 from sampan.control.api.updating import object_key
 from sampan.control.api.writer import Writer
@@ -74,7 +75,7 @@ class Eviction:
             if not keeps:
                 await self._say_why(call, key)
         await self._deleting.delete(call, call.routed, key, options)
-        return response_of(_success())
+        return status_answer(_success(), call.request)
 
     async def _ask_budget(self, pod: Object, *, keeps: bool) -> None:
         """Take one disruption from the pod's budget, if it has one. Raises Refused."""
