@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from random import SystemRandom
+from random import Random
 
 import msgspec
 import uvloop
@@ -19,6 +19,7 @@ from bench import tls_client
 from bench.sample_pod import NAMESPACE
 from sampan.control.api.server import ApiServer
 from sampan.control.api.settings import settings_of
+from sampan.daemon.event_loop import collect_seldom
 from sampan.foundation.pki.cluster import prepare
 from sampan.foundation.pki.contexts import client_context, server_context
 from sampan.foundation.pki.tokens import TokenSigner
@@ -97,7 +98,7 @@ async def _serve(folder: Path) -> None:
         settings=settings,
         signer=TokenSigner(credentials.service_account_key.read_bytes(), settings.issuer),
         clock=lambda: datetime.now(UTC),
-        random=SystemRandom(),
+        random=Random(),
     )
     await api.start()
     server = await serve(
@@ -112,4 +113,5 @@ async def _serve(folder: Path) -> None:
 
 if __name__ == "__main__":
     sys.setswitchinterval(0.0005)
+    collect_seldom()
     uvloop.run(_serve(Path(sys.argv[1])))

@@ -22,7 +22,7 @@ from sampan.control.controllers.settings import ControllerSettings
 from sampan.control.scheduler.loop import USER as SCHEDULER
 from sampan.control.scheduler.loop import run_scheduler
 from sampan.daemon.absent_nodes import remove_absent_nodes
-from sampan.daemon.event_loop import end_of_file, run_until_terminated
+from sampan.daemon.event_loop import collect_seldom, end_of_file, run_until_terminated
 from sampan.daemon.log_files import log_folder
 from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_list_path
 from sampan.daemon.server_store import ServerStore
@@ -57,6 +57,7 @@ def run(
     whose end of file tells that the addresses to listen on are there; to `ready` one byte is
     written when requests are taken.
     """
+    collect_seldom()
     run_until_terminated(lambda stop: _run(instance, environment, network, ready, stop))
 
 

@@ -61,7 +61,7 @@ def check(name: str, tree: Object) -> Findings:
     run = _Pass(name.rpartition(".")[2])
     spec = tree.get("spec") if type(tree) is dict else None
     key = encoded(spec) if spec else b""
-    known = _right.setdefault(name, Familiar())
+    known = _right.get(name) or _right.setdefault(name, Familiar())
     if key and key in known:
         run.familiar = spec
     _compiled(name)(run, tree, None, 0)
