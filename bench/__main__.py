@@ -19,6 +19,7 @@ _BENCHES = (
     "store_commits",
     "watch_fanout",
     "api_requests",
+    "api_restart",
     "cluster_start",
     "pod_start",
     "container_run",

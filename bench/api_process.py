@@ -1,4 +1,4 @@
-"""The API server alone in a process of its own: SQLite on the disk, TLS, nothing else in it."""
+"""The API server alone in a process of its own: a store on the disk, TLS, nothing else in it."""
 
 import asyncio
 import contextlib
@@ -20,11 +20,13 @@ from bench.sample_pod import NAMESPACE
 from sampan.control.api.server import ApiServer
 from sampan.control.api.settings import settings_of
 from sampan.daemon.event_loop import collect_seldom
+from sampan.foundation.datastore import SQLITE, VARIABLE, datastore_of
 from sampan.foundation.pki.cluster import prepare
 from sampan.foundation.pki.contexts import client_context, server_context
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.settings import Instance
 from sampan.foundation.wire.http_server import serve
+from sampan.store.contract import Store
 from sampan.store.sqlite import SqliteStore
 
 _INSTANCE = Instance(name="bench")
@@ -64,23 +66,40 @@ class ApiProcess:
 
 
 @contextlib.contextmanager
-def running_api() -> Iterator[ApiProcess]:
-    """A new server with a namespace to create pods in; gone afterwards with all it stored."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        credentials = prepare(Path(folder) / "pki", _INSTANCE, datetime.now(UTC))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.api_process", folder], stdout=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        try:
-            port = int(process.stdout.readline())
-            context = client_context(credentials.authority, credentials.administrator)
-            server = ApiProcess(process.pid, port, context)
-            uvloop.run(_set_up(server))
-            yield server
-        finally:
-            process.kill()
-            process.communicate()
+def running_api(datastore: str = SQLITE) -> Iterator[ApiProcess]:
+    """A new server with a namespace to create pods in; gone afterwards with all it stored.
+
+    `datastore` is as `SAMPAN_DATASTORE` has it.
+    """
+    with (
+        tempfile.TemporaryDirectory(dir="/var/tmp") as folder,
+        serving(Path(folder), datastore) as server,
+    ):
+        uvloop.run(_set_up(server))
+        yield server
+
+
+@contextlib.contextmanager
+def serving(folder: Path, datastore: str = SQLITE) -> Iterator[ApiProcess]:
+    """A server over what is in `folder`, which takes requests; killed afterwards."""
+    credentials = prepare(folder / "pki", _INSTANCE, datetime.now(UTC))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.api_process", str(folder), datastore],
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        port = int(process.stdout.readline())
+        context = client_context(credentials.authority, credentials.administrator)
+        yield ApiProcess(process.pid, port, context)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def store_path(folder: Path) -> Path:
+    """The store's file of the server over `folder`."""
+    return folder / "state" / "store.db"
 
 
 async def _set_up(server: ApiProcess) -> None:
@@ -89,10 +108,20 @@ async def _set_up(server: ApiProcess) -> None:
         await server.send(iter((request,)), connections=1, status=201)
 
 
-async def _serve(folder: Path) -> None:
+async def _opened(folder: Path, text: str) -> Store:
+    datastore = datastore_of({VARIABLE: text}, "bench")
+    if datastore.is_embedded:
+        return await SqliteStore.open(store_path(folder))
+    # Imported only where it is used, as in the server, whose memory is measured here.
+    from sampan.store.etcd import EtcdStore
+
+    return await EtcdStore.open(datastore.endpoints, root=datastore.prefix.encode())
+
+
+async def _serve(folder: Path, datastore: str) -> None:
     credentials = prepare(folder / "pki", _INSTANCE, datetime.now(UTC))
     settings = settings_of(_INSTANCE)
-    store = await SqliteStore.open(folder / "state" / "store.db")
+    store = await _opened(folder, datastore)
     api = ApiServer.create(
         store,
         settings=settings,
@@ -114,4 +143,4 @@ async def _serve(folder: Path) -> None:
 if __name__ == "__main__":
     sys.setswitchinterval(0.0005)
     collect_seldom()
-    uvloop.run(_serve(Path(sys.argv[1])))
+    uvloop.run(_serve(Path(sys.argv[1]), sys.argv[2]))

@@ -1,14 +1,22 @@
-"""The API alone, over TLS, with SQLite on the disk: creates, gets, lists, selectors, memory."""
+"""The API alone, over TLS: creates, gets, lists, selectors, memory.
+
+What is measured is SQLite on the disk; the figures of the same server over one member of etcd
+stand beside it.
+"""
 
 import itertools
 import random
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import uvloop
 
 from bench import tls_client
 from bench.api_process import ApiProcess, running_api
-from bench.measurement import Measurement, milliseconds, quantile, rate, spread
+from bench.etcd_process import running_etcd
+from bench.measurement import Measurement, NotMeasured, milliseconds, quantile, rate, spread
 from bench.sample_pod import NAMESPACE, pod_body
 
 _CONNECTIONS = 32
@@ -21,7 +29,27 @@ _COLLECTION = f"/api/v1/namespaces/{NAMESPACE}/pods"
 
 def measure() -> list[Measurement]:
     with running_api() as server:
-        return uvloop.run(_measure(server))
+        rows = uvloop.run(_measure(server))
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        try:
+            with (
+                running_etcd(Path(folder)) as endpoint,
+                running_api(f"etcd://{endpoint}") as server,
+            ):
+                beside = uvloop.run(_over_etcd(server))
+        except NotMeasured:
+            return rows
+    return [_with_etcd(row, beside) for row in rows]
+
+
+async def _over_etcd(server: ApiProcess) -> dict[str, str]:
+    return {row.work: row.figure for row in (await _creates(server), await _gets(server))}
+
+
+def _with_etcd(row: Measurement, beside: dict[str, str]) -> Measurement:
+    if row.work not in beside:
+        return row
+    return msgspec.structs.replace(row, reference=f"over etcd: {beside[row.work]}")
 
 
 async def _measure(server: ApiProcess) -> list[Measurement]:

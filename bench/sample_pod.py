@@ -3,14 +3,16 @@
 import msgspec
 
 NAMESPACE = "bench"
+# Pods come from templates, of which a cluster has dozens.
+_TEMPLATES = 20
 
 
 def pod_body(number: int) -> bytes:
     """The JSON of `pod-NUMBER`, bound to a node so that no scheduler need look at it."""
-    labels = {"app": f"app-{number % 20}", "number": str(number), "tier": "backend"}
+    labels = {"app": f"app-{number % _TEMPLATES}", "number": str(number), "tier": "backend"}
     probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5}
     container = {
-        "image": "registry.example.org/team/service:1.2.3",
+        "image": f"registry.example.org/team/service-{number % _TEMPLATES}:1.2.3",
         "env": [{"name": f"SETTING_{index}", "value": f"value-{index}"} for index in range(8)],
         "ports": [{"name": "http", "containerPort": 8080}],
         "resources": {
