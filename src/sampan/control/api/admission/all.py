@@ -7,9 +7,14 @@ from sampan.control.api.admission.chain import AdmissionChain
 from sampan.control.api.admission.external_addresses import refuse_external_addresses
 from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
 from sampan.control.api.admission.node_restriction import NodeRestriction
+from sampan.control.api.admission.pod_security.plugin import PodSecurity
+from sampan.control.api.admission.policies.evaluation import Surroundings
+from sampan.control.api.admission.policies.mutating import MutatingPolicies
+from sampan.control.api.admission.policies.validating import ValidatingPolicies
 from sampan.control.api.admission.priority import set_priority
 from sampan.control.api.admission.role_escalation import RoleEscalation
 from sampan.control.api.admission.service_account import ServiceAccount
+from sampan.control.api.admission.signer_permissions import SignerPermissions
 from sampan.control.api.admission.tolerations import DefaultTolerations
 from sampan.control.api.admission.webhooks.asking import Asking
 from sampan.control.api.admission.webhooks.index import WebhookIndex
@@ -37,6 +42,7 @@ def admission_chain(
     caller: WebhookCaller,
 ) -> AdmissionChain:
     """Everything, in its order."""
+    around = Surroundings(cache, kinds, authorizer)
     asking = Asking(cache, authorizer, caller, lambda: new_uid(random))
     return AdmissionChain(
         filling=(
@@ -47,15 +53,19 @@ def admission_chain(
             name_requestor,
         ),
         mutating=(
+            MutatingPolicies(around),
             MutatingWebhooks(WebhookIndex(cache, kinds, MUTATING_WEBHOOK_CONFIGURATIONS), asking),
         ),
         judging=(
             NodeRestriction(cache),
+            PodSecurity(cache),
             refuse_external_addresses,
             RoleEscalation(authorizer),
             CertificateRequests(authorizer),
+            SignerPermissions(authorizer),
         ),
         validating=(
+            ValidatingPolicies(around),
             ValidatingWebhooks(
                 WebhookIndex(cache, kinds, VALIDATING_WEBHOOK_CONFIGURATIONS), asking
             ),
