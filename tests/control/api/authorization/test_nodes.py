@@ -1,6 +1,7 @@
 """A node reaches what its pods use, and writes what is its own."""
 
 import base64
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from sampan.foundation.pki.authority import Authority
 from sampan.foundation.wire.message import Identity
 
 CORE = "/api/v1/namespaces/default"
@@ -236,3 +238,76 @@ def test_an_access_review_tells_of_the_selector(play, pod, account):
         )
 
     play(story)
+
+
+@pytest.mark.parametrize(
+    ("asker", "changes", "wanted"),
+    [
+        ("n1", {}, 201),
+        ("n2", {}, 403),
+        ("n2", {"nodeName": "n2"}, 403),
+        ("n1", {"podUID": "other"}, 403),
+        ("n1", {"podName": "absent"}, 403),
+        ("n1", {"serviceAccountName": "other"}, 403),
+        ("n1", {"serviceAccountUID": "other"}, 403),
+        ("n1", {"nodeUID": "other"}, 403),
+    ],
+)
+def test_a_node_asks_for_the_certificates_of_its_own_pods(
+    play, pod, account, *, asker, changes, wanted
+):
+    async def story(api):
+        made = await bound_pod(api, pod, account)
+        owner = await api.send("GET", f"{CORE}/serviceaccounts/default")
+        first = await api.send("GET", "/api/v1/nodes/n1")
+        names = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+        key = ec.generate_private_key(ec.SECP256R1())
+        stub = names.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+        spec = {
+            "signerName": "example.com/pods",
+            "podName": "web",
+            "podUID": made["metadata"]["uid"],
+            "serviceAccountName": "default",
+            "serviceAccountUID": owner["metadata"]["uid"],
+            "nodeName": "n1",
+            "nodeUID": first["metadata"]["uid"],
+            "stubPKCS10Request": base64.b64encode(stub).decode(),
+        }
+        path = "/apis/certificates.k8s.io/v1/namespaces/default/podcertificaterequests"
+        body = {"metadata": {"name": "r"}, "spec": spec | changes}
+        answer = await api.send("POST", path, body, as_user=node(asker))
+        assert answer.code == wanted, answer.json
+        if wanted == 201:
+            assert await code(api, "GET", f"{path}/r", "n1") == 200
+            assert await code(api, "GET", f"{path}/r", "n2") == 403
+
+    play(story)
+
+
+def test_who_publishes_the_roots_of_a_signer_may_speak_for_it(play):
+    async def story(api):
+        rbac = "/apis/rbac.authorization.k8s.io/v1"
+        groups = {"apiGroups": ["certificates.k8s.io"]}
+        write = groups | {"verbs": ["create"], "resources": ["clustertrustbundles"]}
+        attest = groups | {"verbs": ["attest"], "resources": ["signers"]}
+        attest["resourceNames"] = ["example.com/*"]
+        rules = [write, attest]
+        await api.create(f"{rbac}/clusterroles", {"metadata": {"name": "p"}, "rules": rules})
+        binding = {
+            "metadata": {"name": "p"},
+            "roleRef": {"kind": "ClusterRole", "name": "p"},
+            "subjects": [{"kind": "User", "name": "publisher"}],
+        }
+        await api.create(f"{rbac}/clusterrolebindings", binding)
+        publisher = Identity("publisher", ("system:authenticated",))
+        for signer, wanted in (("example.com", 201), ("other.com", 403)):
+            spec = {"signerName": f"{signer}/a", "trustBundle": ROOT}
+            body = {"metadata": {"name": f"{signer}:a:roots"}, "spec": spec}
+            path = "/apis/certificates.k8s.io/v1/clustertrustbundles"
+            answer = await api.send("POST", path, body, as_user=publisher)
+            assert answer.code == wanted, answer.json
+
+    play(story)
+
+
+ROOT = Authority.create("root", datetime(2026, 1, 1, tzinfo=UTC)).certificate.decode()

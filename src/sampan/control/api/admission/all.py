@@ -15,6 +15,7 @@ from sampan.control.api.admission.priority import set_priority
 from sampan.control.api.admission.role_escalation import RoleEscalation
 from sampan.control.api.admission.service_account import ServiceAccount
 from sampan.control.api.admission.signer_permissions import SignerPermissions
+from sampan.control.api.admission.signer_permissions import SignerPermissions
 from sampan.control.api.admission.tolerations import DefaultTolerations
 from sampan.control.api.admission.webhooks.asking import Asking
 from sampan.control.api.admission.webhooks.index import WebhookIndex
@@ -62,6 +63,7 @@ def admission_chain(
             refuse_external_addresses,
             RoleEscalation(authorizer),
             CertificateRequests(authorizer),
+            SignerPermissions(authorizer),
             SignerPermissions(authorizer),
         ),
         validating=(

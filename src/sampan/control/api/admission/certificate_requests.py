@@ -5,11 +5,10 @@ strategy that writes down who a request is from.
 """
 
 from sampan.control.api.admission.write import Write
-from sampan.control.api.attributes import Attributes
 from sampan.control.api.authorization.authorizer import ADMINISTRATORS, Authorizer
+from sampan.control.api.authorization.signers import may_use_signer
 from sampan.control.api.refusal import Refused
 from sampan.foundation.pki.signing_requests import InvalidRequest, requested
-from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import CERTIFICATE_SIGNING_REQUESTS
 from sampan.kubernetes.machinery import status
@@ -57,24 +56,6 @@ class CertificateRequests:
         if not may_use_signer(self._authorizer, write.identity, verb, signer):
             explanation = f'user not permitted to {verb} requests with signerName "{signer}"'
             raise _refused(write, explanation)
-
-
-def may_use_signer(authorizer: Authorizer, identity: Identity, verb: str, signer: str) -> bool:
-    """Whether somebody holds a verb on a signer, by its name or by `domain/*`."""
-    names = (signer, f"{signer.partition('/')[0]}/*")
-    return any(authorizer.allows(identity, _signer(verb, name)) for name in names)
-
-
-def _signer(verb: str, name: str) -> Attributes:
-    return Attributes(
-        verb=verb,
-        path="",
-        is_resource=True,
-        group=CERTIFICATE_SIGNING_REQUESTS.group,
-        version="*",
-        resource="signers",
-        name=name,
-    )
 
 
 def _answer(request: Object) -> object:

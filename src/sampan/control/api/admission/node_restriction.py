@@ -20,8 +20,10 @@ from sampan.kubernetes.kinds.resource import (
     LEASES,
     NODES,
     PERSISTENT_VOLUME_CLAIMS,
+    POD_CERTIFICATE_REQUESTS,
     PODS,
     RESOURCE_SLICES,
+    SERVICE_ACCOUNTS,
     Resource,
 )
 from sampan.kubernetes.machinery import status
@@ -44,6 +46,7 @@ class NodeRestriction:
             RESOURCE_SLICES: _slice_problem,
             PERSISTENT_VOLUME_CLAIMS: _claim_problem,
             CERTIFICATE_SIGNING_REQUESTS: _certificate_problem,
+            POD_CERTIFICATE_REQUESTS: self._pod_certificate_problem,
         }
 
     def __call__(self, write: Write) -> None:
@@ -71,6 +74,34 @@ class NodeRestriction:
         stored = self._cache.of(PODS).get(f"{write.namespace}/{write.object_name}")
         if stored is None or stored.fields.get("spec.nodeName") != node:
             yield f'node "{node}" can only evict pods with spec.nodeName set to itself'
+
+    def _pod_certificate_problem(self, write: Write, node: str) -> Iterator[str]:
+        """A node asks in the name of its own pods alone (KEP-4317)."""
+        spec = write.object.get("spec") or {}
+        if spec.get("nodeName") != node:
+            yield f'PodCertificateRequest.Spec.NodeName is not "{node}", the requesting node'
+        stored = self._cache.of(PODS).get(f"{write.namespace}/{spec.get('podName', '')}")
+        if stored is None:
+            yield "PodCertificateRequest.Spec.PodName names no pod"
+            return
+        pod = stored.decoded()
+        if pod["metadata"]["uid"] != spec.get("podUID"):
+            yield "PodCertificateRequest.Spec.PodUID is not that of the pod"
+        if MIRROR in (pod["metadata"].get("annotations") or {}) or _node_of(pod) != node:
+            yield f'the pod of the request is not one that the API has bound to "{node}"'
+        if (pod.get("spec") or {}).get("serviceAccountName") != spec.get("serviceAccountName"):
+            yield "PodCertificateRequest.Spec.ServiceAccountName is not that of the pod"
+        yield from self._uid_problems(write, spec)
+
+    def _uid_problems(self, write: Write, spec: Object) -> Iterator[str]:
+        account = f"{write.namespace}/{spec.get('serviceAccountName', '')}"
+        for resource, key, field in (
+            (SERVICE_ACCOUNTS, account, "serviceAccountUID"),
+            (NODES, f"/{spec.get('nodeName', '')}", "nodeUID"),
+        ):
+            stored = self._cache.of(resource).get(key)
+            if stored is None or stored.decoded()["metadata"]["uid"] != spec.get(field):
+                yield f"spec.{field} is not that of the {resource.kind}"
 
     def _mirror_problem(self, pod: Object, node: str) -> Iterator[str]:
         """An agent shows the pods that it runs by itself; such a pod must reach nothing."""

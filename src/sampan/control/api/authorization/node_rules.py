@@ -19,6 +19,7 @@ from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
     PERSISTENT_VOLUMES,
+    POD_CERTIFICATE_REQUESTS,
     PODS,
     RESOURCE_SLICES,
     VOLUME_ATTACHMENTS,
@@ -33,7 +34,7 @@ _READ = ("get", "list", "watch")
 _LISTS = ("list", "watch")
 _CHANGE = ("update", "patch")
 _OWN = ("get", "create", "update", "patch", "delete")
-_CSR = "certificates.k8s.io"
+_CERTIFICATES = "certificates.k8s.io"
 
 RULES = (
     PolicyRule(_READ, ("",), ("services", "nodes", "namespaces")),
@@ -44,7 +45,8 @@ RULES = (
     PolicyRule(_CHANGE, ("",), ("pods/status",)),
     PolicyRule(("create",), ("",), ("pods/eviction",)),
     PolicyRule(("create", "update", "patch"), ("", "events.k8s.io"), ("events",)),
-    PolicyRule(("create", *_READ), (_CSR,), ("certificatesigningrequests",)),
+    PolicyRule(("create", *_READ), (_CERTIFICATES,), ("certificatesigningrequests",)),
+    PolicyRule(_READ, (_CERTIFICATES,), ("clustertrustbundles",)),
     PolicyRule(_READ, ("storage.k8s.io",), ("csidrivers",)),
     PolicyRule(_READ, ("node.k8s.io",), ("runtimeclasses",)),
     PolicyRule(
@@ -84,6 +86,10 @@ class NodeRules:
                 (*_OWN, *_LISTS, "deletecollection"),
                 self._is_own_slice,
             ),
+            (_CERTIFICATES, "podcertificaterequests"): (
+                ("create", *_READ),
+                self._is_own_request,
+            ),
             ("storage.k8s.io", "volumeattachments"): (("get",), self._is_attached),
             ("storage.k8s.io", "csinodes"): (_OWN, _is_named_so),
             ("coordination.k8s.io", "leases"): (_OWN, _is_own_lease),
@@ -109,6 +115,13 @@ class NodeRules:
         if attributes.verb in (*_LISTS, "deletecollection"):
             return ("spec.nodeName", node) in fields.equalities
         stored = self._stored(RESOURCE_SLICES, f"/{attributes.name}")
+        return attributes.verb == "create" or _node_of(stored) == node
+
+    def _is_own_request(self, node: str, attributes: Attributes, fields: FieldSelector) -> bool:
+        if attributes.verb in _LISTS:
+            return ("spec.nodeName", node) in fields.equalities
+        key = f"{attributes.namespace}/{attributes.name}"
+        stored = self._stored(POD_CERTIFICATE_REQUESTS, key)
         return attributes.verb == "create" or _node_of(stored) == node
 
     def _is_attached(self, node: str, attributes: Attributes, _fields: FieldSelector) -> bool:
