@@ -81,8 +81,11 @@ def label_pairs(labels: dict[str, str] | None) -> str:
 
 
 def selector_text(selector: Object | None) -> str:
-    """A LabelSelector object in its text form."""
-    chosen = selectors.from_object(selector)
+    """A LabelSelector object in its text form, as metav1.FormatLabelSelector gives it."""
+    try:
+        chosen = selectors.from_object(selector)
+    except selectors.InvalidSelector:
+        return "<error>"
     return NONE if chosen is None else selectors.show(chosen)
 
 

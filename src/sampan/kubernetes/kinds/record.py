@@ -14,6 +14,7 @@ from sampan.kubernetes.schema.definitions import definition_name
 
 Rules = Callable[[Object, Object | None], Iterable[Cause]]
 UPDATE_VERBS = ("get", "patch", "update")
+PROXY_VERBS = ("create", "delete", "get", "patch", "update")
 _NOTHING_RENAMED: Mapping[str, str] = MappingProxyType({})
 
 

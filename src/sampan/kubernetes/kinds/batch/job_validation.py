@@ -45,7 +45,6 @@ def job_rules(new: Object, old: Object | None) -> Iterator[Cause]:
     """A job, and what an update may change."""
     spec = new.get("spec") or {}
     yield from _check_index_names(new)
-    yield from _check_own_selector(new)
     yield from check_job_spec(spec, "spec")
     selector = spec.get("selector")
     if selector is None:
@@ -55,6 +54,8 @@ def job_rules(new: Object, old: Object | None) -> Iterator[Cause]:
         yield from causes
         if not causes:
             yield from check_match(selector, spec.get("template") or {})
+            if not spec.get("manualSelector"):
+                yield from _check_own_selector(new, selector)
     if old is not None:
         yield from _check_update(spec, old)
 
@@ -145,12 +146,10 @@ def _check_index_names(job: Object) -> Iterator[Cause]:
             yield invalid("metadata.name", name, detail)
 
 
-def _check_own_selector(job: Object) -> Iterator[Cause]:
+def _check_own_selector(job: Object, selector: Object) -> Iterator[Cause]:
     """A selector that the server made is that of this job, and the template carries its mark."""
-    spec, metadata = job.get("spec") or {}, job["metadata"]
-    if spec.get("manualSelector") or spec.get("selector") is None:
-        return
-    labels = part(spec, "template", "metadata", "labels") or {}
+    metadata = job["metadata"]
+    labels = part(job, "spec", "template", "metadata", "labels") or {}
     expected = {
         "controller-uid": metadata.get("uid", ""),
         _UID_LABEL: metadata.get("uid", ""),
@@ -163,9 +162,9 @@ def _check_own_selector(job: Object) -> Iterator[Cause]:
             yield required(field, f"must be '{value}'")
         elif labels[key] != value:
             yield invalid(field, labels[key], f"must be '{value}'")
-    chosen = selectors.from_object(spec["selector"])
+    chosen = selectors.from_object(selector)
     if chosen is not None and not chosen.matches(expected):
-        yield invalid("spec.selector", spec["selector"], "`selector` not auto-generated")
+        yield invalid("spec.selector", selector, "`selector` not auto-generated")
 
 
 def _check_update(spec: Object, old: Object) -> Iterator[Cause]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.columns import AGE, NAME, NONE, part, text
 from sampan.kubernetes.kinds.field_rules import check_range
-from sampan.kubernetes.kinds.kind import Cause, Object
+from sampan.kubernetes.kinds.kind import Cause, Object, Subresource
 from sampan.kubernetes.kinds.object_metadata import check_labels
-from sampan.kubernetes.kinds.record import make
+from sampan.kubernetes.kinds.record import PROXY_VERBS, make
 from sampan.kubernetes.kinds.resource import NODES
 from sampan.kubernetes.machinery.causes import duplicate, forbidden, required, unsupported
 
@@ -88,6 +88,7 @@ NODE = make(
     status=True,
     short_names=("no",),
     selectable=("spec.unschedulable",),
+    subresources=(Subresource("proxy", "NodeProxyOptions", "v1", PROXY_VERBS),),
     columns=(
         NAME,
         text("Status", _status, about="The status of the node"),

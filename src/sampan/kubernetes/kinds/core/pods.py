@@ -14,7 +14,7 @@ from sampan.kubernetes.kinds.core.pod_subresources import (
 )
 from sampan.kubernetes.kinds.core.pod_validation import pod_rules
 from sampan.kubernetes.kinds.kind import Object, Subresource
-from sampan.kubernetes.kinds.record import UPDATE_VERBS, make
+from sampan.kubernetes.kinds.record import PROXY_VERBS, UPDATE_VERBS, make
 from sampan.kubernetes.kinds.resource import PODS
 
 
@@ -53,7 +53,7 @@ POD = make(
         _connect("exec", "PodExecOptions"),
         _connect("attach", "PodAttachOptions"),
         _connect("portforward", "PodPortForwardOptions"),
-        _connect("proxy", "PodProxyOptions", ("create", "delete", "get", "patch", "update")),
+        _connect("proxy", "PodProxyOptions", PROXY_VERBS),
         _connect("binding", "Binding", ("create",)),
         Subresource("eviction", "Eviction", "policy/v1", ("create",)),
         Subresource(

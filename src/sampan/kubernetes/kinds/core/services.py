@@ -4,8 +4,8 @@ from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.core.service_address_validation import is_headless
 from sampan.kubernetes.kinds.core.service_columns import COLUMNS
 from sampan.kubernetes.kinds.core.service_validation import service_rules
-from sampan.kubernetes.kinds.kind import Object
-from sampan.kubernetes.kinds.record import make
+from sampan.kubernetes.kinds.kind import Object, Subresource
+from sampan.kubernetes.kinds.record import PROXY_VERBS, make
 from sampan.kubernetes.kinds.resource import SERVICES
 
 _AFFINITY_SECONDS = 10800
@@ -110,5 +110,6 @@ SERVICE = make(
     short_names=("svc",),
     categories=("all",),
     selectable=("spec.clusterIP", "spec.type"),
+    subresources=(Subresource("proxy", "ServiceProxyOptions", "v1", PROXY_VERBS),),
     columns=COLUMNS,
 )
