@@ -123,8 +123,10 @@ async def patch_of(call: Call, definition: str) -> Patch:
     when it doesn't fit.
     """
     content_type = media_type(call.request)
-    if content_type not in PATCH_TYPES:
-        raise Refused(status.unsupported_media_type((*PATCH_TYPES, APPLY_PATCH)))
+    # Strategic merge needs the merge keys that only published definitions have.
+    supported = PATCH_TYPES if call.routed.custom is None else PATCH_TYPES[:-1]
+    if content_type not in supported:
+        raise Refused(status.unsupported_media_type((*supported, APPLY_PATCH)))
     body = await call.request.read_body()
 
     def apply(tree: Object) -> Object:

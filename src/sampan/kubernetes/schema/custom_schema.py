@@ -10,6 +10,8 @@ import msgspec
 
 from sampan.kubernetes.kinds.kind import Cause, CustomDefinition, Object
 from sampan.kubernetes.schema import structure
+from sampan.kubernetes.schema.expression_rules import Check as RulesCheck
+from sampan.kubernetes.schema.expression_rules import compile_rules
 from sampan.kubernetes.schema.pruning import Fill, Path, Prune, compile_defaults, compile_pruner
 from sampan.kubernetes.schema.structural import (
     NOTHING_SAID,
@@ -29,12 +31,15 @@ class CustomSchema(msgspec.Struct, frozen=True):
     definition: CustomDefinition
     structural: Structural
     default: Fill | None
-    check: Callable[[Object], list[Cause]]
+    check: Callable[[Object, Object | None], list[Cause]]
     has_defaults: bool
 
 
 def compile_schema(raw: Object | None) -> CustomSchema:
-    """Compile an openAPIV3Schema that has been found structural; None keeps everything."""
+    """Compile an openAPIV3Schema that has passed its rules; None keeps everything.
+
+    Raises InvalidRule.
+    """
     structural = NOTHING_SAID if raw is None else parse(raw)
     document = raw or {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return CustomSchema(
@@ -45,7 +50,7 @@ def compile_schema(raw: Object | None) -> CustomSchema:
         ),
         structural=structural,
         default=compile_defaults(structural),
-        check=_value_check(compile_check(structural)),
+        check=_value_check(compile_check(structural), compile_rules(structural)),
         has_defaults=_any_default(structural),
     )
 
@@ -77,10 +82,14 @@ def _metadata(tree: Object) -> tuple[list[str], list[Cause]]:
     return [f"metadata.{name}" for name in found.unknown], causes
 
 
-def _value_check(judge: Check) -> Callable[[Object], list[Cause]]:
-    def check(tree: Object) -> list[Cause]:
+def _value_check(
+    judge: Check, rules: RulesCheck | None
+) -> Callable[[Object, Object | None], list[Cause]]:
+    """Values first, then the rules, which expect values of the right types."""
+
+    def check(new: Object, old: Object | None) -> list[Cause]:
         causes: list[Cause] = []
-        judge(tree, None, causes)
-        return causes
+        judge(new, None, causes)
+        return causes if rules is None else [*causes, *rules(new, old, causes)]
 
     return check

@@ -12,6 +12,7 @@ from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery.causes import forbidden, invalid, required, unsupported
 from sampan.kubernetes.schema import formats
 from sampan.kubernetes.schema.default_rules import check_default
+from sampan.kubernetes.schema.expression_checks import check_rules
 from sampan.kubernetes.schema.structural import MAXIMUM_DEPTH
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
@@ -82,6 +83,7 @@ def check_schema(schema: Any, field: str) -> Iterator[Cause]:
     yield from broken
     if not broken:
         yield from check_default(schema, field)
+        yield from check_rules(schema, field)
 
 
 def _check_shape(schema: Any, field: str, depth: int) -> Iterator[Cause]:

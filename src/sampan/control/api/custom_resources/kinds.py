@@ -14,6 +14,7 @@ from sampan.kubernetes.kinds.kind import (
     Conversion,
     Kind,
     Object,
+    ScalePaths,
     Subresource,
 )
 from sampan.kubernetes.kinds.object_metadata import check_metadata
@@ -64,6 +65,7 @@ def _kind(definition: Definition, version: Version, webhook: ConversionTo) -> Ki
         categories=names.categories,
         verbs=_verbs(definition),
         subresources=_subresources(version, resource),
+        scale=_scale(version),
         custom=schema.definition,
         deprecation=_deprecation(version, resource),
         **_storage(definition, version, schema, webhook),
@@ -99,10 +101,25 @@ def _subresources(version: Version, resource: Resource) -> tuple[Subresource, ..
     return tuple(found)
 
 
+def _scale(version: Version) -> ScalePaths:
+    paths = version.subresources.scale
+    if paths is None:
+        return ScalePaths()
+    return ScalePaths(
+        replicas=_keys(paths.spec_replicas_path),
+        replicas_now=_keys(paths.status_replicas_path),
+        selector=_keys(paths.label_selector_path),
+    )
+
+
+def _keys(path: str) -> tuple[str, ...]:
+    return json_path.parse(path).keys or ()
+
+
 def _fields(version: Version, resource: Resource) -> SelectableFields:
     namespace = ("metadata.namespace",) if resource.namespaced else ()
-    paths = (json_path.parse(it.json_path).keys or () for it in version.selectable_fields)
-    return SelectableFields(("metadata.name", *namespace, *(".".join(keys) for keys in paths)), {})
+    paths = (".".join(_keys(it.json_path)) for it in version.selectable_fields)
+    return SelectableFields(("metadata.name", *namespace, *paths), {})
 
 
 def _rules(
@@ -110,7 +127,7 @@ def _rules(
 ) -> Callable[[Object, Object | None], list[Cause]]:
     def validate(new: Object, old: Object | None) -> list[Cause]:
         found = check_metadata(new, old, "subdomain", namespaced=resource.namespaced)
-        return [*found, *schema.check(new)]
+        return [*found, *schema.check(new, old)]
 
     return validate
 
