@@ -11,17 +11,14 @@ from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
 
-import msgspec
-
 from sampan.control.api.call import Call
+from sampan.control.api.document_forms import DocumentForm, document_bytes, document_form
 from sampan.control.api.refusal import JSON_HEADERS, Refused
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.registry import Kinds
 from sampan.kubernetes.machinery import discovery, openapi, status
 
-_AGGREGATED = "g=apidiscovery.k8s.io"
-_AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _PUBLISHED = "/openapi/v3/"
 _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
 _TEXT_HEADERS = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
@@ -67,21 +64,21 @@ class Documents:
             return self._health(call, path)
         if path == "/metrics":
             return Response(headers=_TEXT_HEADERS, body=self._metrics())
-        aggregated = _AGGREGATED in call.request.headers.get("accept", "")
+        form = document_form(path, call.request.headers.get("accept", ""))
         revision = self._kinds.revision
         if path.startswith("/openapi/"):
             # The documents are large: they are made beside the loop.
-            body = await asyncio.to_thread(self._cached, path, False, revision)
+            body = await asyncio.to_thread(self._cached, path, form, revision)
         else:
-            body = self._cached(path, aggregated, revision)
+            body = self._cached(path, form, revision)
         if body is None:
             raise Refused(status.path_not_found())
         named = call.request.parameter("hash") if path.startswith(_PUBLISHED) else ""
         if named:
-            return await self._named(path, body, named)
-        return self._answer(call, path, body, aggregated=aggregated)
+            return await self._named(path, body, form, named)
+        return self._answer(call, path, body, form)
 
-    async def _named(self, path: str, body: bytes, named: str) -> Response:
+    async def _named(self, path: str, body: bytes, form: DocumentForm, named: str) -> Response:
         """A document asked for by the hash of its content, which stays true for ever; another
         content has another address."""
         name = path.removeprefix(_PUBLISHED)
@@ -90,13 +87,12 @@ class Documents:
             headers = {**JSON_HEADERS, "Location": f"{path}?hash={current}"}
             return Response(status=301, headers=headers)
         forever = {"Cache-Control": "public, immutable", "Expires": _in_a_year(), "Vary": "Accept"}
-        headers = {**JSON_HEADERS, **forever, "ETag": f'"{current}"'}
+        content = {"Content-Type": form.content_type, "ETag": f'"{current}"'}
+        headers = {**JSON_HEADERS, **forever, **content}
         return Response(headers=headers, body=body)
 
-    def _answer(self, call: Call, path: str, body: bytes, *, aggregated: bool) -> Response:
-        headers = dict(JSON_HEADERS)
-        if aggregated and path in ("/api", "/apis"):
-            headers["Content-Type"] = _AGGREGATED_TYPE
+    def _answer(self, call: Call, path: str, body: bytes, form: DocumentForm) -> Response:
+        headers = {**JSON_HEADERS, "Content-Type": form.content_type}
         if path.startswith(("/openapi/", "/api")):
             tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
             headers |= {"ETag": tag, "Vary": "Accept"}
@@ -104,13 +100,13 @@ class Documents:
                 return Response(status=304, headers=headers)
         return Response(headers=headers, body=body)
 
-    def _made(self, path: str, aggregated: bool, _revision: int) -> bytes | None:
-        document = self._document(path, aggregated=aggregated)
-        return None if document is None else msgspec.json.encode(document)
+    def _made(self, path: str, form: DocumentForm, _revision: int) -> bytes | None:
+        document = self._document(path, aggregated=form.is_aggregated)
+        return None if document is None else document_bytes(document, form)
 
     def _document(self, path: str, *, aggregated: bool) -> Object | None:
         kinds = self._kinds.all
-        if aggregated and path in ("/api", "/apis"):
+        if aggregated:
             return discovery.aggregated(kinds, core=path == "/api")
         made: dict[str, Callable[[], Object]] = {
             "/": lambda: {"paths": self._paths()},

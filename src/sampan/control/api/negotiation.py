@@ -45,7 +45,9 @@ class Wanted(msgspec.Struct, frozen=True):
         return MEDIA_TYPES[self.encoding]
 
 
-class _Choice(msgspec.Struct, frozen=True):
+class Choice(msgspec.Struct, frozen=True):
+    """One of the media types in a header, with its parameters."""
+
     media_type: str
     parameters: dict[str, str]
     weight: float
@@ -75,7 +77,7 @@ def wanted_stream(accept: str, *, protobuf: bool = True) -> Wanted:
 
 def encoding_for_errors(accept: str) -> Encoding:
     """The encoding of a Status, whatever form the client wants of objects; never refuses."""
-    for choice in _choices(accept[:_LONGEST_HEADER]):
+    for choice in choices_of(accept):
         if choice.media_type in _ANYTHING:
             return "json"
         if choice.media_type in _ENCODINGS:
@@ -93,7 +95,7 @@ def _supported(*, protobuf: bool, streamed: bool = False) -> tuple[str, ...]:
 
 @lru_cache(maxsize=512)
 def _wanted(accept: str, protobuf: bool, streamed: bool) -> Wanted | None:
-    for choice in _choices(accept):
+    for choice in choices_of(accept):
         encoding: Encoding | None = _ENCODINGS.get(choice.media_type)
         if choice.media_type in _ANYTHING:
             encoding = "json"
@@ -122,21 +124,22 @@ def _transformed(encoding: Encoding, parameters: dict[str, str]) -> Wanted | Non
 
 
 @lru_cache(maxsize=512)
-def _choices(accept: str) -> tuple[_Choice, ...]:
+def choices_of(accept: str) -> tuple[Choice, ...]:
     """The choices by falling weight, those of equal weight in their order; never those of
     weight zero."""
-    choices = [_choice(text) for text in accept.split(",") if text.strip()]
+    texts = accept[:_LONGEST_HEADER].split(",")
+    choices = [_choice(text) for text in texts if text.strip()]
     choices.sort(key=lambda choice: -choice.weight)
     return tuple(choice for choice in choices if choice.weight > 0)
 
 
-def _choice(text: str) -> _Choice:
+def _choice(text: str) -> Choice:
     media_type, *parts = (part.strip() for part in text.split(";"))
     parameters = {
         name.strip().lower(): value.strip().strip('"')
         for name, _, value in (part.partition("=") for part in parts)
     }
-    return _Choice(media_type.lower(), parameters, _weight(parameters.pop("q", "1")))
+    return Choice(media_type.lower(), parameters, _weight(parameters.pop("q", "1")))
 
 
 def _weight(text: str) -> float:
