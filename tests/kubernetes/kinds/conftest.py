@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from sampan.kubernetes.kinds.kind import Kind
@@ -17,6 +18,8 @@ def causes() -> Causes:
     def find(
         kind: Kind, tree: dict[str, Any], old: dict[str, Any] | None = None, subresource: str = ""
     ) -> dict[str, str]:
+        # Defaults are filled in place; tables of objects stay as they are.
+        tree, old = msgspec.json.decode(msgspec.json.encode([tree, old]))
         scope = {"namespace": "default"} if kind.resource.namespaced else {}
         metadata = {"name": "a", **scope, **tree.get("metadata", {})}
         new = {"kind": kind.resource.kind, **tree, "metadata": metadata}
