@@ -22,21 +22,30 @@ class SelectableFields:
 
     def __init__(self, paths: Iterable[str], renamed: Mapping[str, str]) -> None:
         named = {path: path for path in paths} | dict(renamed)
-        self._paths = [(name, path.split(".")) for name, path in named.items()]
-        self.decode: Callable[[bytes], Object] = _sparse_decoder(
-            [_LABELS, *(path for _, path in self._paths)]
-        )
+        paths_of = {name: path.split(".") for name, path in named.items()}
+        self._sections = _by_section(paths_of)
+        self.decode: Callable[[bytes], Object] = _sparse_decoder([_LABELS, *paths_of.values()])
         """Reads of an object's JSON its labels and these fields; raises msgspec.DecodeError."""
 
     def of(self, tree: Object) -> dict[str, str]:
         """Their values as text: flags that are not set are `false`, other fields empty."""
         found: dict[str, str] = {}
-        for name, path in self._paths:
-            value: Any = tree
-            for key in path:
-                value = value.get(key) if type(value) is dict else None
-            found[name] = value if type(value) is str else _text(name, value)
+        for section, fields in self._sections:
+            part = tree.get(section)
+            for name, path in fields:
+                value: Any = part
+                for key in path:
+                    value = value.get(key) if type(value) is dict else None
+                found[name] = value if type(value) is str else _text(name, value)
         return found
+
+
+def _by_section(paths: Mapping[str, list[str]]) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+    """The fields of each top-level part of an object: their names and the rest of their paths."""
+    sections: dict[str, list[tuple[str, list[str]]]] = {}
+    for name, (section, *rest) in paths.items():
+        sections.setdefault(section, []).append((name, rest))
+    return list(sections.items())
 
 
 def _text(name: str, value: Any) -> str:
