@@ -92,9 +92,9 @@ def field(operand: Run, name: str, convert: Convert | None) -> Run:
                 raise EvaluationFailed(f"no such key: {name}")
             return found if convert is None else convert(found)
         if isinstance(value, Optional):
-            return _within(value, name, convert)
+            return _within(frame, value, name, convert)
         if isinstance(value, Fields):
-            return value.field(name)
+            return value.field(name, frame.budget)
         raise no_such_overload("select", value)
 
     return run
@@ -108,7 +108,7 @@ def optional_field(operand: Run, name: str, convert: Convert | None) -> Run:
         value = operand(frame)
         if not isinstance(value, Optional):
             value = Optional(True, value)
-        return _within(value, name, convert)
+        return _within(frame, value, name, convert)
 
     return run
 
@@ -134,8 +134,8 @@ def index(operand: Run, key: Run, convert: Convert | None) -> Run:
         frame.budget.spend(1)
         value, wanted = operand(frame), key(frame)
         if isinstance(value, Optional):
-            return _element_within(value, wanted, convert)
-        found = _element(value, wanted)
+            return _element_within(frame, value, wanted, convert)
+        found = _element(frame, value, wanted)
         if found is _MISSING:
             raise EvaluationFailed(
                 f"no such key: {wanted}"
@@ -155,7 +155,7 @@ def optional_index(operand: Run, key: Run, convert: Convert | None) -> Run:
         value, wanted = operand(frame), key(frame)
         if not isinstance(value, Optional):
             value = Optional(True, value)
-        return _element_within(value, wanted, convert)
+        return _element_within(frame, value, wanted, convert)
 
     return run
 
@@ -175,22 +175,24 @@ def _has(value: Any, name: str) -> bool:
     raise no_such_overload("has", value)
 
 
-def _within(value: Optional, name: str, convert: Convert | None) -> Optional:
+def _within(frame: Frame, value: Optional, name: str, convert: Convert | None) -> Optional:
     if not value.present or not _has(value.value, name):
         return ABSENT
     inner = value.value
-    found = inner[name] if type(inner) is dict else inner.field(name)
+    found = inner[name] if type(inner) is dict else inner.field(name, frame.budget)
     return Optional(True, found if convert is None else convert(found))
 
 
-def _element_within(value: Optional, wanted: Any, convert: Convert | None) -> Optional:
-    found = _element(value.value, wanted) if value.present else _MISSING
+def _element_within(
+    frame: Frame, value: Optional, wanted: Any, convert: Convert | None
+) -> Optional:
+    found = _element(frame, value.value, wanted) if value.present else _MISSING
     if found is _MISSING:
         return ABSENT
     return Optional(True, found if convert is None else convert(found))
 
 
-def _element(value: Any, wanted: Any) -> Any:
+def _element(frame: Frame, value: Any, wanted: Any) -> Any:
     """The element, or _MISSING."""
     if type(value) is dict:
         if type(wanted) not in (str, int, Uint, bool, float):
@@ -203,5 +205,5 @@ def _element(value: Any, wanted: Any) -> Any:
             raise no_such_overload("_[_]", value, wanted)
         return value[wanted] if 0 <= wanted < len(value) else _MISSING
     if isinstance(value, Fields) and type(wanted) is str:
-        return value.field(wanted) if value.has_field(wanted) else _MISSING
+        return value.field(wanted, frame.budget) if value.has_field(wanted) else _MISSING
     raise no_such_overload("_[_]", value, wanted)

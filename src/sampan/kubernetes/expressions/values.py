@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from sampan.kubernetes.expressions.budget import Budget
 from sampan.kubernetes.expressions.errors import EvaluationFailed
 
 SECOND = 1_000_000_000
@@ -60,9 +61,12 @@ class Fields(Abstract):
 
     __slots__ = ()
 
-    def field(self, name: str) -> Any:
-        """Raises EvaluationFailed when it has none of that name."""
-        raise EvaluationFailed(f"no such key: {name}")
+    def field(self, name: str, budget: Budget) -> Any:
+        """What working it out costs is paid from the budget of who asks.
+
+        Raises EvaluationFailed when it has none of that name, BudgetExceeded.
+        """
+        raise NotImplementedError
 
     def has_field(self, name: str) -> bool:
         raise NotImplementedError

@@ -4,6 +4,7 @@ from random import Random
 
 from sampan.control.api.admission.certificate_requests import CertificateRequests, name_requestor
 from sampan.control.api.admission.chain import AdmissionChain
+from sampan.control.api.admission.expression_checks import check_expressions
 from sampan.control.api.admission.external_addresses import refuse_external_addresses
 from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
 from sampan.control.api.admission.node_restriction import NodeRestriction
@@ -14,7 +15,6 @@ from sampan.control.api.admission.policies.validating import ValidatingPolicies
 from sampan.control.api.admission.priority import set_priority
 from sampan.control.api.admission.role_escalation import RoleEscalation
 from sampan.control.api.admission.service_account import ServiceAccount
-from sampan.control.api.admission.signer_permissions import SignerPermissions
 from sampan.control.api.admission.signer_permissions import SignerPermissions
 from sampan.control.api.admission.tolerations import DefaultTolerations
 from sampan.control.api.admission.webhooks.asking import Asking
@@ -58,12 +58,12 @@ def admission_chain(
             MutatingWebhooks(WebhookIndex(cache, kinds, MUTATING_WEBHOOK_CONFIGURATIONS), asking),
         ),
         judging=(
+            check_expressions,
             NodeRestriction(cache),
             PodSecurity(cache),
             refuse_external_addresses,
             RoleEscalation(authorizer),
             CertificateRequests(authorizer),
-            SignerPermissions(authorizer),
             SignerPermissions(authorizer),
         ),
         validating=(

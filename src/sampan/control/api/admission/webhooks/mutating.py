@@ -2,15 +2,14 @@
 
 import msgspec
 
-from sampan.control.api.admission.matching.versions import in_version
+from sampan.control.api.admission.replacing import Unfit, replace_object
 from sampan.control.api.admission.webhooks.asking import Asking, internal_error
 from sampan.control.api.admission.webhooks.configuration import Webhook
 from sampan.control.api.admission.webhooks.index import WebhookIndex
 from sampan.control.api.admission.write import Reinvocation, Write
 from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Kind, Object
-from sampan.kubernetes.machinery import patches, status
-from sampan.kubernetes.schema import structure
+from sampan.kubernetes.machinery import patches
 
 _encode = msgspec.json.Encoder().encode
 
@@ -67,26 +66,8 @@ class MutatingWebhooks:
             raise Refused(internal_error(str(error))) from error
         if _encode(patched) == before:
             return False
-        await _take(webhook, target, write, patched)
+        try:
+            await replace_object(write, target, patched)
+        except Unfit as error:
+            raise Refused(internal_error(str(error))) from error
         return True
-
-
-async def _take(webhook: Webhook, target: Kind, write: Write, patched: Object) -> None:
-    """The patched object, held to its schema, in the version of the write."""
-    if write.form is not None:
-        write.new = patched
-        return
-    made = await in_version(patched, target, write.kind)
-    if made is None or not isinstance(made.get("metadata"), dict):
-        raise Refused(internal_error(f'admission webhook "{webhook.name}" left no metadata'))
-    kind = write.kind
-    try:
-        check = kind.custom.check if kind.custom is not None else None
-        findings = check(made) if check is not None else structure.check(kind.definition, made)
-    except structure.WrongType as error:
-        raise Refused(internal_error(str(error))) from error
-    if findings.causes:
-        group, name = kind.resource.group, write.object_name
-        raise Refused(status.invalid(group, kind.resource.kind, name, findings.causes))
-    write.new = made
-    kind.default(made)
