@@ -5,9 +5,9 @@ own strategy. A pod that is bound is removed by its node's agent, which deletes 
 a grace of zero once its containers have ended.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Literal
 
 import msgspec
 
@@ -18,19 +18,51 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import media_type, options_value
 from sampan.control.api.refusal import Refused
-from sampan.control.api.request_options import dry_run, flag, integer, selection_of
+from sampan.control.api.request_options import flag, integer, selection_of
 from sampan.control.api.updating import object_key
 from sampan.control.api.writer import ATTEMPTS, Writer
 from sampan.foundation.wire.message import Request, Response
 from sampan.kubernetes.kinds.kind import Kind, Object
-from sampan.kubernetes.kinds.resource import NAMESPACES, PODS
+from sampan.kubernetes.kinds.resource import (
+    JOBS,
+    NAMESPACES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PERSISTENT_VOLUMES,
+    POD_TEMPLATES,
+    PODS,
+    REPLICATION_CONTROLLERS,
+    RESOURCE_QUOTAS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+)
 from sampan.kubernetes.machinery import status
+from sampan.kubernetes.machinery.causes import invalid, unsupported
 from sampan.kubernetes.machinery.timestamps import parse, to_seconds
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 _DEFAULT_GRACE = 30
+_POLICIES = ("Background", "Foreground", "Orphan")
 _ENDED = ("Succeeded", "Failed")
-_Propagation = Literal["", "Background", "Foreground", "Orphan"]
+_AT_ONCE = 32
+
+# Kinds whose objects are answered with themselves when they are gone, not with a Status.
+_SHOWN = frozenset(
+    {
+        PERSISTENT_VOLUME_CLAIMS,
+        PERSISTENT_VOLUMES,
+        PODS,
+        POD_TEMPLATES,
+        RESOURCE_QUOTAS,
+        SERVICES,
+        SERVICE_ACCOUNTS,
+    }
+)
+# Kinds whose dependents stay when nobody says otherwise, as they always did in these versions.
+_ORPHANING = frozenset({JOBS, REPLICATION_CONTROLLERS})
+_JOBS_LEAVE_PODS = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
+    "to remove them or set propagationPolicy=Orphan to suppress this warning"
+)
 
 
 class Preconditions(msgspec.Struct, frozen=True, rename="camel"):
@@ -43,9 +75,16 @@ class DeleteOptions(msgspec.Struct, frozen=True, rename="camel"):
 
     grace_period_seconds: int | None = None
     preconditions: Preconditions | None = None
-    propagation_policy: _Propagation | None = None
+    propagation_policy: str | None = None
     orphan_dependents: bool | None = None
     dry_run: tuple[str, ...] | None = None
+
+    @property
+    def policy(self) -> str:
+        """What becomes of dependents; empty when the client leaves it to the kind."""
+        if self.propagation_policy is None and self.orphan_dependents is not None:
+            return "Orphan" if self.orphan_dependents else "Background"
+        return self.propagation_policy or ""
 
 
 class Deleting:
@@ -59,24 +98,32 @@ class Deleting:
     async def one(self, call: Call) -> Response:
         options = await options_of(call.request)
         kind, key = call.routed, object_key(call)
+        _warn(call, options)
         data, gone = await self.delete(call, kind, key, options)
-        if gone and kind.resource != PODS:
+        if gone and kind.resource not in _SHOWN:
             metadata = msgspec.json.decode(data)["metadata"]
             answer = status.success(kind.resource, metadata["name"], metadata["uid"])
             return rendering.status_answer(answer, call.request)
-        return rendering.one(kind, data, call.request, self._clock)
+        # Who asked by the old field that dependents go learns that they are still going.
+        code = 202 if not gone and options.orphan_dependents is False else 200
+        return rendering.one(kind, data, call.request, self._clock, code=code)
 
     async def many(self, call: Call) -> Response:
         """Deletes what matches now; what is gone meanwhile is passed over."""
         options = await options_of(call.request)
         kind = call.routed
+        _warn(call, options)
         chosen = list(self._cache.of(kind.resource).select(selection_of(call)))
-        for stored in chosen:
-            try:
-                await self.delete(call, kind, stored.key, options)
-            except Refused as refusal:
-                if refusal.status.get("code") != 404:
-                    raise
+        for start in range(0, len(chosen), _AT_ONCE):
+            deletions = (
+                self.delete(call, kind, stored.key, options)
+                for stored in chosen[start : start + _AT_ONCE]
+            )
+            for outcome in await asyncio.gather(*deletions, return_exceptions=True):
+                if isinstance(outcome, Refused) and outcome.status.get("code") == 404:
+                    continue
+                if isinstance(outcome, BaseException):
+                    raise outcome
         metadata = {"resourceVersion": str(self._cache.revision)}
         return await list_rendering.many(kind, chosen, metadata, call.request, self._clock)
 
@@ -87,7 +134,7 @@ class Deleting:
 
         Raises Refused: 404, 409 when a precondition fails, 403 when it may not be deleted.
         """
-        keep = dry_run(options.dry_run or ())
+        keep = "All" in (options.dry_run or ())
         for _ in range(ATTEMPTS):
             stored = self._cache.of(kind.resource).get(key)
             if stored is None:
@@ -156,24 +203,28 @@ def marked(kind: Kind, tree: Object, options: DeleteOptions, now: datetime) -> O
     )
     if not grace and not waits:
         return None
-    until = now + timedelta(seconds=grace)
     before = metadata.get("deletionTimestamp")
-    if before is None or (kind.resource == PODS and until < parse(before)):
-        metadata["deletionTimestamp"] = to_seconds(until)
+    if before is None:
+        metadata["deletionTimestamp"] = to_seconds(now + timedelta(seconds=grace))
         metadata["deletionGracePeriodSeconds"] = grace
-        if before is None and "generation" in metadata:
+        if "generation" in metadata:
             metadata["generation"] += 1
+    elif grace < metadata.get("deletionGracePeriodSeconds", 0):
+        # A grace can only become shorter; it counts from the first deletion.
+        saved = timedelta(seconds=metadata["deletionGracePeriodSeconds"] - grace)
+        metadata["deletionTimestamp"] = to_seconds(parse(before) - saved)
+        metadata["deletionGracePeriodSeconds"] = grace
     if kind.resource == NAMESPACES:
         tree["status"] = {**(tree.get("status") or {}), "phase": "Terminating"}
     return tree
 
 
 def _finalizers(kind: Kind, metadata: Object, options: DeleteOptions) -> list[str]:
-    """What the propagation policy adds or takes away; without one, nothing changes."""
+    """What the propagation policy adds or takes away; finalizers that are there stand for one."""
     present = list(metadata.get("finalizers") or ())
-    policy = options.propagation_policy
-    if policy is None and options.orphan_dependents is not None:
-        policy = "Orphan" if options.orphan_dependents else "Background"
+    policy = options.policy
+    if not policy and kind.resource in _ORPHANING and not {ORPHAN, FOREGROUND} & set(present):
+        policy = "Orphan"
     if not policy or kind.resource == NAMESPACES:
         return present
     kept = [it for it in present if it not in (ORPHAN, FOREGROUND)]
@@ -190,25 +241,36 @@ def _grace(pod: Object, options: DeleteOptions) -> int:
     if grace is None:
         before = pod["metadata"].get("deletionGracePeriodSeconds")
         grace = before if before is not None else spec.get("terminationGracePeriodSeconds")
-    return max(0, _DEFAULT_GRACE if grace is None else grace)
+    if grace is None:
+        return _DEFAULT_GRACE
+    return grace if grace >= 0 else 1
+
+
+def _warn(call: Call, options: DeleteOptions) -> None:
+    if call.routed.resource == JOBS and not options.policy:
+        call.warnings.append(_JOBS_LEAVE_PODS)
 
 
 async def options_of(request: Request) -> DeleteOptions:
-    """Raises Refused (400)."""
+    """From the body and the query, whose values count. Raises Refused (400, 422)."""
     content, content_type = await request.read_body(), media_type(request)
     given = await options_value(content, content_type, "DeleteOptions") if content else {}
     try:
         options = msgspec.convert(given, DeleteOptions)
     except msgspec.ValidationError as error:
         raise Refused(status.bad_request(f"DeleteOptions: {error}")) from error
+    options = _with_query(options, request)
+    _check_options(options)
+    return options
+
+
+def _with_query(options: DeleteOptions, request: Request) -> DeleteOptions:
     query = {key for key, _ in request.query}
     if "gracePeriodSeconds" in query:
         grace = integer(request, "gracePeriodSeconds")
         options = msgspec.structs.replace(options, grace_period_seconds=grace)
     if "propagationPolicy" in query:
         policy = request.parameter("propagationPolicy")
-        if policy not in ("Background", "Foreground", "Orphan"):
-            raise Refused(status.bad_request(f"propagationPolicy: Unsupported value: {policy!r}"))
         options = msgspec.structs.replace(options, propagation_policy=policy)
     if "orphanDependents" in query:
         orphan = flag(request, "orphanDependents")
@@ -217,3 +279,18 @@ async def options_of(request: Request) -> DeleteOptions:
         values = tuple(value for key, value in request.query if key == "dryRun")
         options = msgspec.structs.replace(options, dry_run=values)
     return options
+
+
+def _check_options(options: DeleteOptions) -> None:
+    """ValidateDeleteOptions. Raises Refused (422)."""
+    causes, policy = [], options.propagation_policy
+    if policy is not None and options.orphan_dependents is not None:
+        detail = "orphanDependents and deletionPropagation cannot be both set"
+        causes.append(invalid("propagationPolicy", policy, detail))
+    if policy not in (None, "", *_POLICIES):
+        causes.append(unsupported("propagationPolicy", policy, _POLICIES))
+    dry = [value for value in options.dry_run or () if value]
+    if any(value != "All" for value in dry):
+        causes.append(unsupported("dryRun", dry, ("All",)))
+    if causes:
+        raise Refused(status.invalid("meta.k8s.io", "DeleteOptions", "", causes))
