@@ -11,6 +11,7 @@ import secrets
 import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -43,6 +44,7 @@ class ServerStore:
 
         Raises InvalidDatastore, InvalidEncryption, StoreError, OSError.
         """
+        _folder(instance).mkdir(parents=True, exist_ok=True, mode=0o700)
         envelopes = Envelopes(_rules(instance))
         store = await _opened(instance, datastore_of(environment, instance.full_name), envelopes)
         return cls(instance, store, envelopes)
@@ -76,6 +78,10 @@ class ServerStore:
         write_atomically(encryption.record_path(self._instance), msgspec.json.encode(record))
 
 
+def _folder(instance: Instance) -> Path:
+    return encryption.record_path(instance).parent
+
+
 def _rules(instance: Instance) -> tuple[EncryptionRule, ...]:
     path = encryption.path_of(instance)
     if not path.exists():
@@ -88,9 +94,7 @@ async def _opened(instance: Instance, datastore: Datastore, envelopes: Envelopes
     if datastore.is_embedded:
         from sampan.store.sqlite import SqliteStore
 
-        folder = instance.state_folder / "server"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return await SqliteStore.open(folder / "store.db", envelopes=envelopes)
+        return await SqliteStore.open(_folder(instance) / "store.db", envelopes=envelopes)
     # gRPC takes long to import, and most servers never need it.
     from sampan.store.etcd import EtcdStore
 
