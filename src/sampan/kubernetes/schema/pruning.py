@@ -25,9 +25,9 @@ def compile_pruner(schema: Structural, *, is_resource: bool = True) -> Prune:
     Of a resource, apiVersion, kind and metadata stay as they are.
     """
     is_resource = is_resource or schema.is_embedded
-    members = {
-        key: compile_pruner(member, is_resource=False) for key, member in schema.properties.items()
-    }
+    properties = schema.properties
+    # Compiled when the first value comes: most of a large schema is hardly used.
+    members: dict[str, Prune] = {}
     items = None if schema.items is None else compile_pruner(schema.items, is_resource=False)
     values = None if schema.values is None else compile_pruner(schema.values, is_resource=False)
     keeps = schema.preserves
@@ -45,7 +45,10 @@ def compile_pruner(schema: Structural, *, is_resource: bool = True) -> Prune:
         for key, value in tree.items():
             if is_resource and is_reserved(key):
                 continue
-            member = members.get(key, values)
+            member = members.get(key)
+            if member is None and key in properties:
+                member = members[key] = compile_pruner(properties[key], is_resource=False)
+            member = member or values
             if member is not None:
                 if type(value) in (dict, list):
                     member(value, (path, key), dropped)

@@ -32,9 +32,13 @@ _INTEGER_BOUNDS = {"int32": 2**31, "int64": 2**63}
 
 
 def compile_check(schema: Structural) -> Check:
-    """The whole check of a place and of all below it."""
+    """The whole check of a place and of all below it.
+
+    Members are compiled when the first value comes: most of a large schema is hardly used.
+    """
     keyword_check = compile_keywords(schema.keywords, schema)
-    members = {key: compile_check(member) for key, member in schema.properties.items()}
+    properties = schema.properties
+    members: dict[str, Check] = {}
     items = None if schema.items is None else compile_check(schema.items)
     values = None if schema.values is None else compile_check(schema.values)
     unique = _unique_items(schema)
@@ -46,7 +50,10 @@ def compile_check(schema: Structural) -> Check:
         keyword_check(value, path, causes)
         if type(value) is dict:
             for key, member in value.items():
-                below = members.get(key, values)
+                below = members.get(key)
+                if below is None and key in properties:
+                    below = members[key] = compile_check(properties[key])
+                below = below or values
                 if below is not None:
                     below(member, (path, key), causes)
         elif type(value) is list:

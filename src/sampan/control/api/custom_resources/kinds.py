@@ -42,11 +42,21 @@ def kinds_of(definition: Definition, webhook: ConversionTo) -> tuple[Kind, ...]:
     """The stored version, then every other version that is served."""
     stored = definition.storage
     others = [it for it in definition.spec.versions if it.served and it is not stored]
-    return tuple(_kind(definition, version, webhook) for version in (stored, *others))
+    schema_of_stored = compile_schema(stored.schema.schema)
+    made = [_kind(definition, stored, schema_of_stored, schema_of_stored, webhook)]
+    for version in others:
+        schema = compile_schema(version.schema.schema)
+        made.append(_kind(definition, version, schema, schema_of_stored, webhook))
+    return tuple(made)
 
 
-def _kind(definition: Definition, version: Version, webhook: ConversionTo) -> Kind:
-    schema = compile_schema(version.schema.schema)
+def _kind(
+    definition: Definition,
+    version: Version,
+    schema: CustomSchema,
+    schema_of_stored: CustomSchema,
+    webhook: ConversionTo,
+) -> Kind:
     resource = resource_of(definition, version.name)
     fields = _fields(version, resource)
     names = definition.spec.names
@@ -68,7 +78,7 @@ def _kind(definition: Definition, version: Version, webhook: ConversionTo) -> Ki
         scale=_scale(version),
         custom=schema.definition,
         deprecation=_deprecation(version, resource),
-        **_storage(definition, version, schema, webhook),
+        **_storage(definition, version, schema, schema_of_stored, webhook),
     )
 
 
@@ -145,7 +155,11 @@ def _strategy(*, has_status: bool) -> Callable[[Object, Object | None], None]:
 
 
 def _storage(
-    definition: Definition, version: Version, schema: CustomSchema, webhook: ConversionTo
+    definition: Definition,
+    version: Version,
+    schema: CustomSchema,
+    schema_of_stored: CustomSchema,
+    webhook: ConversionTo,
 ) -> dict[str, Any]:
     """How the objects of this version are made of what lies in the store."""
     resource = resource_of(definition, version.name)
@@ -158,7 +172,7 @@ def _storage(
     return {
         **place,
         "from_stored": _reader(resource, schema, is_home=False),
-        "to_stored": _reader(home, compile_schema(definition.storage.schema.schema), is_home=False),
+        "to_stored": _reader(home, schema_of_stored, is_home=False),
     }
 
 
