@@ -306,3 +306,26 @@ def test_uids_are_uuids_of_version_4(play):
             assert str(uid) == made["metadata"]["uid"]
 
     play(story)
+
+
+def test_what_is_created_names_no_version(play):
+    async def story(api):
+        body = config_map()
+        body["metadata"]["resourceVersion"] = "7"
+        answer = await api.send("POST", MAPS, body)
+        assert answer.code == 400
+        assert answer["message"] == "resourceVersion should not be set on objects to be created"
+
+    play(story)
+
+
+def test_owners_are_kept_once(play):
+    async def story(api):
+        owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "u-1"}
+        body = config_map()
+        body["metadata"]["ownerReferences"] = [owner, dict(owner)]
+        answer = await api.send("POST", MAPS, body)
+        assert answer["metadata"]["ownerReferences"] == [owner]
+        assert "contains duplicate entries" in answer.headers["Warning"]
+
+    play(story)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sampan.control.api import rendering
+from sampan.control.api import owner_references, rendering
 from sampan.control.api.admission.write import Write
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.call import Call
@@ -53,7 +53,8 @@ class Creating:
         options = write_options(call.request, "CreateOptions")
         body = await decoded(call, form_of(kind))
         namespace = call.attributes.namespace if kind.resource.namespaced else ""
-        given = body.tree["metadata"].get("namespace", "")
+        metadata = body.tree["metadata"]
+        given = metadata.get("namespace", "")
         if kind.resource.namespaced:
             if not namespace:
                 raise Refused(status.bad_request("an empty namespace may not be set on creation"))
@@ -64,6 +65,10 @@ class Creating:
                         "on the request"
                     )
                 )
+        if metadata.get("resourceVersion"):
+            message = "resourceVersion should not be set on objects to be created"
+            raise Refused(status.bad_request(message))
+        owner_references.keep_once(body.tree, call.warnings)
         write = Write(
             kind=kind,
             identity=call.identity,

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sampan.control.api import put_rules, rendering
+from sampan.control.api import owner_references, put_rules, rendering
 from sampan.control.api.admission.write import Write
 from sampan.control.api.apply_configuration import CONTENT_TYPE as APPLY_PATCH
 from sampan.control.api.authorization.authorizer import Authorizer
@@ -164,6 +164,7 @@ def write_of(
     namespace = call.attributes.namespace if kind.resource.namespaced else ""
     if namespace:
         new["metadata"].setdefault("namespace", namespace)
+    owner_references.keep_once(new, call.warnings)
     return Write(
         kind=kind,
         identity=call.identity,
