@@ -57,7 +57,15 @@ def test_bindings_name_a_role_and_subjects() -> None:
 
 
 def test_leases_last() -> None:
-    assert "spec.leaseDurationSeconds" in _causes(LEASE, {"spec": {"leaseDurationSeconds": 0}})
+    for spec, field in (
+        ({"leaseDurationSeconds": 0}, "spec.leaseDurationSeconds"),
+        ({"leaseTransitions": -1}, "spec.leaseTransitions"),
+        ({"preferredHolder": "other"}, "spec.preferredHolder"),
+        ({"strategy": "Mine"}, "spec.strategy"),
+    ):
+        assert field in _causes(LEASE, {"spec": spec})
+    right = {"strategy": "OldestEmulationVersion", "preferredHolder": "other"}
+    assert _causes(LEASE, {"spec": {**right, "holderIdentity": ""}}) == {}
 
 
 @pytest.mark.parametrize(
@@ -74,6 +82,24 @@ def test_leases_last() -> None:
             "endpoints[0].addresses[0]",
         ),
         ({"addressType": "IPv4", "ports": [{"port": 1}, {"port": 2}]}, "ports[1].name"),
+        ({"addressType": "IPv4", "ports": [{"appProtocol": "a b"}]}, "ports[0].appProtocol"),
+        (
+            {"addressType": "IPv4", "endpoints": [{"addresses": ["224.0.0.1"]}]},
+            "endpoints[0].addresses[0]",
+        ),
+        (
+            {"addressType": "FQDN", "endpoints": [{"addresses": ["a.b"], "hostname": "A"}]},
+            "endpoints[0].hostname",
+        ),
+        (
+            {
+                "addressType": "FQDN",
+                "endpoints": [
+                    {"addresses": ["a.b"], "hints": {"forZones": [{"name": "z"}, {"name": "z"}]}}
+                ],
+            },
+            "endpoints[0].hints.forZones[1].name",
+        ),
     ],
 )
 def test_rules_of_endpoint_slices(tree: dict[str, Any], field: str) -> None:

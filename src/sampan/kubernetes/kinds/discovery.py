@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.columns import AGE, NAME, text
 from sampan.kubernetes.kinds.core.port_validation import PROTOCOLS
+from sampan.kubernetes.kinds.field_rules import (
+    check_required_text,
+    check_text,
+    check_unique,
+)
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.kinds.object_metadata import check_immutable
 from sampan.kubernetes.kinds.record import make
@@ -22,8 +27,13 @@ from sampan.kubernetes.machinery.causes import (
 _ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 _MAXIMUM_ENDPOINTS = 1000
 _MAXIMUM_ADDRESSES = 100
-_MAXIMUM_PORTS = 100
+_MAXIMUM_PORTS = 20_000
+_MAXIMUM_ZONES = 8
 _SHOWN = 3
+_LINK_LOCAL_MULTICAST = (
+    ipaddress.ip_network("224.0.0.0/24"),
+    ipaddress.ip_network("ff02::/10", strict=False),
+)
 
 
 def _default(endpoint_slice: Object) -> None:
@@ -49,6 +59,7 @@ def _rules(new: Object, old: Object | None) -> Iterator[Cause]:
             yield too_many(field, len(given), maximum)
     for index, endpoint in enumerate(endpoints[:_MAXIMUM_ENDPOINTS]):
         yield from _check_addresses(endpoint, kind, f"endpoints[{index}].addresses")
+        yield from _check_endpoint(endpoint, f"endpoints[{index}]")
     yield from _check_ports(ports)
     if old is not None:
         yield from check_immutable(kind, old.get("addressType"), "addressType")
@@ -66,6 +77,22 @@ def _check_addresses(endpoint: Object, kind: str, field: str) -> Iterator[Cause]
             yield invalid(f"{field}[{index}]", address, message)
 
 
+def _check_endpoint(endpoint: Object, field: str) -> Iterator[Cause]:
+    if endpoint.get("hostname"):
+        yield from check_text(names.label, endpoint["hostname"], f"{field}.hostname")
+    if endpoint.get("nodeName"):
+        yield from check_text(names.subdomain, endpoint["nodeName"], f"{field}.nodeName")
+    for key, check in (("forZones", names.label_value), ("forNodes", names.subdomain)):
+        hints, path = (endpoint.get("hints") or {}).get(key) or [], f"{field}.hints.{key}"
+        if len(hints) > _MAXIMUM_ZONES:
+            yield too_many(path, len(hints), _MAXIMUM_ZONES)
+            continue
+        given = [hint.get("name", "") for hint in hints]
+        yield from check_unique(given, lambda index, path=path: f"{path}[{index}].name")
+        for index, hint in enumerate(hints):
+            yield from check_required_text(hint, "name", f"{path}[{index}]", check)
+
+
 def _address_messages(given: str, kind: str) -> tuple[str, ...]:
     if kind == "FQDN":
         return names.subdomain(given)
@@ -76,13 +103,17 @@ def _address_messages(given: str, kind: str) -> tuple[str, ...]:
     refusals = (
         (
             kind in ("IPv4", "IPv6") and address.version != int(kind[-1]),
-            f"must be an {kind} address",
+            f"must be a valid {kind} address",
         ),
         (address.is_unspecified, f"may not be unspecified ({given})"),
         (address.is_loopback, "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
         (
             address.is_link_local,
             "may not be in the link-local range (169.254.0.0/16, fe80::/10)",
+        ),
+        (
+            any(address in network for network in _LINK_LOCAL_MULTICAST),
+            "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)",
         ),
     )
     return tuple(message for refused, message in refusals if refused)
@@ -96,10 +127,12 @@ def _check_ports(ports: list[Object]) -> Iterator[Cause]:
             yield duplicate(f"ports[{index}].name", name)
         seen.add(name)
         if name:
-            for message in names.label(name):
-                yield invalid(f"ports[{index}].name", name, message)
+            yield from check_text(names.label, name, f"ports[{index}].name")
         if port.get("protocol") not in PROTOCOLS:
             yield unsupported(f"ports[{index}].protocol", port.get("protocol", ""), PROTOCOLS)
+        if port.get("appProtocol"):
+            application = port["appProtocol"]
+            yield from check_text(names.qualified_name, application, f"ports[{index}].appProtocol")
 
 
 def _shortened(values: list[str]) -> str:
