@@ -316,3 +316,96 @@ def test_a_life(play: Any, resource: Resource) -> None:
         assert (await api.send("GET", path)).code == 404
 
     play(story)
+
+
+def test_an_event_is_one_in_both_of_its_groups(play: Any) -> None:
+    async def story(api: Any) -> None:
+        events = resources.GROUP_EVENTS.path("default")
+        await api.create(events, valid(resources.GROUP_EVENTS))
+        core = await api.send("GET", "/api/v1/namespaces/default/events/few-replicas")
+        assert core["message"] == "it began"
+        assert core["involvedObject"]["name"] == "web"
+        for name, count in (("web", 1), ("other", 0)):
+            for path, field in (
+                (events, f"regarding.name={name}"),
+                ("/api/v1/namespaces/default/events", f"involvedObject.name={name}"),
+            ):
+                found = await api.send("GET", path, fieldSelector=field)
+                assert len(found["items"]) == count, field
+        series = {"series": {"count": 3, "lastObservedTime": "2026-11-23T12:01:00.000000Z"}}
+        patched = await api.send("PATCH", f"{events}/few-replicas", series, headers=MERGE)
+        assert patched["series"]["count"] == 3
+        assert patched["note"] == "it began"
+        refused = await api.send("PATCH", f"{events}/few-replicas", {"note": "x"}, headers=MERGE)
+        assert refused.code == 422
+
+    play(story)
+
+
+def test_a_certificate_is_approved_and_issued_through_its_own_doors(play: Any) -> None:
+    resource = resources.CERTIFICATE_SIGNING_REQUESTS
+    path = resource.path("", "few-replicas")
+
+    async def story(api: Any) -> None:
+        made = await api.create(resource.path(), valid(resource))
+        approved = {"type": "Approved", "status": "True", "reason": "Fine", "message": "so be it"}
+        made["status"] = {"conditions": [approved]}
+        assert "conditions" not in (await api.send("PUT", path, made)).json.get("status", {})
+        assert (await api.send("PUT", f"{path}/status", made)).code == 422
+        answered = await api.send("PUT", f"{path}/approval", made)
+        assert answered.code == 200, answered.json
+        assert answered["status"]["conditions"][0]["type"] == "Approved"
+        issued = answered.json
+        issued["status"]["certificate"] = base64.b64encode(certificate().encode()).decode()
+        done = await api.send("PUT", f"{path}/status", issued)
+        assert done.code == 200, done.json
+        assert done["status"]["certificate"] == issued["status"]["certificate"]
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("resource", "status"),
+    [
+        (resources.INGRESSES, {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}),
+        (resources.VOLUME_ATTACHMENTS, {"attached": True}),
+        (resources.SERVICE_CIDRS, {}),
+        (
+            resources.API_SERVICES,
+            {"conditions": [{"type": "Available", "status": "False", "reason": "Gone"}]},
+        ),
+        (
+            resources.FLOW_SCHEMAS,
+            {"conditions": [{"type": "Dangling", "status": "False", "reason": "Found"}]},
+        ),
+        (
+            resources.RESOURCE_CLAIMS,
+            {
+                "allocation": {
+                    "devices": {
+                        "results": [{"request": "gpu", "driver": "a.b", "pool": "p", "device": "d"}]
+                    }
+                },
+                "reservedFor": [{"resource": "pods", "name": "web", "uid": "1"}],
+            },
+        ),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Resource) else "",
+)
+def test_a_status_has_a_door_of_its_own(
+    play: Any, resource: Resource, status: dict[str, Any]
+) -> None:
+    async def story(api: Any) -> None:
+        collection = resource.path("default" if resource.namespaced else "")
+        made = await api.create(collection, valid(resource))
+        path = f"{collection}/{made['metadata']['name']}"
+        told = {**made, "status": status}
+        told["metadata"] = {**made["metadata"], "finalizers": ["example.com/mine"]}
+        written = await api.send("PUT", f"{path}/status", told)
+        assert written.code == 200, written.json
+        assert "finalizers" not in written["metadata"]
+        assert written.json.get("status") == status
+        kept = await api.send("PUT", path, {**written.json, "status": {}})
+        assert kept.json.get("status") == status
+
+    play(story)
