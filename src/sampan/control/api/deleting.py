@@ -183,6 +183,8 @@ class Deleting:
                 dry_run=dry_run,
                 request=call.request,
                 annotations=call.annotations,
+                # An eviction has been seen by hooks as what it is.
+                reviewed=bool(call.attributes.subresource),
             )
         )
 

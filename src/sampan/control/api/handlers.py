@@ -11,6 +11,7 @@ from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.creating import Creating
 from sampan.control.api.deleting import Deleting
+from sampan.control.api.form_review import connecting
 from sampan.control.api.getting import Getting
 from sampan.control.api.listing import Listing
 from sampan.control.api.node_proxy import NodeProxy
@@ -48,6 +49,7 @@ def handlers(parts: Parts) -> Handlers:
     updating = Updating(writer, parts.authorizer, applying, clock)
     deleting, scale = Deleting(writer, cache, clock), Scale(writer, cache, clock)
     token = Token(
+        writer,
         cache,
         parts.authorizer,
         parts.signer,
@@ -84,6 +86,6 @@ def handlers(parts: Parts) -> Handlers:
         ("token", "create"): token.create,
         ("finalize", "update"): Finalize(writer, clock).update,
         ("log", "get"): parts.proxy.log,
-        ("exec", "create"): parts.proxy.execute,
-        ("attach", "create"): parts.proxy.attach,
+        ("exec", "create"): connecting(writer, parts.proxy.execute, "PodExecOptions"),
+        ("attach", "create"): connecting(writer, parts.proxy.attach, "PodAttachOptions"),
     }

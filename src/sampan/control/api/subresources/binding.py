@@ -6,6 +6,7 @@ from datetime import datetime
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import Form, decoded
+from sampan.control.api.form_review import reviewed
 from sampan.control.api.refusal import Refused
 from sampan.control.api.rendering import status_answer
 from sampan.control.api.request_options import dry_run_of
@@ -32,8 +33,10 @@ class Binding:
     async def create(self, call: Call) -> Response:
         """Raises Refused: 409 when the pod is bound already or being deleted."""
         body = await decoded(call, _FORM)
-        node = _node(body.tree, call.attributes.name)
-        given = body.tree["metadata"]
+        keeps_nothing = dry_run_of(call.request)
+        tree = await reviewed(self._writer, call, body.tree, _FORM, dry_run=keeps_nothing)
+        node = _node(tree, call.attributes.name)
+        given = tree["metadata"]
 
         def change(stored: StoredObject) -> Object:
             pod = stored.decoded()
@@ -42,9 +45,7 @@ class Binding:
             pod["status"] = _scheduled(pod.get("status") or {}, self._clock())
             return pod
 
-        await self._writer.transform(
-            call.routed, object_key(call), change, dry_run=dry_run_of(call.request)
-        )
+        await self._writer.transform(call.routed, object_key(call), change, dry_run=keeps_nothing)
         return status_answer(_CREATED, call.request)
 
 

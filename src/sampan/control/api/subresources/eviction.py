@@ -18,6 +18,7 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import Form, decoded
 from sampan.control.api.deleting import DeleteOptions, Deleting
+from sampan.control.api.form_review import reviewed
 from sampan.control.api.refusal import Refused
 from sampan.control.api.rendering import status_answer
 from sampan.control.api.request_options import dry_run, dry_run_of
@@ -69,6 +70,7 @@ class Eviction:
         if stored is None:
             raise Refused(status.not_found(call.routed.resource, call.attributes.name))
         keeps = dry_run(options.dry_run or ())
+        await reviewed(self._writer, call, body.tree, _FORM, dry_run=keeps)
         pod = stored.decoded()
         if not _is_unprotected(pod):
             await self._ask_budget(pod, keeps=keeps)

@@ -11,11 +11,13 @@ from sampan.control.api.authorization.node_rules import node_name
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import Form, decoded
+from sampan.control.api.form_review import reviewed
 from sampan.control.api.names import new_uid
 from sampan.control.api.negotiation import wanted
 from sampan.control.api.refusal import Refused
 from sampan.control.api.subresources.token_binding import bound_claims, check_node
 from sampan.control.api.updating import object_key
+from sampan.control.api.writer import Writer
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Object
@@ -33,6 +35,7 @@ _DEFAULT_SECONDS, _SHORTEST, _LONGEST = 3600, 600, 2**32
 class Token:
     def __init__(
         self,
+        writer: Writer,
         cache: WatchCache,
         authorizer: Authorizer,
         signer: TokenSigner,
@@ -41,6 +44,7 @@ class Token:
         clock: Callable[[], datetime],
         random: Random,
     ) -> None:
+        self._writer = writer
         self._cache = cache
         self._authorizer = authorizer
         self._signer = signer
@@ -55,7 +59,8 @@ class Token:
         stored = self._cache.of(SERVICE_ACCOUNTS).get(object_key(call))
         if stored is None:
             raise Refused(status.not_found(SERVICE_ACCOUNTS, call.attributes.name))
-        request, spec = body.tree, body.tree.setdefault("spec", {})
+        request = await reviewed(self._writer, call, body.tree, _FORM)
+        spec = request.setdefault("spec", {})
         account = stored.decoded()["metadata"]
         seconds = _seconds(spec, account["name"])
         reference = spec.get("boundObjectRef") or {}
