@@ -1,12 +1,13 @@
 """Every sort of credential: what it makes of its bearer, and when it is no longer taken."""
 
 import base64
+import json
 from datetime import timedelta
 
 import jwt
 import pytest
 
-from sampan.foundation.wire.message import Identity
+from sampan.foundation.wire.message import Identity, Request, whole
 
 ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 SECRETS = "/api/v1/namespaces/default/secrets"
@@ -264,5 +265,35 @@ def test_a_browser_hides_its_token_among_the_subprotocols(play, account):
             headers = {"sec-websocket-protocol": offered}
             answer = await api.send("POST", WHO, {}, as_user=None, headers=headers)
             assert answer.code == code
+
+    play(story)
+
+
+def test_a_certificate_names_its_bearer(play):
+    async def story(api):
+        subject = (
+            ("organizationName", "devs"),
+            ("organizationName", "ops"),
+            ("commonName", "jane"),
+            ("1.3.6.1.4.1.57683.2", "u-1"),
+        )
+        request = Request(
+            method="POST",
+            path=WHO,
+            body=b"{}",
+            headers={"content-type": "application/json"},
+            peer_subject=subject,
+            peer_fingerprint="ab12",
+        )
+        response = await api.server.handle(request)
+        user = json.loads(await whole(response.body))["status"]["userInfo"]
+        assert user == {
+            "username": "jane",
+            "groups": ["devs", "ops", "system:authenticated"],
+            "uid": "u-1",
+            "extra": {"authentication.kubernetes.io/credential-id": ["X509SHA256=ab12"]},
+        }
+        request = Request(method="GET", path=NODES, peer_subject=(("organizationName", "devs"),))
+        assert (await api.server.handle(request)).status == 401
 
     play(story)

@@ -23,7 +23,12 @@ from sampan.foundation.wire.http_service import Service
 from sampan.foundation.wire.keep_alive import watch_over
 from sampan.foundation.wire.message import BodyTooLarge, Request, Response
 from sampan.foundation.wire.request_body import RequestBody
-from sampan.foundation.wire.request_head import joined_headers, peer_subject, target
+from sampan.foundation.wire.request_head import (
+    joined_headers,
+    peer_fingerprint,
+    peer_subject,
+    target,
+)
 
 HEADER_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 120.0
@@ -56,6 +61,7 @@ class HttpConnection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._peer_subject: tuple[tuple[str, str], ...] = ()
+        self._peer_fingerprint = ""
         self._peer_address = ""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -75,6 +81,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._peer_subject = peer_subject(transport)
+        self._peer_fingerprint = peer_fingerprint(transport)
         peer = transport.get_extra_info("peername")
         self._peer_address = peer[0] if isinstance(peer, tuple) else ""
         self._service.connections[self] = None
@@ -182,6 +189,7 @@ class HttpConnection(asyncio.Protocol):
             headers=headers,
             body_source=partial(body.read, headers) if has_body else None,
             peer_subject=self._peer_subject,
+            peer_fingerprint=self._peer_fingerprint,
             peer_address=self._peer_address,
         )
 

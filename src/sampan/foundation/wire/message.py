@@ -57,7 +57,8 @@ class Request(msgspec.Struct, kw_only=True):
 
     `path` is percent-decoded, `query` keeps order and repetition, header names are lower-case.
     `deadline` is in the event loop's time, None for none. `peer_subject` is the subject of the
-    client certificate that TLS verified: (("commonName", "x"), ("organizationName", "g"), …);
+    client certificate that TLS verified: (("commonName", "x"), ("organizationName", "g"), …),
+    `peer_fingerprint` its SHA-256 in hexadecimal;
     `peer_address` is where it comes from, empty in the same process.
 
     A body that is still on the wire is behind `body_source`, so that nobody's bytes are taken
@@ -73,6 +74,7 @@ class Request(msgspec.Struct, kw_only=True):
     deadline: float | None = None
     wants_websocket: bool = False
     peer_subject: tuple[tuple[str, str], ...] = ()
+    peer_fingerprint: str = ""
     peer_address: str = ""
     body_source: Callable[[], Awaitable[bytes]] | None = None
 

@@ -1,6 +1,7 @@
 """What the head of a request says, in the form in which `Request` holds it. Pure."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, unquote
 
@@ -25,6 +26,13 @@ def peer_subject(transport: asyncio.BaseTransport) -> tuple[tuple[str, str], ...
     """The subject of the client certificate that TLS verified; empty without one."""
     certificate = transport.get_extra_info("peercert") or {}
     return tuple(pair for names in certificate.get("subject", ()) for pair in names)
+
+
+def peer_fingerprint(transport: asyncio.BaseTransport) -> str:
+    """The SHA-256 of that certificate, in hexadecimal; empty without one."""
+    connection = transport.get_extra_info("ssl_object")
+    certificate = connection.getpeercert(binary_form=True) if connection is not None else None
+    return hashlib.sha256(certificate).hexdigest() if certificate else ""
 
 
 def target(url: bytes) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -15,6 +15,7 @@ from sampan.foundation.wire.message import Request, Response, whole
 from sampan.foundation.wire.request_head import (
     joined_headers,
     offered_subprotocols,
+    peer_fingerprint,
     peer_subject,
     target,
 )
@@ -62,6 +63,7 @@ def _request(incoming: web.BaseRequest) -> Request:
         headers=headers,
         wants_websocket=headers.get("upgrade", "").lower() == "websocket",
         peer_subject=peer_subject(transport) if transport is not None else (),
+        peer_fingerprint=peer_fingerprint(transport) if transport is not None else "",
     )
 
 

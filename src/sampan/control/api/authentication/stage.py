@@ -18,9 +18,10 @@ from sampan.foundation.wire.message import Identity, Request, Response
 from sampan.kubernetes.machinery import status
 
 OPEN_PATHS = frozenset(("/healthz", "/livez", "/readyz", "/version"))
-_REMEMBERED_SUBJECTS = 1024
+_REMEMBERED_CERTIFICATES = 1024
 _BEARER = "bearer "
 _SUBPROTOCOL = "base64url.bearer.authorization.k8s.io."
+_Certificate = tuple[certificates.Subject, str]
 
 
 class Authentication:
@@ -30,7 +31,7 @@ class Authentication:
         self._tokens = tokens
         self._own = (tokens.own_audience,)
         self._anonymous = anonymous
-        self._subjects: OrderedDict[certificates.Subject, Identity | None] = OrderedDict()
+        self._certificates: OrderedDict[_Certificate, Identity | None] = OrderedDict()
 
     async def __call__(self, call: Call, following: Handler) -> Response:
         """Raises Refused (401)."""
@@ -54,7 +55,7 @@ class Authentication:
     async def _identity(self, request: Request) -> Identity | None:
         """None for a request that brings nothing."""
         if request.peer_subject:
-            identity = self._of_subject(request.peer_subject)
+            identity = self._of_certificate(request)
             if identity is not None:
                 return identity
         token = _bearer(request.headers)
@@ -65,12 +66,13 @@ class Authentication:
         except InvalidToken as error:
             raise Refused(status.unauthorized()) from error
 
-    def _of_subject(self, subject: certificates.Subject) -> Identity | None:
-        if subject in self._subjects:
-            return self._subjects[subject]
-        identity = self._subjects[subject] = certificates.identity_of(subject)
-        if len(self._subjects) > _REMEMBERED_SUBJECTS:
-            self._subjects.popitem(last=False)
+    def _of_certificate(self, request: Request) -> Identity | None:
+        key = (request.peer_subject, request.peer_fingerprint)
+        if key in self._certificates:
+            return self._certificates[key]
+        identity = self._certificates[key] = certificates.identity_of(*key)
+        if len(self._certificates) > _REMEMBERED_CERTIFICATES:
+            self._certificates.popitem(last=False)
         return identity
 
 
