@@ -166,6 +166,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
     def subresource(self, name: str) -> Subresource | None:
         """The subresource of that name, None if the kind has none."""
+        if not name:
+            return None
         return next((entry for entry in self.subresources if entry.name == name), None)
 
     def strategy(self, subresource: str) -> Callable[[Object, Object | None], None]:
