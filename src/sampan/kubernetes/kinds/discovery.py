@@ -7,6 +7,7 @@ from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.columns import AGE, NAME, text
 from sampan.kubernetes.kinds.core.port_validation import PROTOCOLS
 from sampan.kubernetes.kinds.field_rules import (
+    Check,
     check_required_text,
     check_text,
     check_unique,
@@ -28,7 +29,7 @@ _ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 _MAXIMUM_ENDPOINTS = 1000
 _MAXIMUM_ADDRESSES = 100
 _MAXIMUM_PORTS = 20_000
-_MAXIMUM_ZONES = 8
+_MAXIMUM_HINTS = 8
 _SHOWN = 3
 _LINK_LOCAL_MULTICAST = (
     ipaddress.ip_network("224.0.0.0/24"),
@@ -82,15 +83,19 @@ def _check_endpoint(endpoint: Object, field: str) -> Iterator[Cause]:
         yield from check_text(names.label, endpoint["hostname"], f"{field}.hostname")
     if endpoint.get("nodeName"):
         yield from check_text(names.subdomain, endpoint["nodeName"], f"{field}.nodeName")
+    hints = endpoint.get("hints") or {}
     for key, check in (("forZones", names.label_value), ("forNodes", names.subdomain)):
-        hints, path = (endpoint.get("hints") or {}).get(key) or [], f"{field}.hints.{key}"
-        if len(hints) > _MAXIMUM_ZONES:
-            yield too_many(path, len(hints), _MAXIMUM_ZONES)
-            continue
-        given = [hint.get("name", "") for hint in hints]
-        yield from check_unique(given, lambda index, path=path: f"{path}[{index}].name")
-        for index, hint in enumerate(hints):
-            yield from check_required_text(hint, "name", f"{path}[{index}]", check)
+        yield from _check_hints(hints.get(key) or [], check, f"{field}.hints.{key}")
+
+
+def _check_hints(hints: list[Object], check: Check, field: str) -> Iterator[Cause]:
+    if len(hints) > _MAXIMUM_HINTS:
+        yield too_many(field, len(hints), _MAXIMUM_HINTS)
+        return
+    given = [hint.get("name", "") for hint in hints]
+    yield from check_unique(given, lambda index: f"{field}[{index}].name")
+    for index, hint in enumerate(hints):
+        yield from check_required_text(hint, "name", f"{field}[{index}]", check)
 
 
 def _address_messages(given: str, kind: str) -> tuple[str, ...]:
