@@ -40,6 +40,12 @@ class _Reading:
     def __init__(self) -> None:
         self.left = _MAXIMUM_FIELDS
 
+    def count(self, fields: int) -> None:
+        """Raises InvalidProtobuf when there were too many."""
+        self.left -= fields
+        if self.left < 0:
+            raise InvalidProtobuf("the body holds too many fields")
+
 
 _Read = Callable[[RawValue, _Reading, int], Any]
 _Put = Callable[[Object, RawValue, _Reading, int], None]
@@ -56,13 +62,13 @@ def decode(body: bytes, default_version: str, default_kind: str) -> Object:
 def decode_message(name: str, data: bytes) -> Any:
     """The JSON value of a message without an envelope. Raises InvalidProtobuf, UnknownMessage."""
     try:
-        return _message(name)(memoryview(data), _Reading(), 0)
+        return _message(name)(data, _Reading(), 0)
     except _MALFORMED as error:
         raise InvalidProtobuf("the message is cut off or malformed") from error
 
 
 def _opened(
-    body: bytes | memoryview, reading: _Reading, depth: int, version: str = "", kind: str = ""
+    body: bytes, reading: _Reading, depth: int, version: str = "", kind: str = ""
 ) -> Object:
     named_version, named_kind, raw = envelope.opened(body)
     version, kind = named_version or version, named_kind or kind
@@ -94,7 +100,14 @@ def _message(name: str) -> _Read:
 
 
 def _plain(name: str) -> _Read:
+    """Texts, the most frequent of all, are put in place without a call. The tables are made at
+    first use, for messages can be nested in themselves."""
     fields = fields_of(name)
+    texts = {
+        field.number: (field.name, _keeps_zero(field))
+        for field in fields
+        if field.type == "string" and not field.label
+    }
     puts: dict[int, _Put] = {}
 
     def read(value: RawValue, reading: _Reading, depth: int) -> Object:
@@ -103,13 +116,16 @@ def _plain(name: str) -> _Read:
         if not puts:
             puts.update({field.number: _put(field) for field in fields})
         tree: Object = {}
+        count = 0
         for number, raw in read_fields(bytes_of(value)):
-            reading.left -= 1
-            if reading.left < 0:
-                raise InvalidProtobuf("the body holds too many fields")
-            put = puts.get(number)
-            if put is not None:
+            count += 1
+            if number in texts:
+                text_name, keeps_zero = texts[number]
+                if raw or keeps_zero:
+                    tree[text_name] = text_of(raw)
+            elif (put := puts.get(number)) is not None:
                 put(tree, raw, reading, depth + 1)
+        reading.count(count)
         return tree
 
     return read
@@ -121,7 +137,7 @@ def _raw_extension(value: RawValue, reading: _Reading, depth: int) -> Any:
         raise InvalidProtobuf("the body is nested too deeply")
     data = bytes_of(value)
     inner = next((raw for number, raw in read_fields(data) if number == 1), None)
-    if isinstance(inner, memoryview) and inner[: len(envelope.MAGIC)] == envelope.MAGIC:
+    if isinstance(inner, bytes) and inner.startswith(envelope.MAGIC):
         return _opened(inner, reading, depth)
     return well_known_reading.embedded_json(data)
 
@@ -165,9 +181,7 @@ def _put_item(field: Field, read: _Read) -> _Put:
         if packs and not isinstance(raw, int):
             position = 0
             while position < len(raw):
-                reading.left -= 1
-                if reading.left < 0:
-                    raise InvalidProtobuf("the body holds too many fields")
+                reading.count(1)
                 number, position = read_varint(raw, position)
                 items.append(read(number, reading, depth))
             return
@@ -178,7 +192,7 @@ def _put_item(field: Field, read: _Read) -> _Put:
 
 def _put_entry(name: str, read: _Read) -> _Put:
     def put(tree: Object, raw: RawValue, reading: _Reading, depth: int) -> None:
-        key, value = "", memoryview(b"")
+        key, value = "", b""
         for number, part in read_fields(bytes_of(raw)):
             if number == 1:
                 key = text_of(part)

@@ -42,14 +42,13 @@ def wrapped_pieces(group_version: str, kind: str, pieces: Sequence[bytes]) -> li
     return [head(group_version, kind, length), *pieces, _TAIL]
 
 
-def opened(body: bytes | memoryview) -> tuple[str, str, memoryview]:
+def opened(body: bytes) -> tuple[str, str, bytes]:
     """apiVersion, kind and message of a body. Raises InvalidProtobuf."""
-    data = memoryview(body)
-    if data[: len(MAGIC)] != MAGIC:
+    if not body.startswith(MAGIC):
         raise InvalidProtobuf("the body does not begin as Kubernetes' protobuf does")
-    version, kind, raw = "", "", memoryview(b"")
+    version, kind, raw = "", "", b""
     try:
-        for number, value in read_fields(data[len(MAGIC) :]):
+        for number, value in read_fields(body[len(MAGIC) :]):
             if number == 1:
                 version, kind = _type(bytes_of(value))
             elif number == 2:
@@ -61,7 +60,7 @@ def opened(body: bytes | memoryview) -> tuple[str, str, memoryview]:
     return version, kind, raw
 
 
-def _type(data: memoryview) -> tuple[str, str]:
+def _type(data: bytes) -> tuple[str, str]:
     parts = {number: text_of(value) for number, value in read_fields(data)}
     return parts.get(1, ""), parts.get(2, "")
 

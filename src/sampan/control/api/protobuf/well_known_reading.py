@@ -26,11 +26,11 @@ _LATEST_SECOND = 253_402_300_799
 _BILLION = 1_000_000_000
 
 
-def _numbers(data: memoryview) -> dict[int, RawValue]:
+def _numbers(data: bytes) -> dict[int, RawValue]:
     return dict(read_fields(data))
 
 
-def _time(data: memoryview) -> datetime | None:
+def _time(data: bytes) -> datetime | None:
     """Seconds and nanoseconds; an empty message is Go's zero time."""
     parts = _numbers(data)
     if not parts:
@@ -44,33 +44,33 @@ def _time(data: memoryview) -> datetime | None:
     return _EPOCH + timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
 
 
-def _seconds(data: memoryview) -> str | None:
+def _seconds(data: bytes) -> str | None:
     moment = _time(data)
     return None if moment is None else to_seconds(moment)
 
 
-def _microseconds(data: memoryview) -> str | None:
+def _microseconds(data: bytes) -> str | None:
     moment = _time(data)
     return None if moment is None else to_microseconds(moment)
 
 
-def _quantity(data: memoryview) -> str:
-    return text_of(_numbers(data).get(1, memoryview(b"0")))
+def _quantity(data: bytes) -> str:
+    return text_of(_numbers(data).get(1, b"0"))
 
 
-def _int_or_string(data: memoryview) -> int | str:
+def _int_or_string(data: bytes) -> int | str:
     parts = _numbers(data)
     if parts.get(1, 0):
-        return text_of(parts.get(3, memoryview(b"")))
+        return text_of(parts.get(3, b""))
     number = parts.get(2, 0)
     if not isinstance(number, int):
         raise InvalidProtobuf("text stands where a number belongs")
     return signed(number)
 
 
-def _json(data: memoryview) -> Any:
+def _json(data: bytes) -> Any:
     """A message that holds JSON: RawExtension, FieldsV1, the JSON of a schema."""
-    inner = _numbers(data).get(1, memoryview(b""))
+    inner = _numbers(data).get(1, b"")
     if isinstance(inner, int) or not inner:
         return None
     try:
@@ -79,7 +79,7 @@ def _json(data: memoryview) -> Any:
         raise InvalidProtobuf("an embedded object is not JSON") from error
 
 
-READERS: dict[str, Callable[[memoryview], Any]] = {
+READERS: dict[str, Callable[[bytes], Any]] = {
     META + "Time": _seconds,
     META + "MicroTime": _microseconds,
     META + "FieldsV1": _json,

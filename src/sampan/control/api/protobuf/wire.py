@@ -9,7 +9,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _LONGEST_SHIFT = 63
 _SIXTY_FOUR_BITS = 0xFFFF_FFFF_FFFF_FFFF
 
-RawValue = int | memoryview
+RawValue = int | bytes
 """A field's value before its type is known: a number, or the bytes of anything else."""
 
 
@@ -48,7 +48,7 @@ def sized(field_key: bytes, data: bytes) -> bytes:
     return field_key + varint(len(data)) + data
 
 
-def read_varint(data: memoryview, position: int) -> tuple[int, int]:
+def read_varint(data: bytes, position: int) -> tuple[int, int]:
     """The number at a position, and the position after it. Raises InvalidProtobuf, IndexError."""
     value = shift = 0
     while True:
@@ -62,36 +62,48 @@ def read_varint(data: memoryview, position: int) -> tuple[int, int]:
             raise InvalidProtobuf("a number is too long")
 
 
-def read_fields(data: memoryview) -> Iterator[tuple[int, RawValue]]:
-    """The field numbers and raw values of a message. Raises InvalidProtobuf, IndexError."""
+def read_fields(data: bytes) -> Iterator[tuple[int, RawValue]]:
+    """The field numbers and raw values of a message. Raises InvalidProtobuf, IndexError.
+
+    Numbers, keys and lengths are mostly of one byte, which is read here without a call.
+    """
     position, end = 0, len(data)
     while position < end:
-        number, position = read_varint(data, position)
-        wire_type = number & 7
+        field_key = data[position]
+        position += 1
+        if field_key >= 0x80:
+            field_key, position = read_varint(data, position - 1)
+        wire_type = field_key & 7
         if wire_type == VARINT:
-            value, position = read_varint(data, position)
-            yield number >> 3, value
+            value = data[position]
+            position += 1
+            if value >= 0x80:
+                value, position = read_varint(data, position - 1)
+            yield field_key >> 3, value
             continue
         if wire_type == BYTES:
-            size, position = read_varint(data, position)
+            size = data[position]
+            position += 1
+            if size >= 0x80:
+                size, position = read_varint(data, position - 1)
         elif wire_type in (FIXED64, FIXED32):
             size = 8 if wire_type == FIXED64 else 4
         else:
             raise InvalidProtobuf(f"wire type {wire_type} is not supported")
-        if position + size > end:
+        start, position = position, position + size
+        if position > end:
             raise InvalidProtobuf("the body is cut off")
-        yield number >> 3, data[position : position + size]
-        position += size
+        yield field_key >> 3, data[start:position]
 
 
 def text_of(value: RawValue) -> str:
     """Raises InvalidProtobuf, UnicodeDecodeError."""
     if isinstance(value, int):
         raise InvalidProtobuf("a number stands where text belongs")
-    return str(value, "utf-8")
+    return value.decode()
 
 
-def bytes_of(value: RawValue) -> memoryview:
+def bytes_of(value: RawValue) -> bytes:
     """Raises InvalidProtobuf."""
     if isinstance(value, int):
         raise InvalidProtobuf("a number stands where a message belongs")
