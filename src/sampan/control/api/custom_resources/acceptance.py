@@ -65,7 +65,8 @@ def next_status(
 def _accepted(
     definition: Definition, resources: frozenset[str], kinds: frozenset[str]
 ) -> tuple[Object, tuple[str, str] | None]:
-    """The names that are free or its own already, and the first conflict: reason and name."""
+    """The names that are free or its own already, and a conflict: reason and name. Of several
+    conflicts Kubernetes tells the last, kinds after resources."""
     wanted, before = definition.spec.names, definition.status.accepted_names
     conflicts: list[tuple[str, str]] = []
     shown: Object = {}
@@ -83,13 +84,14 @@ def _accepted(
     short = [it for it in wanted.short_names if it not in resources]
     if len(short) < len(wanted.short_names):
         taken = next(it for it in wanted.short_names if it in resources)
-        conflicts.insert(0, ("ShortNamesConflict", taken))
+        place = sum(reason in ("PluralConflict", "SingularConflict") for reason, _ in conflicts)
+        conflicts.insert(place, ("ShortNamesConflict", taken))
         short = list(before.short_names)
     if short:
         shown["shortNames"] = short
     if wanted.categories:
         shown["categories"] = list(wanted.categories)
-    return shown, conflicts[0] if conflicts else None
+    return shown, conflicts[-1] if conflicts else None
 
 
 def _approval(definition: Definition, now: datetime) -> Object:
