@@ -27,6 +27,9 @@ CLAIMS = {
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+USERNAME = {"username": {"claim": "sub", "prefix": ""}}
+
+
 def configuration(**changes):
     trusted = {
         "issuer": {"url": ISSUER, "audiences": ["cluster"], "certificateAuthority": "PEM"},
@@ -48,6 +51,10 @@ class Provider:
         self.keys = {"one": KEY} if keys is None else keys
         self.issuer = issuer
         self.asked = []
+
+    @classmethod
+    def of(cls, trusted):
+        return ExternalIssuers(trusted.jwt, cls().fetch, lambda: NOW)
 
     async def fetch(self, address, authorities):
         assert authorities == "PEM"
@@ -155,15 +162,70 @@ def test_keys_are_fetched_once_and_again_for_a_new_one_but_not_for_garbage():
         {"issuer": {"url": ISSUER, "audiences": []}},
         {"issuer": {"url": ISSUER, "audiences": ["a", "b"]}},
         {"claimMappings": {"username": {"claim": "sub"}}},
-        {"claimMappings": {"username": {"expression": "claims.sub"}}},
-        {"userValidationRules": [{"expression": "true"}]},
+        {"claimMappings": {"username": {"claim": "sub", "prefix": "", "expression": "claims.a"}}},
+        {"claimMappings": {"username": {"expression": "claims.sub", "prefix": "a"}}},
+        {"claimMappings": {"username": {"expression": "claims.sub +"}}},
+        {"claimMappings": {"username": {"expression": "other.sub"}}},
+        {"claimMappings": {"username": {"expression": "claims.email"}}},
+        {"claimMappings": USERNAME | {"extra": [{"key": "a", "valueExpression": "claims.a"}]}},
+        {"claimMappings": USERNAME | {"extra": [{"key": "k8s.io/a", "valueExpression": "'a'"}]}},
+        {"claimValidationRules": [{"claim": "a", "expression": "true"}]},
+        {"userValidationRules": [{"message": "no"}]},
+        {"surprise": True},
     ],
 )
 def test_a_configuration_that_is_not_understood_is_refused(changes):
     with pytest.raises(InvalidConfiguration):
-        configuration(**changes)
+        Provider.of(configuration(**changes))
 
 
 def test_a_token_lives_no_longer_than_it_says():
     with pytest.raises(InvalidToken):
         judge(token(), now=NOW + timedelta(seconds=60))
+
+
+EXPRESSIONS = {
+    "claimMappings": {
+        "username": {"expression": "claims.sub + '@' + claims.org"},
+        "groups": {"expression": "claims.teams.map(team, 'team:' + team)"},
+        "uid": {"expression": "claims.id"},
+        "extra": [
+            {"key": "example.com/org", "valueExpression": "claims.org"},
+            {"key": "example.com/none", "valueExpression": "''"},
+        ],
+    },
+    "claimValidationRules": [
+        {"expression": "claims.exp - 0 > 1", "message": "the token lives too long"},
+    ],
+    "userValidationRules": [
+        {"expression": "!user.username.startsWith('system:')", "message": "a reserved name"},
+    ],
+}
+
+
+def test_expressions_become_a_user():
+    identity = judge(token(), **EXPRESSIONS).identity
+    assert identity.name == "jane@acme"
+    assert identity.groups == ("team:devs", "team:ops", "system:authenticated")
+    assert identity.uid == "u-7"
+    assert identity.extra == {"example.com/org": ("acme",)}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (token(sub="system:admin"), "a reserved name"),
+        (token(teams="devs"), "an expression over the token's claims failed"),
+        (token(id=None), "an expression over the token's claims failed"),
+        (token(exp=1), "the token has expired"),
+    ],
+)
+def test_expressions_refuse(given, message):
+    with pytest.raises(InvalidToken, match=message):
+        judge(given, **EXPRESSIONS)
+
+
+def test_an_expression_that_is_not_true_refuses_with_its_message():
+    rules = [{"expression": "claims.org == 'other'", "message": "not one of us"}]
+    with pytest.raises(InvalidToken, match="not one of us"):
+        judge(token(), claimValidationRules=rules)

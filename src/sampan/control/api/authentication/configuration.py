@@ -1,9 +1,10 @@
 """The file that names external issuers: `AuthenticationConfiguration` of apiserver.config.k8s.io.
 
-Read once, at the start. Plain claim mappings and required claims are known; expressions are
-refused by name, for an issuer whose rules are not understood must not be trusted.
+Read once, at the start. A field that is not known is refused: an issuer whose rules are not
+understood must not be trusted.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +27,33 @@ class Issuer(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     audience_match_policy: str = ""
 
 
-class RequiredClaim(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    claim: str
+class ValidationRule(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A claim that must have a value, or an expression that must be true."""
+
+    claim: str = ""
     required_value: str = ""
+    expression: str = ""
+    message: str = ""
 
 
-class PrefixedClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MappedClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A claim, with something before its value; or an expression."""
+
     claim: str = ""
     prefix: str | None = None
+    expression: str = ""
 
 
-class PlainClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    claim: str = ""
+class ExtraMapping(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    key: str
+    value_expression: str
 
 
 class ClaimMappings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    username: PrefixedClaim
-    groups: PrefixedClaim = PrefixedClaim()
-    uid: PlainClaim = PlainClaim()
+    username: MappedClaim
+    groups: MappedClaim = MappedClaim()
+    uid: MappedClaim = MappedClaim()
+    extra: tuple[ExtraMapping, ...] = ()
 
 
 class TokenIssuer(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -51,7 +61,8 @@ class TokenIssuer(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fi
 
     issuer: Issuer
     claim_mappings: ClaimMappings
-    claim_validation_rules: tuple[RequiredClaim, ...] = ()
+    claim_validation_rules: tuple[ValidationRule, ...] = ()
+    user_validation_rules: tuple[ValidationRule, ...] = ()
 
 
 class _Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,20 +115,50 @@ def checked(tree: Any) -> AuthenticationConfiguration:
 
 
 def _problems(trusted: TokenIssuer) -> list[str]:
-    issuer, mappings = trusted.issuer, trusted.claim_mappings
-    found: list[str] = []
+    return [
+        *_issuer_problems(trusted.issuer),
+        *_mapping_problems(trusted.claim_mappings),
+        *_rule_problems(trusted),
+    ]
+
+
+def _issuer_problems(issuer: Issuer) -> Iterator[str]:
     if not issuer.url.startswith("https://"):
-        found.append("issuer.url: URL scheme must be https")
+        yield "issuer.url: URL scheme must be https"
     if issuer.discovery_url and not issuer.discovery_url.startswith("https://"):
-        found.append("issuer.discoveryURL: URL scheme must be https")
+        yield "issuer.discoveryURL: URL scheme must be https"
     if not issuer.audiences:
-        found.append("issuer.audiences: at least one audience is required")
+        yield "issuer.audiences: at least one audience is required"
     if len(issuer.audiences) > 1 and issuer.audience_match_policy != "MatchAny":
-        found.append("issuer.audienceMatchPolicy: must be MatchAny for multiple audiences")
-    if not mappings.username.claim:
-        found.append("claimMappings.username.claim: required")
-    if mappings.username.prefix is None:
-        found.append("claimMappings.username.prefix: required; it may be empty")
-    if mappings.groups.claim and mappings.groups.prefix is None:
-        found.append("claimMappings.groups.prefix: required; it may be empty")
-    return found
+        yield "issuer.audienceMatchPolicy: must be MatchAny for multiple audiences"
+
+
+def _mapping_problems(mappings: ClaimMappings) -> Iterator[str]:
+    if not mappings.username.claim and not mappings.username.expression:
+        yield "claimMappings.username: claim or expression is required"
+    for name in ("username", "groups", "uid"):
+        mapping: MappedClaim = getattr(mappings, name)
+        if mapping.claim and mapping.expression:
+            yield f"claimMappings.{name}: claim and expression can't both be set"
+        if mapping.expression and mapping.prefix is not None:
+            yield f"claimMappings.{name}.prefix: can't be set with an expression"
+        if name != "uid" and mapping.claim and mapping.prefix is None:
+            yield f"claimMappings.{name}.prefix: required; it may be empty"
+    keys = [each.key for each in mappings.extra]
+    if len(set(keys)) != len(keys):
+        yield "claimMappings.extra: a key is named twice"
+    for key in keys:
+        domain, separator, _ = key.partition("/")
+        if not separator or key != key.lower():
+            yield f"claimMappings.extra: {key!r} must be a domain-prefixed path in lower case"
+        if f".{domain}".endswith((".kubernetes.io", ".k8s.io")):
+            yield f"claimMappings.extra: {key!r} is in a domain of Kubernetes"
+
+
+def _rule_problems(trusted: TokenIssuer) -> Iterator[str]:
+    for rule in trusted.claim_validation_rules:
+        if bool(rule.claim) == bool(rule.expression):
+            yield "claimValidationRules: either claim or expression is required"
+    for rule in trusted.user_validation_rules:
+        if rule.claim or not rule.expression:
+            yield "userValidationRules: expression is required"

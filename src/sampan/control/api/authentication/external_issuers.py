@@ -12,16 +12,15 @@ from typing import Any
 import jwt
 import msgspec
 
-from sampan.control.api.authentication.configuration import PrefixedClaim, TokenIssuer
-from sampan.control.api.authentication.identities import AUTHENTICATED, Proof
+from sampan.control.api.authentication.claim_mapping import ClaimMapping
+from sampan.control.api.authentication.configuration import TokenIssuer
+from sampan.control.api.authentication.identities import Proof
 from sampan.foundation.pki.tokens import (
     InvalidToken,
-    audiences_of,
     check_times,
     header_of,
     verified,
 )
-from sampan.foundation.wire.message import Identity
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512")
 REFRESH_SECONDS = 10.0
@@ -47,6 +46,7 @@ class ExternalIssuers:
     def __init__(
         self, trusted: tuple[TokenIssuer, ...], fetch: Fetch, clock: Callable[[], datetime]
     ) -> None:
+        """Raises InvalidConfiguration."""
         self._clock = clock
         self._issuers = {it.issuer.url: _ExternalIssuer(it, fetch) for it in trusted}
 
@@ -58,14 +58,15 @@ class ExternalIssuers:
         source = self._issuers[issuer]
         claims = await source.verified(token)
         check_times(claims, self._clock())
-        return Proof(identity_of(claims, source.trusted), audiences)
+        return Proof(source.mapping.identity(claims), audiences)
 
 
 class _ExternalIssuer:
     """One issuer and its keys."""
 
     def __init__(self, trusted: TokenIssuer, fetch: Fetch) -> None:
-        self.trusted = trusted
+        self.mapping = ClaimMapping(trusted)
+        self._issuer = trusted.issuer
         self._fetch = fetch
         self._keys: dict[str, jwt.PyJWK] = {}
         self._next_fetch = 0.0
@@ -83,7 +84,7 @@ class _ExternalIssuer:
         if key is None:
             raise InvalidToken("the token is signed with a key that its issuer doesn't publish")
         claims = verified(token, key.key, (algorithm,))
-        if claims.get("iss") != self.trusted.issuer.url:
+        if claims.get("iss") != self._issuer.url:
             raise InvalidToken("the token is invalid: Invalid issuer")
         return claims
 
@@ -99,7 +100,7 @@ class _ExternalIssuer:
                 raise InvalidToken("the keys of the token's issuer can't be had") from error
 
     async def _published(self) -> dict[str, jwt.PyJWK]:
-        issuer = self.trusted.issuer
+        issuer = self._issuer
         address = issuer.discovery_url or issuer.url.rstrip("/") + _DISCOVERY
         raw = await self._fetch(address, issuer.certificate_authority)
         provider = msgspec.json.decode(raw, type=_Provider)
@@ -119,29 +120,3 @@ def _usable(published: list[dict[str, Any]]) -> dict[str, jwt.PyJWK]:
             except jwt.PyJWTError:
                 continue
     return found
-
-
-def identity_of(claims: dict[str, Any], trusted: TokenIssuer) -> Identity:
-    """Whom the claims of a verified token name. Raises InvalidToken. Pure."""
-    if not set(audiences_of(claims)) & set(trusted.issuer.audiences):
-        raise InvalidToken("the token is invalid: Audience doesn't match")
-    for rule in trusted.claim_validation_rules:
-        if claims.get(rule.claim) != rule.required_value:
-            raise InvalidToken(f"the token's claim {rule.claim!r} is not as required")
-    mappings = trusted.claim_mappings
-    name = claims.get(mappings.username.claim)
-    if not isinstance(name, str) or not name:
-        raise InvalidToken(f"the token has no claim {mappings.username.claim!r} to name a user")
-    if mappings.username.claim == "email" and claims.get("email_verified", True) is not True:
-        raise InvalidToken("the token's email is not verified")
-    uid = claims.get(mappings.uid.claim, "") if mappings.uid.claim else ""
-    groups = (*_groups(claims, mappings.groups), AUTHENTICATED)
-    return Identity(name=(mappings.username.prefix or "") + name, groups=groups, uid=str(uid))
-
-
-def _groups(claims: dict[str, Any], mapping: PrefixedClaim) -> tuple[str, ...]:
-    given = claims.get(mapping.claim) if mapping.claim else None
-    listed = [given] if isinstance(given, str) else given or []
-    if not isinstance(listed, list) or not all(isinstance(it, str) for it in listed):
-        raise InvalidToken(f"the token's claim {mapping.claim!r} is not a list of groups")
-    return tuple((mapping.prefix or "") + it for it in listed)
