@@ -50,6 +50,11 @@ def canonical(text: str | int | float) -> str:
     return _canonical(str(text))
 
 
+def show(value: Decimal, *, binary: bool = False) -> str:
+    """A value in canonical form: `binary` for bytes, 1Gi, and otherwise decimal, 500m."""
+    return _binary_form(value) if binary else _decimal_form(value, exponent_form=False)
+
+
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> tuple[Decimal, str]:
     """The value, and its family: `binary`, `decimal` or `exponent`."""

@@ -6,6 +6,7 @@ from sampan.control.api.admission.certificate_requests import CertificateRequest
 from sampan.control.api.admission.chain import AdmissionChain
 from sampan.control.api.admission.expression_checks import check_expressions
 from sampan.control.api.admission.external_addresses import refuse_external_addresses
+from sampan.control.api.admission.limit_ranger import LimitRanger
 from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
 from sampan.control.api.admission.node_restriction import NodeRestriction
 from sampan.control.api.admission.pod_security.plugin import PodSecurity
@@ -44,11 +45,13 @@ def admission_chain(
 ) -> AdmissionChain:
     """Everything, in its order."""
     around = Surroundings(cache, kinds, authorizer)
+    limits = LimitRanger(cache)
     asking = Asking(cache, authorizer, caller, lambda: new_uid(random))
     return AdmissionChain(
         filling=(
             NamespaceLifecycle(cache),
             ServiceAccount(cache, random),
+            limits.fill,
             DefaultTolerations(settings.toleration_seconds),
             set_priority,
             name_requestor,
@@ -61,6 +64,7 @@ def admission_chain(
             check_expressions,
             NodeRestriction(cache),
             PodSecurity(cache),
+            limits.judge,
             refuse_external_addresses,
             RoleEscalation(authorizer),
             CertificateRequests(authorizer),
