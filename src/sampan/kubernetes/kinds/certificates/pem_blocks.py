@@ -2,15 +2,12 @@
 
 import base64
 import binascii
-import re
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
-_block = re.compile(
-    rb"^-----BEGIN ([A-Z0-9 ]+)-----\s*?\n(.*?)^-----END \1-----\s*?$", re.MULTILINE | re.DOTALL
-)
+_BEGIN, _END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
 
 
 class Unreadable(ValueError):
@@ -26,17 +23,29 @@ class Block(NamedTuple):
 
 
 def blocks(data: bytes) -> list[Block]:
-    """The blocks of a text; what stands between them is passed over."""
-    return [_read(match) for match in _block.finditer(data)]
+    """The blocks of a text; what stands between them, or has no end, is passed over."""
+    found: list[Block] = []
+    label: bytes | None = None
+    lines: list[bytes] = []
+    for line in data.splitlines():
+        bare = line.rstrip()
+        if bare.startswith(_BEGIN) and bare.endswith(_DASHES):
+            label, lines = bare[len(_BEGIN) : -len(_DASHES)], []
+        elif label is not None and bare == _END + label + _DASHES:
+            found.append(_read(label, lines))
+            label = None
+        elif label is not None:
+            lines.append(bare)
+    return found
 
 
-def _read(match: re.Match[bytes]) -> Block:
-    body = match.group(2)
+def _read(label: bytes, lines: list[bytes]) -> Block:
     try:
-        content = base64.b64decode(b"".join(body.split()), validate=True)
+        content = base64.b64decode(b"".join(lines), validate=True)
     except binascii.Error:
         content = None
-    return Block(match.group(1).decode(), b":" in body, content)
+    has_headers = any(b":" in line for line in lines)
+    return Block(label.decode(errors="replace"), has_headers, content)
 
 
 def certificate_of(block: Block) -> x509.Certificate:

@@ -4,7 +4,6 @@ A signer answers once, through `/status`: issued, denied or failed; nothing chan
 """
 
 import base64
-import binascii
 from collections.abc import Iterator
 
 from cryptography import x509
@@ -96,9 +95,10 @@ def _check_request(encoded: str) -> Iterator[Cause]:
 def _request_of(encoded: str) -> x509.CertificateSigningRequest:
     """Raises Unreadable."""
     try:
-        return signed_request(base64.b64decode(encoded, validate=True))
-    except binascii.Error as error:
+        content = base64.b64decode(encoded, validate=True)
+    except ValueError as error:
         raise Unreadable(str(error)) from error
+    return signed_request(content)
 
 
 def _answer(request: Object) -> list[str]:
