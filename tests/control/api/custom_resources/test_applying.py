@@ -92,7 +92,7 @@ def test_fields_are_owned_by_the_schema_of_the_definition(play):
         )
         unknown = await apply(api, widget(sise=1))
         assert unknown["message"] == (
-            "failed to create typed patch object (default/a; example.com/v1, Kind=Widget): "
+            "failed to create typed patch object (/a; example.com/v1, Kind=Widget): "
             ".spec.sise: field not declared in schema"
         )
 
