@@ -284,3 +284,45 @@ def test_a_watch_tells_where_to_go_on_before_its_time_is_over(play):
         assert pieces[0]["object"]["metadata"]["resourceVersion"] == version
 
     play(story)
+
+
+def test_a_scale_and_a_review_in_protobuf(play):
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "main", "image": "hello:1"}]},
+            },
+        },
+    }
+    path = "/apis/apps/v1/namespaces/default/deployments"
+
+    async def story(api):
+        await api.create(path, deployment)
+        scale = read(await api.send("GET", f"{path}/web/scale", headers=IN_PROTOBUF))
+        assert (scale["kind"], scale["spec"]) == ("Scale", {"replicas": 2})
+        scale["spec"]["replicas"] = 0
+        body = encoding.encode(scale)
+        changed = await api.send("PUT", f"{path}/web/scale", body, headers=IN_PROTOBUF)
+        assert read(changed)["spec"] == {}
+        assert (await api.send("GET", f"{path}/web"))["spec"]["replicas"] == 0
+        group = "authorization.k8s.io/v1"
+        review = {
+            "apiVersion": group,
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}},
+        }
+        asked = await api.send(
+            "POST",
+            f"/apis/{group}/selfsubjectaccessreviews",
+            encoding.encode(review),
+            headers=IN_PROTOBUF,
+        )
+        assert read(asked)["status"]["allowed"] is True
+
+    play(story)

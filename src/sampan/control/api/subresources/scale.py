@@ -19,7 +19,7 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import Form, decoded, media_type, patched
 from sampan.control.api.field_management import MANAGED, updating_owners, writing
-from sampan.control.api.negotiation import Wanted
+from sampan.control.api.negotiation import wanted
 from sampan.control.api.refusal import Refused
 from sampan.control.api.request_options import WriteOptions, write_options
 from sampan.control.api.updating import check_same, object_key, patch_of, write_of
@@ -52,7 +52,7 @@ class Scale:
         stored = self._cache.of(call.routed.resource).get(object_key(call))
         if stored is None:
             raise Refused(status.not_found(call.routed.resource, call.attributes.name))
-        return rendering.document(scale_of(call.routed, stored.decoded()), Wanted())
+        return _answer(call, scale_of(call.routed, stored.decoded()))
 
     async def update(self, call: Call) -> Response:
         options = write_options(call.request, "UpdateOptions")
@@ -125,7 +125,7 @@ class Scale:
         written = await self._writer.update(
             kind, object_key(call), reviewed, dry_run=options.dry_run
         )
-        return rendering.document(scale_of(kind, _decode(written.data)), Wanted())
+        return _answer(call, scale_of(kind, _decode(written.data)))
 
     async def _review(self, call: Call, write: Write, options: WriteOptions) -> None:
         """Hooks see a Scale, and may change its number of replicas. Raises Refused."""
@@ -210,3 +210,7 @@ def _check_replicas(replicas: Any, name: str) -> None:
     if type(replicas) is not int or replicas < 0:
         cause = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise Refused(status.invalid("autoscaling", _KIND, name, [cause]))
+
+
+def _answer(call: Call, scale: Object) -> Response:
+    return rendering.document(scale, wanted(call.request.headers.get("accept", "")))
