@@ -12,14 +12,15 @@ import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.foundation.wire.message import Body, Request
+from sampan.foundation.wire.message import Body, Request, Response
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import ENDPOINT_SLICES, SERVICES
 from sampan.kubernetes.machinery.selectors import parse
@@ -89,11 +90,10 @@ class WebhookCaller:
             headers=_HEADERS,
             body=body,
         )
-        shown = f'Post "{_shown(client)}"'
+        shown = f'Post "{_shown(client, request.query)}"'
         try:
             async with asyncio.timeout(seconds):
-                response = await self._transport(target).send(request)
-                answer = await _bounded(response.body)
+                response, answer = await self._sent(target, request)
         except TimeoutError as error:
             raise CallFailed(f"{shown}: context deadline exceeded") from error
         except (ConnectionError, ssl.SSLError) as error:
@@ -106,25 +106,39 @@ class WebhookCaller:
             raise CallFailed(text)
         return answer
 
+    async def _sent(self, target: _Target, request: Request) -> tuple[Response, bytes]:
+        """Raises ConnectionError, ssl.SSLError."""
+        transport = await self._transport(target)
+        try:
+            response = await transport.send(request)
+        except ConnectionError:
+            # A connection that was kept open may have been closed by the other side just now;
+            # reviews may be asked twice.
+            response = await transport.send(request)
+        return response, await _bounded(response.body)
+
     async def close(self) -> None:
         while self._transports:
             await self._transports.popitem()[1].close()
 
-    def _transport(self, target: _Target) -> "HttpsTransport":
-        # Imported when the first webhook is asked: a server without any starts faster.
-        from sampan.foundation.wire.http_client import HttpsTransport
-
+    async def _transport(self, target: _Target) -> "HttpsTransport":
         key = (target.base, target.ca_bundle, target.server_name)
-        transport = self._transports.get(key)
-        if transport is None:
+        if key not in self._transports:
+            # Imported when the first webhook is asked, beside the loop: it takes long.
+            module = await asyncio.to_thread(import_module, "sampan.foundation.wire.http_client")
             context = _context(target.ca_bundle)
-            transport = HttpsTransport(target.base, context, server_name=target.server_name)
-            self._transports[key] = transport
+            made = module.HttpsTransport(
+                target.base,
+                context,
+                server_name=target.server_name,
+                largest_body=MAXIMUM_ANSWER,
+            )
+            # Another call may have made it meanwhile.
+            self._transports.setdefault(key, made)
             if len(self._transports) > _OPEN_TRANSPORTS:
-                _, oldest = self._transports.popitem(last=False)
-                asyncio.get_running_loop().create_task(oldest.close())
+                await self._transports.popitem(last=False)[1].close()
         self._transports.move_to_end(key)
-        return transport
+        return self._transports[key]
 
     def _target(self, client: WebhookClient) -> _Target:
         if client.service is not None:
@@ -165,11 +179,13 @@ class WebhookCaller:
         raise CallFailed(f'no endpoints available for service "{service.name}"')
 
 
-def _shown(client: WebhookClient) -> str:
+def _shown(client: WebhookClient, query: Sequence[tuple[str, str]]) -> str:
     service = client.service
+    tail = f"?{urlencode(query)}" if query else ""
     if service is None:
-        return client.url or ""
-    return f"https://{service.name}.{service.namespace}.svc:{service.port}{service.path}"
+        return f"{client.url}{tail}"
+    host = f"{service.name}.{service.namespace}.svc:{service.port}"
+    return f"https://{host}{service.path}{tail}"
 
 
 async def _bounded(body: Body) -> bytes:

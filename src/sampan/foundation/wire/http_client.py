@@ -30,7 +30,7 @@ class HttpsTransport:
     """Sends requests to `base_url` with `headers` added to each (an Authorization, say).
 
     `server_name` is the name that the server's certificate must have, where that is not the
-    host of `base_url`.
+    host of `base_url`. No answer that comes whole is longer than `largest_body`.
     """
 
     def __init__(
@@ -40,10 +40,12 @@ class HttpsTransport:
         headers: Mapping[str, str] | None = None,
         *,
         server_name: str | None = None,
+        largest_body: int = MAXIMUM_WHOLE_BODY,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._context = context
         self._server_name = server_name
+        self._largest_body = largest_body
         self._headers = {"Accept-Encoding": "identity", **(headers or {})}
         self._session: aiohttp.ClientSession | None = None
 
@@ -66,7 +68,7 @@ class HttpsTransport:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             if "content-length" not in headers and answer.status not in (204, 304):
                 return Response(status=answer.status, headers=headers, body=_Stream(answer))
-            if int(headers.get("content-length", "0")) > MAXIMUM_WHOLE_BODY:
+            if int(headers.get("content-length", "0")) > self._largest_body:
                 answer.close()
                 raise ConnectionError(f"{self._base} answered with too large a body")
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -160,7 +160,7 @@ def test_time_limits_under_both_failure_policies(
                 'failed calling webhook "hooks.example.com": failed to call webhook'
                 in (answer["message"])
             )
-            assert "context deadline exceeded" in answer["message"]
+            assert '?timeout=1s": context deadline exceeded' in answer["message"]
             await api.send("DELETE", CONFIGURATIONS.format("mutating") + "/hooks")
             await configure(
                 api, configuration(hook.client(), timeoutSeconds=1, failurePolicy="Ignore")
@@ -326,7 +326,7 @@ def test_configurations_of_admission_are_never_asked_about(
     play(story, in_real_time=True)
 
 
-def test_a_service_is_reached_at_its_endpoint(
+def test_a_service_without_endpoints_is_a_failure(
     play: Any, serve: Any, configuration: Configure
 ) -> None:
     async def story(api: Any) -> None:
@@ -345,6 +345,45 @@ def test_a_service_is_reached_at_its_endpoint(
             )
             answer = await api.send("POST", MAPS, config_map(a="1"))
             assert 'no endpoints available for service "hook"' in answer["message"]
+
+    play(story, in_real_time=True)
+
+
+def test_a_service_answers_under_its_own_name(
+    play: Any, serve: Any, configuration: Configure
+) -> None:
+    async def story(api: Any) -> None:
+        async with serve(lambda _request: {"allowed": False}, names=("hook.default.svc",)) as hook:
+            await api.create(
+                "/api/v1/namespaces/default/services",
+                {
+                    "metadata": {"name": "hook"},
+                    "spec": {
+                        "type": "ExternalName",
+                        "externalName": "localhost",
+                        "ports": [{"port": hook.port}],
+                    },
+                },
+            )
+            service = {"namespace": "default", "name": "hook", "port": hook.port, "path": "/x"}
+            client = {"service": service, "caBundle": hook.ca}
+            await configure(api, configuration(client, kind="Validating"))
+            answer = await api.send("POST", MAPS, config_map(a="1"))
+            assert (answer.code, len(hook.requests)) == (400, 1)
+
+    play(story, in_real_time=True)
+
+
+def test_a_flood_of_an_answer_is_not_read(play: Any, serve: Any, configuration: Configure) -> None:
+    async def flood(_request: web.Request, _review: dict[str, Any]) -> web.StreamResponse:
+        return web.Response(body=b" " * (9 << 20))
+
+    async def story(api: Any) -> None:
+        async with serve(answer=flood) as hook:
+            await configure(api, configuration(hook.client(), kind="Validating"))
+            answer = await api.send("POST", MAPS, config_map(a="1"))
+            assert answer.code == 500
+            assert "too large a body" in answer["message"]
 
     play(story, in_real_time=True)
 
