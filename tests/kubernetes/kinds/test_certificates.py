@@ -60,7 +60,7 @@ def _signing(status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any
     ("spec", "field", "message"),
     [
         ({"request": _encoded("x")}, "spec.request", "CERTIFICATE REQUEST"),
-        ({"request": _encoded(BROKEN)}, "spec.request", "x509"),
+        ({"request": _encoded(BROKEN)}, "spec.request", "not a certificate request"),
         ({"usages": []}, "spec.usages", "Required value"),
         ({"usages": ["dancing"]}, "spec.usages[0]", "Unsupported value"),
         ({"usages": ["any", "any"]}, "spec.usages[1]", "Duplicate value"),

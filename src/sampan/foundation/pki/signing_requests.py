@@ -6,7 +6,7 @@ granted at all is decided elsewhere.
 
 import base64
 import binascii
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import msgspec
@@ -47,6 +47,11 @@ _EXTENDED_USAGES = {
 }
 
 
+USAGES = (*_KEY_USAGES, *_EXTENDED_USAGES)
+"""Every usage that a certificate may be asked for."""
+Load = Callable[[bytes], x509.CertificateSigningRequest]
+
+
 class InvalidRequest(ValueError):
     """Not a request for a certificate, or not signed with the key that it shows."""
 
@@ -64,7 +69,7 @@ class Request(msgspec.Struct, frozen=True):
 
 def read(pem: bytes) -> Request:
     """Raises InvalidRequest."""
-    request = _loaded(pem)
+    request = verified(x509.load_pem_x509_csr, pem)
     names = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     organizations = request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     alternatives = _alternatives(request) or x509.SubjectAlternativeName([])
@@ -98,7 +103,7 @@ def sign(
 
     It never outlives the authority, and is never an authority itself. Raises InvalidRequest.
     """
-    request = _loaded(pem)
+    request = verified(x509.load_pem_x509_csr, pem)
     builder = (
         x509.CertificateBuilder()
         .subject_name(request.subject)
@@ -127,9 +132,10 @@ def expiration_of(pem: bytes) -> datetime:
     return x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc
 
 
-def _loaded(pem: bytes) -> x509.CertificateSigningRequest:
+def verified(load: Load, content: bytes) -> x509.CertificateSigningRequest:
+    """The request that `load` reads, its signature verified. Raises InvalidRequest."""
     try:
-        request = x509.load_pem_x509_csr(pem)
+        request = load(content)
         sound = request.is_signature_valid
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InvalidRequest("not a certificate request") from error

@@ -5,13 +5,14 @@ import binascii
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+
+from sampan.foundation.pki.signing_requests import InvalidRequest, verified
 
 _BEGIN, _END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
 
 
 class Unreadable(ValueError):
-    """What was given is no certificate or request; the text says why."""
+    """What was given is no certificate; the text says why."""
 
 
 class Block(NamedTuple):
@@ -59,23 +60,11 @@ def certificate_of(block: Block) -> x509.Certificate:
 
 
 def request_of(data: bytes) -> x509.CertificateSigningRequest:
-    """The request in PEM, its signature verified. Raises Unreadable."""
+    """The request in PEM, its signature verified. Raises InvalidRequest."""
     found = blocks(data)
     if not found or found[0].label != "CERTIFICATE REQUEST" or found[0].content is None:
-        raise Unreadable("PEM block type must be CERTIFICATE REQUEST")
-    return signed_request(found[0].content)
-
-
-def signed_request(content: bytes) -> x509.CertificateSigningRequest:
-    """The request in DER, its signature verified. Raises Unreadable."""
-    try:
-        request = x509.load_der_x509_csr(content)
-        sound = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise Unreadable(f"x509: malformed request: {error}") from error
-    if not sound:
-        raise Unreadable("x509: the signature of the request does not verify")
-    return request
+        raise InvalidRequest("PEM block type must be CERTIFICATE REQUEST")
+    return verified(x509.load_der_x509_csr, found[0].content)
 
 
 def is_authority(certificate: x509.Certificate) -> bool:

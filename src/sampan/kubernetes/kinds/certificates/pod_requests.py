@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from sampan.foundation.pki.signing_requests import verified
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.certificates.pem_blocks import (
     Unreadable,
     blocks,
     certificate_of,
-    signed_request,
 )
 from sampan.kubernetes.kinds.certificates.signer_names import check_signer_name
 from sampan.kubernetes.kinds.columns import CREATED_AT, NAME, part
@@ -88,17 +88,13 @@ def _check_request(encoded: str) -> Iterator[Cause]:
         return
     try:
         _request_of(encoded)
-    except Unreadable as error:
+    except ValueError as error:
         yield invalid(field, encoded, str(error))
 
 
 def _request_of(encoded: str) -> x509.CertificateSigningRequest:
-    """Raises Unreadable."""
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except ValueError as error:
-        raise Unreadable(str(error)) from error
-    return signed_request(content)
+    """Raises ValueError."""
+    return verified(x509.load_der_x509_csr, base64.b64decode(encoded, validate=True))
 
 
 def _answer(request: Object) -> list[str]:

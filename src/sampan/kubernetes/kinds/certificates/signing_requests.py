@@ -6,6 +6,7 @@ Its conditions Approved and Denied come through `/approval`, the certificate thr
 import base64
 from collections.abc import Iterator
 
+from sampan.foundation.pki.signing_requests import USAGES
 from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.certificates.pem_blocks import (
     Unreadable,
@@ -35,31 +36,6 @@ _FINAL = (*_APPROVAL, "Failed")
 _STATES = ("False", "True", "Unknown")
 _SHORTEST_SECONDS = 600
 _EXCLUSIVE = "Approved and Denied conditions are mutually exclusive"
-USAGES = (
-    "any",
-    "cert sign",
-    "client auth",
-    "code signing",
-    "content commitment",
-    "crl sign",
-    "data encipherment",
-    "decipher only",
-    "digital signature",
-    "email protection",
-    "encipher only",
-    "ipsec end system",
-    "ipsec tunnel",
-    "ipsec user",
-    "key agreement",
-    "key encipherment",
-    "microsoft sgc",
-    "netscape sgc",
-    "ocsp signing",
-    "s/mime",
-    "server auth",
-    "signing",
-    "timestamping",
-)
 
 
 def _prepare(new: Object, old: Object | None) -> None:
@@ -102,7 +78,7 @@ def _check_request(spec: Object) -> Iterator[Cause]:
     encoded = spec.get("request", "")
     try:
         request_of(base64.b64decode(encoded))
-    except (Unreadable, ValueError) as error:
+    except ValueError as error:
         yield invalid("spec.request", encoded, str(error))
     usages = spec.get("usages") or []
     if not usages:
