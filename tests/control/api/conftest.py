@@ -167,12 +167,12 @@ def play_sequence() -> Callable[..., None]:
     one over the same store."""
 
     def run(story: Callable[..., Awaitable[None]], store: Store) -> None:
-        virtual_clock.run(asyncio.wait_for(_play_sequence(story, store), 60))
+        virtual_clock.run(asyncio.wait_for(play_restarts(story, store), 60))
 
     return run
 
 
-async def _play_sequence(story: Callable[..., Awaitable[None]], store: Store) -> None:
+async def play_restarts(story: Callable[..., Awaitable[None]], store: Store) -> None:
     settings = settings_of(Instance())
     signer = TokenSigner(SIGNING_KEY, settings.issuer)
     running: list[ApiServer] = []

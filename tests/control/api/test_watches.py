@@ -2,14 +2,19 @@
 
 import asyncio
 import json
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.control.api.conftest import play_restarts
 
 from sampan.control.api.cache import resource_cache, watcher
+from sampan.control.api.protobuf import decoding, envelope
+from sampan.control.api.protobuf.messages import META
 from sampan.store.contract import Compacted, SlowWatcher
 from sampan.store.memory import MemoryStore
+from sampan.store.sqlite import SqliteStore
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 MERGE = {"content-type": "application/merge-patch+json"}
@@ -210,11 +215,29 @@ STEPS = st.lists(
 )
 
 
+class Frames:
+    """The same in protobuf."""
+
+    def __init__(self, body):
+        self.body = body
+        self.waiting = []
+
+    async def next(self):
+        while not self.waiting:
+            piece = await asyncio.wait_for(anext(self.body), 5)
+            self.waiting += envelope.events_of(piece)
+        return decoding.decode_message(f"{META}WatchEvent", self.waiting.pop(0))
+
+
 class Follower:
     """A client that lists, watches a selector, and keeps a copy of what it was told."""
 
-    def __init__(self, api):
+    accept = "application/json"
+    reader = Stream
+
+    def __init__(self, api, patience):
         self.api = api
+        self.patience = patience
         self.copy = {}
         self.version = ""
         self.stream = None
@@ -229,16 +252,21 @@ class Follower:
 
     async def resume(self):
         response = await self.api.open(
-            "GET", MAPS, watch="true", labelSelector="app=yes", resourceVersion=self.version
+            "GET",
+            MAPS,
+            headers={"accept": self.accept},
+            watch="true",
+            labelSelector="app=yes",
+            resourceVersion=self.version,
         )
         assert response.status == 200
-        self.stream = Stream(response.body)
+        self.stream = self.reader(response.body)
 
     async def catch_up(self):
         """Take in everything that has been delivered so far."""
         while True:
             try:
-                async with asyncio.timeout(0.001):
+                async with asyncio.timeout(self.patience):
                     event = await self.stream.next()
             except TimeoutError:
                 return
@@ -260,42 +288,72 @@ class Follower:
                 self.copy[metadata["name"]] = metadata["resourceVersion"]
 
 
+class ProtobufFollower(Follower):
+    accept = envelope.CONTENT_TYPE
+    reader = Frames
+
+
+async def interleaved(restart, store, steps, patience=0.001):
+    """Do the steps, and compare at the end what followers were told with what is there."""
+    api = await restart()
+    followers = []
+    for verb, name, value in steps:
+        if verb == "put":
+            answer = await api.send("POST", MAPS, config_map(name, app=value))
+            if answer.code == 409:
+                await label(api, name, value)
+        elif verb == "delete":
+            await api.send("DELETE", f"{MAPS}/{name}")
+        elif verb == "watch" and len(followers) < 3:
+            followers.append((Follower, ProtobufFollower)[len(followers) % 2](api, patience))
+            await followers[-1].begin()
+        elif verb == "resume":
+            for follower in followers:
+                await follower.catch_up()
+                await follower.stream.body.aclose()
+                await follower.resume()
+        elif verb == "compact":
+            await store.compact(await store.revision())
+        elif verb == "restart":
+            api = await restart()
+            for follower in followers:
+                follower.api = api
+    listed = await api.send("GET", MAPS, labelSelector="app=yes")
+    truth = {it["metadata"]["name"]: it["metadata"]["resourceVersion"] for it in listed["items"]}
+    for follower in followers:
+        await follower.catch_up()
+        assert follower.copy == truth
+
+
 @settings(max_examples=40, deadline=None)
 @given(steps=STEPS)
 def test_watches_agree_with_lists(play_sequence, steps):
     async def story(restart, store):
-        api = await restart()
-        followers = []
-        for verb, name, value in steps:
-            if verb == "put":
-                answer = await api.send("POST", MAPS, config_map(name, app=value))
-                if answer.code == 409:
-                    await label(api, name, value)
-            elif verb == "delete":
-                await api.send("DELETE", f"{MAPS}/{name}")
-            elif verb == "watch" and len(followers) < 3:
-                followers.append(Follower(api))
-                await followers[-1].begin()
-            elif verb == "resume":
-                for follower in followers:
-                    await follower.catch_up()
-                    await follower.stream.body.aclose()
-                    await follower.resume()
-            elif verb == "compact":
-                await store.compact(await store.revision())
-            elif verb == "restart":
-                api = await restart()
-                for follower in followers:
-                    follower.api = api
-        listed = await api.send("GET", MAPS, labelSelector="app=yes")
-        truth = {
-            it["metadata"]["name"]: it["metadata"]["resourceVersion"] for it in listed["items"]
-        }
-        for follower in followers:
-            await follower.catch_up()
-            assert follower.copy == truth
+        await interleaved(restart, store, steps)
 
     play_sequence(story, MemoryStore())
+
+
+def test_watches_agree_with_lists_over_sqlite(tmp_path):
+    random = Random(7)
+    verbs = ("put", "put", "put", "delete", "watch", "resume", "restart", "compact")
+    steps = [("watch", "a", "yes")] + [
+        (random.choice(verbs), random.choice("abcd"), random.choice(("yes", "no")))
+        for _ in range(60)
+    ]
+
+    async def story():
+        store = await SqliteStore.open(tmp_path / "store.db")
+
+        async def run(restart, store):
+            await interleaved(restart, store, steps, patience=0.1)
+
+        try:
+            await play_restarts(run, store)
+        finally:
+            await store.close()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 class Forgetful(MemoryStore):

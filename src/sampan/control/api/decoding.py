@@ -13,6 +13,7 @@ import msgspec
 from sampan.control.api.call import Call
 from sampan.control.api.protobuf import decoding as protobuf
 from sampan.control.api.protobuf.envelope import CONTENT_TYPE as PROTOBUF
+from sampan.control.api.protobuf.messages import UnknownMessage, message_name
 from sampan.control.api.protobuf.wire import InvalidProtobuf
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
@@ -124,6 +125,11 @@ async def _from_yaml(body: bytes) -> codecs.Decoded:
 
 
 async def _from_protobuf(body: bytes, form: Form) -> Object:
+    try:
+        message_name(form.group_version, form.kind)
+    except UnknownMessage as error:
+        # Custom resources have no message.
+        raise Refused(status.unsupported_media_type(_SUPPORTED[:-1])) from error
     if len(body) <= _QUICK_PROTOBUF:
         return protobuf.decode(body, form.group_version, form.kind)
     return await asyncio.to_thread(protobuf.decode, body, form.group_version, form.kind)
