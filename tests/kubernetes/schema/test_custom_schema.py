@@ -377,3 +377,19 @@ def test_rules_wait_for_values_of_the_right_types() -> None:
     causes = judged(rules({"rule": "self.a < 2"}, **NUMBERS), {"a": "x"})
     assert causes[1][0] == "<nil>"
     assert causes[1][1].startswith('Invalid value: "null": some validation rules were not checked')
+
+
+def test_what_was_taken_once_is_not_judged_again() -> None:
+    spec = {
+        "type": "object",
+        "properties": {
+            "a": {"type": "string", "maxLength": 1},
+            "b": {"type": "integer", "x-kubernetes-validations": [{"rule": "self < 3"}]},
+        },
+    }
+    old = {"a": "long", "b": 5}
+    assert judged(spec, old, old) == []
+    assert judged(spec, {"a": "long", "b": 5, "c": 1}, old) == []
+    assert [field for field, _ in judged(spec, {"a": "longer", "b": 5}, old)] == ["spec.a", "<nil>"]
+    assert [field for field, _ in judged(spec, {"a": "long", "b": 6}, old)] == ["spec.b"]
+    assert [field for field, _ in judged({"type": "integer"}, True, 1)] == ["spec"]

@@ -21,7 +21,7 @@ from sampan.kubernetes.schema.structural import (
     parse,
 )
 from sampan.kubernetes.schema.structure import Findings, WrongType
-from sampan.kubernetes.schema.value_validation import Check, compile_check
+from sampan.kubernetes.schema.value_validation import Compare, compile_check
 
 
 class CustomSchema(msgspec.Struct, frozen=True):
@@ -83,13 +83,13 @@ def _metadata(tree: Object) -> tuple[list[str], list[Cause]]:
 
 
 def _value_check(
-    judge: Check, rules: RulesCheck | None
+    judge: Compare, rules: RulesCheck | None
 ) -> Callable[[Object, Object | None], list[Cause]]:
     """Values first, then the rules, which expect values of the right types."""
 
     def check(new: Object, old: Object | None) -> list[Cause]:
         causes: list[Cause] = []
-        judge(new, None, causes)
+        judge(new, None if old is None else (old,), None, causes)
         return causes if rules is None else [*causes, *rules(new, old, causes)]
 
     return check

@@ -55,7 +55,7 @@ def _check_value(schema: Structural, field: str) -> Iterator[Cause]:
     if fill is not None:
         fill(value)
     causes: list[Cause] = []
-    compile_check(schema)(value, None, causes)
+    compile_check(schema)(value, None, None, causes)
     for cause in causes:
         below = "" if cause.field == "<nil>" else f".{cause.field}"
         yield Cause(f"{field}{below}", cause.reason, cause.message)

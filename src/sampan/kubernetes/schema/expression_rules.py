@@ -2,26 +2,29 @@
 
 Theory: the places that have rules, and those that lead to one, are compiled into functions; all
 other places cost nothing. The value before is found by the same path: by name in objects, by the
-map keys in lists of type map; other lists tell nothing of what an item was before. One budget
-bounds the work for an object.
+map keys in lists of type map; other lists tell nothing of what an item was before. What hasn't
+changed is judged by rules about changes only. One budget bounds the work for an object.
 """
 
 from collections.abc import Callable
 from typing import Any
-
-import msgspec
 
 from sampan.kubernetes.expressions.budget import PER_OBJECT, Budget
 from sampan.kubernetes.expressions.errors import BudgetExceeded
 from sampan.kubernetes.expressions.schema_types import type_of_schema
 from sampan.kubernetes.expressions.types import DYN
 from sampan.kubernetes.kinds.kind import Cause, Object
+from sampan.kubernetes.schema.correlation import (
+    Old,
+    is_unchanged,
+    items_before,
+    member_before,
+)
 from sampan.kubernetes.schema.pruning import Path
 from sampan.kubernetes.schema.structural import Structural
 from sampan.kubernetes.schema.validation_rule import ValidationRule, compile_rule
 
-_Old = tuple[Any] | None
-_Apply = Callable[[Any, _Old, Path, list[Cause], Budget], None]
+_Apply = Callable[[Any, Old, Path, list[Cause], Budget], None]
 _BLOCKING = (
     "FieldValueRequired",
     "FieldValueTooLong",
@@ -72,27 +75,30 @@ def _compile(schema: Structural, *, is_root: bool = False) -> _Apply | None:
         return None
     known = frozenset(schema.properties)
 
-    def apply(value: Any, old: _Old, path: Path, causes: list[Cause], budget: Budget) -> None:
+    def apply(value: Any, old: Old, path: Path, causes: list[Cause], budget: Budget) -> None:
         if value is None:
             return
+        unchanged = is_unchanged(value, old)
         for rule in rules:
+            if unchanged and not rule.is_transition:
+                continue
             cause = rule.check(value, old, path, budget)
             if cause is not None:
                 causes.append(cause)
         if type(value) is dict:
             _apply_to_members(value, old, path, causes, budget)
         elif type(value) is list and items is not None:
-            before = _items_before(schema, old)
+            before = items_before(schema, old)
             for index, item in enumerate(value):
                 items(item, before(item), (path, index), causes, budget)
 
     def _apply_to_members(
-        tree: Object, old: _Old, path: Path, causes: list[Cause], budget: Budget
+        tree: Object, old: Old, path: Path, causes: list[Cause], budget: Budget
     ) -> None:
         for key, value in tree.items():
             below = members.get(key) if key in known else values
             if below is not None:
-                below(value, _member_before(old, key), (path, key), causes, budget)
+                below(value, member_before(old, key), (path, key), causes, budget)
 
     return apply
 
@@ -102,28 +108,3 @@ def _rules(schema: Structural, *, is_root: bool) -> tuple[ValidationRule, ...]:
         return ()
     kind = type_of_schema(schema.keywords, is_resource=is_root) or DYN
     return tuple(compile_rule(rule, schema.type, kind) for rule in schema.rules)
-
-
-def _member_before(old: _Old, key: str) -> _Old:
-    if old is None or type(old[0]) is not dict or old[0].get(key) is None:
-        return None
-    return (old[0][key],)
-
-
-def _items_before(schema: Structural, old: _Old) -> Callable[[Any], _Old]:
-    """What an item was before: only a list of type map tells."""
-    if schema.list_type != "map" or old is None or type(old[0]) is not list:
-        return lambda _item: None
-    known = {mark: item for item in old[0] if (mark := _mark(schema, item)) is not None}
-
-    def before(item: Any) -> _Old:
-        mark = _mark(schema, item)
-        return (known[mark],) if mark is not None and mark in known else None
-
-    return before
-
-
-def _mark(schema: Structural, item: Any) -> bytes | None:
-    if type(item) is not dict:
-        return None
-    return msgspec.json.encode([item.get(key) for key in schema.list_map_keys])

@@ -9,9 +9,8 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from functools import lru_cache
 
-import re2
+from sampan.kubernetes.expressions.regular_expressions import InvalidPattern, compiled
 
 _DURATION = re.compile(r"-?([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h|d|w))+|0")
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
@@ -31,25 +30,15 @@ _SSN = re.compile(r"\d{3}[- ]?\d{2}[- ]?\d{4}")
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
 _TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:?\d{2})?")
 
+__all__ = ["InvalidPattern", "Pattern", "holds", "known", "pattern"]
+
 Pattern = Callable[[str], bool]
 
 
-class InvalidPattern(ValueError):
-    """The text is no regular expression of RE2."""
-
-
-@lru_cache(maxsize=2048)
 def pattern(text: str) -> Pattern:
     """Whether a value matches somewhere. Raises InvalidPattern."""
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        compiled = re2.compile(text, options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else ""
-        shown = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise InvalidPattern(shown) from error
-    return lambda value: compiled.search(value) is not None
+    search = compiled(text).search
+    return lambda value: search(value) is not None
 
 
 def known(name: str) -> bool:

@@ -17,6 +17,7 @@ from sampan.kubernetes.expressions.types import BOOL, STRING, Type, accepts, opt
 from sampan.kubernetes.expressions.values import ABSENT, Optional
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery import json_path
+from sampan.kubernetes.schema.correlation import Old
 from sampan.kubernetes.schema.pruning import Path
 from sampan.kubernetes.schema.structure import render
 
@@ -46,9 +47,7 @@ class ValidationRule(msgspec.Struct, frozen=True):
     is_transition: bool = False
     is_optional: bool = False
 
-    def check(
-        self, value: Any, old: "tuple[Any] | None", path: Path, budget: Budget
-    ) -> Cause | None:
+    def check(self, value: Any, old: Old, path: Path, budget: Budget) -> Cause | None:
         """The cause when the value breaks the rule; `old` holds the value before, if there is
         one. Raises BudgetExceeded."""
         if self.is_transition and old is None and not self.is_optional:
@@ -63,7 +62,7 @@ class ValidationRule(msgspec.Struct, frozen=True):
             path = (path, key)
         return self._cause(path, self._message(bindings, budget), self.reason)
 
-    def _bindings(self, value: Any, old: "tuple[Any] | None") -> dict[str, Any]:
+    def _bindings(self, value: Any, old: Old) -> dict[str, Any]:
         convert = conversion(self.kind)
         bindings = {"self": convert(value) if convert else value}
         if self.is_transition:

@@ -13,11 +13,18 @@ import msgspec
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery.causes import duplicate, invalid, too_many
 from sampan.kubernetes.schema import formats
+from sampan.kubernetes.schema.correlation import (
+    Old,
+    is_unchanged,
+    items_before,
+    member_before,
+)
 from sampan.kubernetes.schema.pruning import Path
 from sampan.kubernetes.schema.structural import Structural
 from sampan.kubernetes.schema.structure import render
 
 Check = Callable[[Any, Path, list[Cause]], None]
+Compare = Callable[[Any, Old, Path, list[Cause]], None]
 
 _TYPE_NAMES: dict[type, str] = {
     str: "string",
@@ -31,20 +38,21 @@ _TYPE_NAMES: dict[type, str] = {
 _INTEGER_BOUNDS = {"int32": 2**31, "int64": 2**63}
 
 
-def compile_check(schema: Structural) -> Check:
-    """The whole check of a place and of all below it.
+def compile_check(schema: Structural) -> Compare:
+    """The whole check of a place and of all below it. What hasn't changed since it was taken is
+    not judged again, so that a schema may become stricter (KEP-4008).
 
     Members are compiled when the first value comes: most of a large schema is hardly used.
     """
     keyword_check = compile_keywords(schema.keywords, schema)
     properties = schema.properties
-    members: dict[str, Check] = {}
+    members: dict[str, Compare] = {}
     items = None if schema.items is None else compile_check(schema.items)
     values = None if schema.values is None else compile_check(schema.values)
     unique = _unique_items(schema)
 
-    def check(value: Any, path: Path, causes: list[Cause]) -> None:
-        if value is None and schema.nullable:
+    def check(value: Any, old: Old, path: Path, causes: list[Cause]) -> None:
+        if (value is None and schema.nullable) or is_unchanged(value, old):
             return
         before = len(causes)
         keyword_check(value, path, causes)
@@ -55,11 +63,12 @@ def compile_check(schema: Structural) -> Check:
                     below = members[key] = compile_check(properties[key])
                 below = below or values
                 if below is not None:
-                    below(member, (path, key), causes)
+                    below(member, member_before(old, key), (path, key), causes)
         elif type(value) is list:
             if items is not None:
+                earlier = items_before(schema, old)
                 for index, item in enumerate(value):
-                    items(item, (path, index), causes)
+                    items(item, earlier(item), (path, index), causes)
             if unique is not None and len(causes) == before:
                 unique(value, path, causes)
 
