@@ -393,3 +393,17 @@ def test_what_was_taken_once_is_not_judged_again() -> None:
     assert [field for field, _ in judged(spec, {"a": "longer", "b": 5}, old)] == ["spec.a", "<nil>"]
     assert [field for field, _ in judged(spec, {"a": "long", "b": 6}, old)] == ["spec.b"]
     assert [field for field, _ in judged({"type": "integer"}, True, 1)] == ["spec"]
+
+
+def test_objects_within_objects_have_metadata_of_their_own() -> None:
+    spec = {
+        "type": "object",
+        "x-kubernetes-embedded-resource": True,
+        "x-kubernetes-preserve-unknown-fields": True,
+    }
+    inner = {"apiVersion": "v1", "kind": "X", "metadata": {"name": "a", "odd": 1}, "data": 1}
+    assert pruned(spec, inner)[1] == ["spec.metadata.odd"]
+    assert judged(spec, inner) == []
+    assert [field for field, _ in judged(spec, {"kind": "X"})] == ["spec.apiVersion"]
+    with pytest.raises(WrongType):
+        pruned(spec, {"metadata": {"labels": 3}})

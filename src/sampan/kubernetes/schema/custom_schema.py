@@ -10,17 +10,22 @@ import msgspec
 
 from sampan.kubernetes.kinds.kind import Cause, CustomDefinition, Object
 from sampan.kubernetes.schema import structure
+from sampan.kubernetes.schema.embedded import (
+    Find,
+    check_metadata_form,
+    check_type,
+    compile_finder,
+)
 from sampan.kubernetes.schema.expression_rules import Check as RulesCheck
 from sampan.kubernetes.schema.expression_rules import compile_rules
 from sampan.kubernetes.schema.pruning import Fill, Path, Prune, compile_defaults, compile_pruner
 from sampan.kubernetes.schema.structural import (
     NOTHING_SAID,
-    OBJECT_META,
     Structural,
     as_definition,
     parse,
 )
-from sampan.kubernetes.schema.structure import Findings, WrongType
+from sampan.kubernetes.schema.structure import Findings
 from sampan.kubernetes.schema.value_validation import Compare, compile_check
 
 
@@ -41,16 +46,17 @@ def compile_schema(raw: Object | None) -> CustomSchema:
     Raises InvalidRule.
     """
     structural = NOTHING_SAID if raw is None else parse(raw)
+    embedded = compile_finder(structural)
     document = raw or {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return CustomSchema(
         definition=CustomDefinition(
-            check=_decoding_check(compile_pruner(structural)),
+            check=_decoding_check(compile_pruner(structural), embedded),
             schema=as_definition(structural),
             document=document,
         ),
         structural=structural,
         default=compile_defaults(structural),
-        check=_value_check(compile_check(structural), compile_rules(structural)),
+        check=_value_check(compile_check(structural), compile_rules(structural), embedded),
         has_defaults=_any_default(structural),
     )
 
@@ -59,36 +65,31 @@ def _any_default(schema: Structural) -> bool:
     return schema.has_default or any(_any_default(below) for below in schema.children)
 
 
-def _decoding_check(prune: Prune) -> Callable[[Object], Findings]:
+def _decoding_check(prune: Prune, embedded: Find | None) -> Callable[[Object], Findings]:
     def check(tree: Object) -> Findings:
-        unknown, causes = _metadata(tree)
+        met = check_metadata_form(tree, None)
+        findings = Findings(met.unknown, met.causes)
         dropped: list[Path] = []
         prune(tree, None, dropped)
-        return Findings(unknown + [structure.render(path) for path in dropped], causes)
+        findings.unknown += [structure.render(path) for path in dropped]
+        for below, path in embedded(tree, None) if embedded is not None else ():
+            met = check_metadata_form(below, path)
+            findings.unknown += met.unknown
+            findings.causes += met.causes
+        return findings
 
     return check
 
 
-def _metadata(tree: Object) -> tuple[list[str], list[Cause]]:
-    """Metadata has the published form whatever the schema says. Raises WrongType."""
-    metadata = tree.get("metadata")
-    if metadata is None:
-        tree.pop("metadata", None)
-        return [], []
-    if type(metadata) is not dict:
-        raise WrongType("json: cannot unmarshal metadata into Go value of type v1.ObjectMeta")
-    found = structure.check(OBJECT_META, metadata)
-    causes = [Cause(f"metadata.{it.field}", it.reason, it.message) for it in found.causes]
-    return [f"metadata.{name}" for name in found.unknown], causes
-
-
 def _value_check(
-    judge: Compare, rules: RulesCheck | None
+    judge: Compare, rules: RulesCheck | None, embedded: Find | None
 ) -> Callable[[Object, Object | None], list[Cause]]:
     """Values first, then the rules, which expect values of the right types."""
 
     def check(new: Object, old: Object | None) -> list[Cause]:
         causes: list[Cause] = []
+        for below, path in embedded(new, None) if embedded is not None else ():
+            causes += check_type(below, path)
         judge(new, None if old is None else (old,), None, causes)
         return causes if rules is None else [*causes, *rules(new, old, causes)]
 
