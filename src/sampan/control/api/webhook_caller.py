@@ -134,9 +134,10 @@ class WebhookCaller:
                 largest_body=MAXIMUM_ANSWER,
             )
             # Another call may have made it meanwhile.
-            self._transports.setdefault(key, made)
+            transport = self._transports.setdefault(key, made)
             if len(self._transports) > _OPEN_TRANSPORTS:
                 await self._transports.popitem(last=False)[1].close()
+            return transport
         self._transports.move_to_end(key)
         return self._transports[key]
 

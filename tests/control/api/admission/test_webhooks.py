@@ -437,3 +437,48 @@ def test_a_hook_for_another_version_gets_the_object_in_that_version(
             assert hook.requests[0]["requestResource"]["version"] == "v2"
 
     play(story, in_real_time=True)
+
+
+def test_custom_resources_pass_the_same_hooks(
+    play: Any, serve: Any, configuration: Configure
+) -> None:
+    spec = {"type": "object", "properties": {"size": {"type": "integer", "default": 3}}}
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    definition = {
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "widgets", "kind": "Widget"},
+            "versions": [version],
+        },
+    }
+    rules = [
+        {
+            "operations": ["*"],
+            "apiGroups": ["example.com"],
+            "apiVersions": ["*"],
+            "resources": ["*"],
+        }
+    ]
+    operation = {"op": "add", "path": "/spec", "value": {"unknown": 1}}
+
+    async def story(api: Any) -> None:
+        async with serve(patch_of(operation)) as hook:
+            path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+            await api.create(path, definition)
+            await configure(api, configuration(hook.client(), rules=rules))
+            widgets = "/apis/example.com/v1/namespaces/default/widgets"
+            body = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a"}}
+            for _ in range(100):
+                answer = await api.send("POST", widgets, body)
+                if answer.code != 404:
+                    break
+                await asyncio.sleep(0.02)
+            assert answer.code == 201, answer.json
+            # What the schema doesn't know is pruned, and defaults come after the patch.
+            assert answer["spec"] == {"size": 3}
+            assert hook.requests[0]["resource"]["resource"] == "widgets"
+
+    play(story, in_real_time=True)
