@@ -142,3 +142,37 @@ def test_component_statuses_are_known_and_deprecated(play):
         assert (await api.send("POST", "/api/v1/componentstatuses", {})).code == 405
 
     play(story)
+
+
+def test_a_pod_is_bound_by_what_is_posted_apart(play):
+    async def story(api):
+        await _with_account(api)
+        await api.create(f"{NAMESPACE}/pods", _pod())
+        binding = {"metadata": {"name": "web"}, "target": {"kind": "Node", "name": "node-1"}}
+        assert (await api.send("POST", f"{NAMESPACE}/bindings", binding)).code == 201
+        assert (await api.send("GET", f"{NAMESPACE}/pods/web"))["spec"]["nodeName"] == "node-1"
+        again = await api.send("POST", f"{NAMESPACE}/bindings", binding)
+        assert again.code == 409
+        assert "already assigned" in again["message"]
+        assert (await api.send("POST", f"{NAMESPACE}/bindings", {"target": {}})).code == 422
+        assert (await api.send("GET", f"{NAMESPACE}/bindings")).code == 405
+
+    play(story)
+
+
+def test_a_pod_at_a_gate_is_not_bound(play):
+    async def story(api):
+        await _with_account(api)
+        pod = _pod()
+        pod["spec"]["schedulingGates"] = [{"name": "example.com/wait"}]
+        await api.create(f"{NAMESPACE}/pods", pod)
+        binding = {"metadata": {"name": "web"}, "target": {"name": "node-1"}}
+        early = await api.send("POST", f"{NAMESPACE}/pods/web/binding", binding)
+        assert early.code == 409
+        assert "non-empty .spec.schedulingGates" in early["message"]
+        opened = {"spec": {"schedulingGates": []}}
+        path = f"{NAMESPACE}/pods/web"
+        assert (await api.send("PATCH", path, opened, headers=MERGE)).code == 200
+        assert (await api.send("POST", f"{path}/binding", binding)).code == 201
+
+    play(story)

@@ -9,6 +9,7 @@ import msgspec
 from sampan.control.api.applying import Applying
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.call import Call, Handler
 from sampan.control.api.creating import Creating
 from sampan.control.api.deleting import Deleting
 from sampan.control.api.form_review import connecting
@@ -26,6 +27,8 @@ from sampan.control.api.updating import Updating
 from sampan.control.api.watching import Watching
 from sampan.control.api.writer import Writer
 from sampan.foundation.pki.tokens import TokenSigner
+from sampan.foundation.wire.message import Response
+from sampan.kubernetes.kinds.resource import BINDINGS
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -89,3 +92,15 @@ def handlers(parts: Parts) -> Handlers:
         ("exec", "create"): connecting(writer, parts.proxy.execute, "PodExecOptions"),
         ("attach", "create"): connecting(writer, parts.proxy.attach, "PodAttachOptions"),
     }
+
+
+def posted(parts: Parts, review: Handler) -> Handler:
+    """What answers for kinds that are only ever posted: a binding, else a review."""
+    binding = Binding(parts.writer, parts.clock)
+
+    async def create(call: Call) -> Response:
+        if call.routed.resource == BINDINGS:
+            return await binding.create_apart(call)
+        return await review(call)
+
+    return create

@@ -19,7 +19,11 @@ from sampan.control.api.answering import answer
 from sampan.control.api.attributes import attributes_of
 from sampan.control.api.audit import configured as audit_log
 from sampan.control.api.authentication.configured import configured
-from sampan.control.api.authentication.identities import AUTHENTICATED
+from sampan.control.api.authentication.identities import (
+    AUTHENTICATED,
+    account_of,
+    service_account_identity,
+)
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.bootstrap.bootstrap import Bootstrap
 from sampan.control.api.cache.selection import Selection
@@ -32,7 +36,7 @@ from sampan.control.api.documents import Documents
 from sampan.control.api.event_expiry import EventExpiry
 from sampan.control.api.fairness.stage import Fairness
 from sampan.control.api.fairness.width import width_by_objects
-from sampan.control.api.handlers import Parts, handlers
+from sampan.control.api.handlers import Parts, handlers, posted
 from sampan.control.api.impersonation import Impersonation
 from sampan.control.api.issuer_documents import IssuerDocuments
 from sampan.control.api.metering import Metering
@@ -54,7 +58,6 @@ from sampan.kubernetes.kinds.resource import SERVICES
 from sampan.store.contract import Store, StoreError
 
 COMPACTION_SECONDS = 300.0
-_ACCOUNT_PREFIX = "system:serviceaccount:"
 
 _log = logging.getLogger("sampan.api")
 
@@ -124,7 +127,7 @@ class ApiServer:
             self._writer, cache, self._proxy, self._authorizer, signer, settings, clock, random
         )
         paths = IssuerDocuments(signer, address, documents)
-        router = Router(kinds, cache, handlers(parts), reviews.create, paths)
+        router = Router(kinds, cache, handlers(parts), posted(parts, reviews.create), paths)
         current = (ConsistentReads(store, cache),) if store.is_shared else ()
         audited = audit_log.configured(settings, clock, random)
         self._audit_log = audited[1] if audited else None
@@ -248,11 +251,10 @@ class InProcessTransport:
 
 def component_identity(user: str) -> Identity:
     """The identity of a component of the control plane; service accounts get their groups."""
-    if not user.startswith(_ACCOUNT_PREFIX):
+    account = account_of(user)
+    if account is None:
         return Identity(name=user, groups=(AUTHENTICATED,))
-    namespace = user[len(_ACCOUNT_PREFIX) :].partition(":")[0]
-    accounts = _ACCOUNT_PREFIX.removesuffix(":") + "s"
-    return Identity(name=user, groups=(accounts, f"{accounts}:{namespace}", AUTHENTICATED))
+    return service_account_identity(*account)
 
 
 def _well() -> str:

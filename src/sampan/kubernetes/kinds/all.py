@@ -29,6 +29,7 @@ from sampan.kubernetes.kinds.certificates.pod_requests import POD_CERTIFICATE_RE
 from sampan.kubernetes.kinds.certificates.signing_requests import CERTIFICATE_SIGNING_REQUEST
 from sampan.kubernetes.kinds.certificates.trust_bundles import CLUSTER_TRUST_BUNDLE
 from sampan.kubernetes.kinds.coordination import LEASE
+from sampan.kubernetes.kinds.core.bindings import BINDING
 from sampan.kubernetes.kinds.core.component_statuses import COMPONENT_STATUS
 from sampan.kubernetes.kinds.core.configuration import CONFIG_MAP, SECRET, SERVICE_ACCOUNT
 from sampan.kubernetes.kinds.core.endpoints import ENDPOINTS_KIND
@@ -96,6 +97,7 @@ ALL: tuple[Kind, ...] = (
     POD_TEMPLATE,
     REPLICATION_CONTROLLER,
     COMPONENT_STATUS,
+    BINDING,
     PERSISTENT_VOLUME_CLAIM,
     API_SERVICE,
     DEPLOYMENT,

@@ -1,7 +1,12 @@
-"""`pods/NAME/binding`: the scheduler's decision, which can be taken once."""
+"""`pods/NAME/binding`: the scheduler's decision, which can be taken once.
+
+The same goes to `bindings`, where the body names the pod.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
+
+import msgspec
 
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.call import Call
@@ -13,6 +18,7 @@ from sampan.control.api.request_options import dry_run_of
 from sampan.control.api.updating import object_key
 from sampan.control.api.writer import Writer
 from sampan.foundation.wire.message import Response
+from sampan.kubernetes.kinds.core.pods import POD
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import PODS
 from sampan.kubernetes.machinery import status
@@ -33,8 +39,26 @@ class Binding:
     async def create(self, call: Call) -> Response:
         """Raises Refused: 409 when the pod is bound already or being deleted."""
         body = await decoded(call, _FORM)
+        return await self._bind(call, body.tree)
+
+    async def create_apart(self, call: Call) -> Response:
+        """`bindings`: from here on it is a binding of the pod that the body names.
+
+        Raises Refused: 422 for a body without a name, and as `create` does.
+        """
+        body = await decoded(call, _FORM)
+        name = body.tree["metadata"].get("name", "")
+        if not name:
+            raise Refused(status.invalid("", "Binding", "", [required("metadata.name")]))
+        call.kind = POD
+        call.attributes = msgspec.structs.replace(
+            call.attributes, resource=PODS.plural, name=name, subresource="binding"
+        )
+        return await self._bind(call, body.tree)
+
+    async def _bind(self, call: Call, binding: Object) -> Response:
         keeps_nothing = dry_run_of(call.request)
-        tree = await reviewed(self._writer, call, body.tree, _FORM, dry_run=keeps_nothing)
+        tree = await reviewed(self._writer, call, binding, _FORM, dry_run=keeps_nothing)
         node = _node(tree, call.attributes.name)
         given = tree["metadata"]
 
@@ -70,6 +94,9 @@ def _check_free(pod: Object, given: Object) -> None:
         raise Refused(status.precondition_failed(PODS, name, "UID", given["uid"], now))
     if bound:
         explanation = f'pod {name} is already assigned to node "{bound}"'
+        raise Refused(status.conflict(PODS, name, explanation))
+    if (pod.get("spec") or {}).get("schedulingGates"):
+        explanation = f"pod {name} has non-empty .spec.schedulingGates"
         raise Refused(status.conflict(PODS, name, explanation))
 
 

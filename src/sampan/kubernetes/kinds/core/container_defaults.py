@@ -33,9 +33,11 @@ def default_container(container: Object, *, host_network: bool) -> None:
 
 
 def default_field_reference(source: Object) -> None:
-    """The downward API's `fieldRef` names fields of v1 objects."""
+    """The downward API's `fieldRef` names fields of v1 objects; amounts are whole as they are."""
     if "fieldRef" in source:
         source["fieldRef"].setdefault("apiVersion", "v1")
+    if "resourceFieldRef" in source:
+        source["resourceFieldRef"].setdefault("divisor", "0")
 
 
 def pull_policy(image: str) -> str:

@@ -100,5 +100,6 @@ ENDPOINTS_KIND = make(
     default=_default,
     rules=_rules,
     short_names=("ep",),
+    deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
     columns=(NAME, text("Endpoints", _shown, about="The addresses that are ready."), AGE),
 )
