@@ -205,3 +205,12 @@ def test_items_that_cannot_be_told_apart_are_reported():
         ".tags: element 1: associative list without keys has an element that's a map type",
         '.tags: duplicate entries for key [="a"]',
     ]
+
+
+def test_what_has_become_atomic_is_owned_whole():
+    tree = applied(PLACE, None, {"labels": {"a": "1"}}, writing("one", "Apply"), force=False)
+    labels = Schema(type="object", values=TEXT, map_type="atomic")
+    place = field_places.root(Schema(type="object", properties={"labels": labels}))
+    with pytest.raises(Conflicts) as refused:
+        applied(place, tree, {"labels": {"b": "1"}}, writing("two", "Apply"), force=False)
+    assert [path for _, path in refused.value.pairs()] == [".labels"]

@@ -143,6 +143,17 @@ def with_named(place: Place, fields: FieldSet) -> FieldSet:
     return result
 
 
+def fitted(place: Place, fields: FieldSet) -> FieldSet:
+    """A set that was made when the schema was another: what has become atomic is owned whole."""
+    place = _form_of(place, fields)
+    if not isinstance(place, Members | Items):
+        return {}
+    return {
+        element: fitted(_below(place, element), child) if child else child
+        for element, child in fields.items()
+    }
+
+
 def _form_of(place: Place, fields: FieldSet) -> Place:
     """Where the schema leaves it open, fields in a set say that an object is meant."""
     return place.of({} if any(element[:2] == "f:" for element in fields) else None)

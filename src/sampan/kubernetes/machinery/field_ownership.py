@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sampan.kubernetes.machinery.field_merge import merge, remove, with_named
+from sampan.kubernetes.machinery.field_merge import fitted, merge, remove, with_named
 from sampan.kubernetes.machinery.field_places import Change, Members
 from sampan.kubernetes.machinery.field_set import (
     FieldSet,
@@ -150,7 +150,10 @@ def applied(
     `live` is None where there is no object yet. Raises Conflicts and InvalidItems.
     """
     base: Object = live or {"metadata": {}}
-    owners = read(base["metadata"].get("managedFields"))
+    owners = {
+        owner: Owned(fitted(place, owned.fields), owned.api_version, owned.time)
+        for owner, owned in read(base["metadata"].get("managedFields")).items()
+    }
     if live is not None and not owners:
         owners = _before_first_apply(place, live, writing)
     wanted = _wanted(config, writing.scope)
