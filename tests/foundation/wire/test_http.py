@@ -10,7 +10,7 @@ import uvloop
 from sampan.foundation.pki.cluster import prepare
 from sampan.foundation.pki.contexts import client_context, server_context
 from sampan.foundation.settings import Instance
-from sampan.foundation.wire import http_connection
+from sampan.foundation.wire import http_answer, http_connection
 from sampan.foundation.wire.http_client import HttpsTransport
 from sampan.foundation.wire.http_server import serve
 from sampan.foundation.wire.message import HandshakeRefused, Request, Response, whole
@@ -98,6 +98,49 @@ def test_a_body_that_nobody_asks_for_is_not_taken_in(credentials):
         assert (await transport.send(Request(method="GET", path="/"))).status == 403
 
     play(story, credentials, refuse)
+
+
+def test_head_is_told_what_get_would_be_without_the_body(credentials):
+    ended = asyncio.Event()
+
+    class Endless:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            return b"piece"
+
+        async def aclose(self):
+            ended.set()
+
+    async def handler(request):
+        return Response(body=b"x" * 500_000 if request.path == "/large" else Endless())
+
+    async def story(transport, _server):
+        for path, length in (("/large", "500000"), ("/endless", None)):
+            headers = {"accept-encoding": "gzip"}
+            answer = await transport.send(Request(method="HEAD", path=path, headers=headers))
+            assert answer.status == 200
+            assert answer.headers.get("content-length") == length
+            assert await whole(answer.body) == b""
+        await asyncio.wait_for(ended.wait(), 5)
+
+    play(story, credentials, handler)
+
+
+@pytest.mark.parametrize(
+    ("header", "taken"),
+    [
+        ("gzip", True),
+        ("deflate, GZIP;q=0.5", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000", False),
+        ("identity", False),
+        ("", False),
+    ],
+)
+def test_whether_a_client_takes_gzip(header, taken):
+    assert http_answer.takes_gzip(header) is taken
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])

@@ -5,7 +5,7 @@ with other requests in between, and joined to one document without being decoded
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -21,6 +21,7 @@ from sampan.kubernetes.kinds.kind import Kind, Object
 from sampan.kubernetes.machinery import table
 
 OBJECTS_A_SLICE = 24
+_PIECES_A_SLICE = 4096
 _LIST_METADATA = wire.key(1, wire.BYTES)
 _encode = msgspec.json.Encoder().encode
 
@@ -50,7 +51,7 @@ async def many(
         return Response(headers=headers, body=await _protobuf(kind, objects, metadata, form))
     pretty = form.encoding == "json" and rendering.wants_pretty(request)
     if form.form == "whole" and form.encoding == "json" and not pretty:
-        return Response(headers=headers, body=list(_pieces(kind, objects, metadata)))
+        return Response(headers=headers, body=await _pieces(kind, objects, metadata))
     empty, item = _parts(kind, metadata, request, clock, form)
     if form.encoding == "yaml":
         layout = _yaml_layout(empty)
@@ -140,17 +141,21 @@ async def _protobuf(
     return envelope.wrapped_pieces(version, list_kind, pieces)
 
 
-def _pieces(kind: Kind, objects: Sequence[StoredObject], metadata: Object) -> Iterator[bytes]:
+async def _pieces(kind: Kind, objects: Sequence[StoredObject], metadata: Object) -> list[bytes]:
+    """Whole objects in JSON: not a byte of them is copied here."""
     resource = kind.resource
-    yield b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
+    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (
         resource.kind.encode(),
         resource.group_version.encode(),
         _encode(metadata),
     )
-    separator = False
-    for stored in objects:
-        if separator:
-            yield b","
-        yield stored.data
-        separator = True
-    yield b"]}"
+    pieces = [head]
+    for start in range(0, len(objects), _PIECES_A_SLICE):
+        if start:
+            await asyncio.sleep(0)
+        for stored in objects[start : start + _PIECES_A_SLICE]:
+            pieces += (stored.data, b",")
+    if objects:
+        pieces.pop()
+    pieces.append(b"]}")
+    return pieces

@@ -50,6 +50,10 @@ def chunk(piece: bytes) -> bytes:
 LAST_CHUNK = b"0\r\n\r\n"
 
 
+def length_of(body: bytes | Sequence[bytes]) -> int:
+    return len(body) if isinstance(body, bytes) else sum(map(len, body))
+
+
 def gathered(body: bytes | Sequence[bytes]) -> Iterator[bytes]:
     """The same bytes in pieces of about PIECE_BYTES."""
     if isinstance(body, bytes):
@@ -71,6 +75,15 @@ def gathered(body: bytes | Sequence[bytes]) -> Iterator[bytes]:
             batch, size = [], 0
     if batch:
         yield b"".join(batch)
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether a client takes gzip (RFC 9110, section 12.5.3); a weight of zero refuses it."""
+    for choice in accept_encoding.lower().split(","):
+        coding, _, weight = choice.partition(";")
+        if coding.strip() == "gzip":
+            return weight.replace(" ", "").rstrip("0") not in ("q=", "q=0.")
+    return False
 
 
 async def compressed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

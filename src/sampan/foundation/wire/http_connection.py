@@ -262,20 +262,23 @@ class HttpConnection(asyncio.Protocol):
         body, headers = response.body, response.headers
         if close:
             headers = {**headers, "Connection": "close"}
+        if exchange.request.method == "HEAD":
+            length = http_answer.length_of(body) if isinstance(body, bytes | Sequence) else None
+            await self._send(self._head(response.status, headers, length))
+            await _let_go(body)
+            return
         if not isinstance(body, bytes | Sequence):
             await self._stream(exchange, response.status, headers, body)
             return
-        length = len(body) if isinstance(body, bytes) else sum(len(piece) for piece in body)
+        length = http_answer.length_of(body)
         accepted = exchange.request.headers.get("accept-encoding", "")
-        if length > http_answer.GZIP_ABOVE_BYTES and "gzip" in accepted:
+        if length > http_answer.GZIP_ABOVE_BYTES and http_answer.takes_gzip(accepted):
             packed = http_answer.compressed(http_answer.gathered(body))
             headers = {**headers, "Content-Encoding": "gzip"}
             await self._stream(exchange, response.status, headers, packed)
             return
         first = self._head(response.status, headers, length)
-        if exchange.request.method == "HEAD":
-            await self._send(first)
-        elif isinstance(body, bytes) and length <= http_answer.PIECE_BYTES:
+        if isinstance(body, bytes) and length <= http_answer.PIECE_BYTES:
             await self._send(first + body)
         else:
             await self._send(first)

@@ -75,10 +75,8 @@ class ResourceCache:
 
     def select(self, selection: Selection, *, after: str = "") -> Iterator[StoredObject]:
         """Matching objects in the order of keys, beginning after the key `after`."""
-        for key in self._candidates(selection, after):
-            stored = self._objects[key]
-            if selection.is_everything or selection.matches(stored):
-                yield stored
+        found = map(self._objects.__getitem__, self._candidates(selection, after))
+        return found if selection.is_everything else filter(selection.matches, found)
 
     def select_at(
         self, selection: Selection, revision: int, *, after: str = ""
