@@ -155,7 +155,8 @@ def test_permissions_are_asked_of_who_decides() -> None:
         " && authorizer.path('/x').check('get').reason() == 'because'"
     )
     program = compile(text, variables={"authorizer": AUTHORIZER})
-    assert program.evaluate({"authorizer": Authorizer(decide)}, Budget(2_000_000)) is True
+    budget = Budget(2_000_000)
+    assert program.evaluate({"authorizer": Authorizer(decide)}, budget, 2_000_000) is True
     assert asked[0] == Question(
         verb="get",
         group="apps",

@@ -25,6 +25,7 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.field_management import MANAGED, differs_in_times_alone
 from sampan.control.api.names import generated_name, new_uid
 from sampan.control.api.refusal import Refused
+from sampan.kubernetes.expressions.patience import patiently
 from sampan.kubernetes.kinds.kind import ConversionFailed, Kind, Object
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.kubernetes.machinery import status
@@ -212,7 +213,12 @@ class Writer:
     async def _judge(self, write: Write) -> None:
         """Validation, then the verdicts of admission."""
         kind, new = write.kind, write.object
-        causes = write.causes or kind.causes(write.subresource, new, write.old)
+        causes = write.causes
+        if not causes and kind.custom is None:
+            causes = kind.causes(write.subresource, new, write.old)
+        elif not causes:
+            # Its rules may be expressions that take their time.
+            causes = await patiently(kind.causes, write.subresource, new, write.old)
         if causes:
             name = str(new["metadata"].get("name", ""))
             raise Refused(status.invalid(kind.resource.group, kind.resource.kind, name, causes))

@@ -1,6 +1,8 @@
 """How much work an evaluation may do, counted in the units of Kubernetes' cost limits."""
 
 from collections.abc import Iterator, Sized
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from sampan.kubernetes.expressions.errors import BudgetExceeded
@@ -15,19 +17,46 @@ _TRAVERSAL_TENTH = 10
 _REGEX_QUARTER = 4
 
 
+_hurry: ContextVar[int | None] = ContextVar("hurry", default=None)
+
+
+class TookTooLong(Exception):
+    """What was begun in a hurry needs more time; see `hurried`. Nothing has been paid for it."""
+
+
+@contextmanager
+def hurried(most: int) -> Iterator[None]:
+    """Inside, a budget that is made lets no more than `most` be spent of it, and what goes on
+    longer ends in TookTooLong, however much it may cost elsewhere."""
+    token = _hurry.set(most)
+    try:
+        yield
+    finally:
+        _hurry.reset(token)
+
+
 class Budget:
     """What is left. One budget may be shared by many evaluations."""
 
-    __slots__ = ("remaining",)
+    __slots__ = ("_limit", "_over", "remaining")
 
     def __init__(self, limit: int = PER_CALL) -> None:
-        self.remaining = limit
+        most = _hurry.get()
+        self._over: type[Exception] = BudgetExceeded
+        if most is not None and most < limit:
+            limit, self._over = most, TookTooLong
+        self._limit = self.remaining = limit
+
+    @property
+    def spent(self) -> int:
+        """What it has been charged with, at most its limit."""
+        return self._limit - max(self.remaining, 0)
 
     def spend(self, cost: int) -> None:
-        """Raises BudgetExceeded."""
+        """Raises BudgetExceeded, or TookTooLong in a hurry."""
         self.remaining -= cost
         if self.remaining < 0:
-            raise BudgetExceeded
+            raise self._over
 
     def spend_through(self, value: Any) -> None:
         """Pay for reading a whole value. Raises BudgetExceeded."""

@@ -8,6 +8,7 @@ from sampan.kubernetes.expressions.checker import Checker
 from sampan.kubernetes.expressions.compiler import Compiler
 from sampan.kubernetes.expressions.cost import Estimator
 from sampan.kubernetes.expressions.errors import (
+    BudgetExceeded,
     EvaluationFailed,
     InvalidExpression,
     Problem,
@@ -34,16 +35,19 @@ class Program:
     def evaluate(self, bindings: Mapping[str, Any], budget: Budget, most: int = PER_CALL) -> Any:
         """The value; no run spends more than `most` of the budget.
 
-        Raises EvaluationFailed, BudgetExceeded.
+        Raises EvaluationFailed, BudgetExceeded, and TookTooLong in a hurry.
         """
-        allowed = min(most, budget.remaining)
-        own = Budget(allowed)
+        own = Budget(min(most, budget.remaining))
         try:
-            return self._run(Frame(dict(bindings), own))
+            value = self._run(Frame(dict(bindings), own))
         except RecursionError as error:
+            budget.remaining -= own.spent
             raise EvaluationFailed("the value is nested too deeply") from error
-        finally:
-            budget.remaining -= allowed - max(own.remaining, 0)
+        except (EvaluationFailed, BudgetExceeded):
+            budget.remaining -= own.spent
+            raise
+        budget.remaining -= own.spent
+        return value
 
 
 def compile(
