@@ -340,6 +340,36 @@ def test_lists_are_merged_by_their_keys(
     play(story)
 
 
+def test_names_are_not_configured(play: Callable[..., None]) -> None:
+    async def story(api: Any) -> None:
+        await mutate(api, applied("Object{metadata: Object.metadata{name: 'other'}}"))
+        answer = await api.send("POST", MAPS, config_map(a="1"))
+        assert "metadata.name may not be changed" in answer["message"]
+
+    play(story)
+
+
+def test_atomic_lists_are_not_configured(
+    play: Callable[..., None], pod: Callable[..., Body], account: Body
+) -> None:
+    async def story(api: Any) -> None:
+        rule = RULES["resourceRules"][0] | {"resources": ["pods"], "operations": ["CREATE"]}
+        text = (
+            "Object{spec: Object.spec{containers: [Object.spec.containers{name: 'main', "
+            "command: ['sh']}]}}"
+        )
+        await mutate(api, applied(text), matchConstraints={"resourceRules": [rule]})
+        await api.create("/api/v1/namespaces/default/serviceaccounts", account)
+        answer = await api.send("POST", "/api/v1/namespaces/default/pods", pod())
+        assert answer.code == 422
+        assert (
+            "may not mutate atomic arrays, maps or structs: .spec.containers[0].command"
+            in answer["message"]
+        )
+
+    play(story)
+
+
 def test_a_patch_is_applied(play: Callable[..., None]) -> None:
     async def story(api: Any) -> None:
         text = (

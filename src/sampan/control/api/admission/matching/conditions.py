@@ -1,6 +1,7 @@
 """Match conditions: all must hold, or the hook is passed over (KEP-3716)."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -30,17 +31,23 @@ class ConditionsFailed(Exception):
 
 
 class Conditions:
-    """The compiled conditions of one hook."""
+    """The conditions of one hook."""
 
     def __init__(
         self,
         conditions: Sequence[MatchCondition],
         variables: Mapping[str, Type] = CONDITION_VARIABLES,
     ) -> None:
-        self._programs = tuple((it.name, _compiled(it, variables)) for it in conditions)
+        self._conditions = tuple(conditions)
+        self._variables = variables
 
     def __bool__(self) -> bool:
-        return bool(self._programs)
+        return bool(self._conditions)
+
+    @cached_property
+    def _programs(self) -> tuple[tuple[str, Program | InvalidExpression], ...]:
+        """Compiled when the first write comes, for there may be many hooks."""
+        return tuple((it.name, _compiled(it, self._variables)) for it in self._conditions)
 
     async def hold(self, bindings: Mapping[str, Any], budget: Budget | None = None) -> bool:
         """Raises ConditionsFailed."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Generic, TypeVar
 
 import msgspec
@@ -74,12 +75,12 @@ Compiled = TypeVar("Compiled")
 
 
 class Entry(msgspec.Struct, Generic[Compiled], frozen=True):
-    """A policy with its bindings, and what `compiling` made of it."""
+    """A policy with its bindings; `compiled` makes its expressions ready when first asked."""
 
     name: str
     policy: Policy
     scope: Scope
-    compiled: Compiled
+    compiled: Callable[[], Compiled]
     bindings: tuple[Bound, ...]
 
 
@@ -100,7 +101,7 @@ class PolicyIndex(Generic[Compiled]):
         self._bindings = bindings
         self._compiling = compiling
         self._entries: tuple[Entry[Compiled], ...] | None = None
-        self._made: dict[str, tuple[int, Policy, Compiled]] = {}
+        self._made: dict[str, tuple[int, Policy, Callable[[], Compiled]]] = {}
         self._known: dict[tuple[Resource, str, str, str], tuple[Entry[Compiled], ...]] = {}
         self._by_name = False
         cache.on_event(self._follow)
@@ -158,7 +159,7 @@ class PolicyIndex(Generic[Compiled]):
                 except msgspec.ValidationError:
                     _log.exception("the policy %s can't be read", name)
                     continue
-                made = (stored.revision, policy, self._compiling(policy))
+                made = (stored.revision, policy, cache(partial(self._compiling, policy)))
             self._made[name] = made
             _, policy, compiled = made
             if name in bindings:

@@ -6,6 +6,7 @@ import msgspec
 
 from sampan.control.api.admission.matching.conditions import Conditions
 from sampan.control.api.admission.matching.versions import in_version
+from sampan.control.api.admission.policies.configuration import configured
 from sampan.control.api.admission.policies.documents import Mutation, Policy
 from sampan.control.api.admission.policies.environment import Compiled, Environment
 from sampan.control.api.admission.policies.evaluation import (
@@ -18,7 +19,6 @@ from sampan.control.api.admission.policies.index import Bound, Entry, PolicyInde
 from sampan.control.api.admission.policies.json_values import plain
 from sampan.control.api.admission.replacing import Unfit, replace_object
 from sampan.control.api.admission.write import Reinvocation, Write
-from sampan.control.api.field_management import place_of
 from sampan.control.api.refusal import Refused
 from sampan.kubernetes.expressions.errors import (
     BudgetExceeded,
@@ -32,7 +32,6 @@ from sampan.kubernetes.kinds.resource import (
     MUTATING_ADMISSION_POLICY_BINDINGS,
 )
 from sampan.kubernetes.machinery import patches, status
-from sampan.kubernetes.machinery.field_merge import merge
 from sampan.kubernetes.machinery.field_places import InvalidItems
 
 _encode = msgspec.json.Encoder().encode
@@ -46,8 +45,6 @@ _FAILURES = (
     InvalidItems,
     Unfit,
 )
-_UNTOUCHABLE = ("apiVersion", "kind")
-_FORBIDDEN_METADATA = frozenset(("name", "namespace", "generateName", "uid"))
 
 
 class CompiledPolicy:
@@ -76,8 +73,9 @@ class MutatingPolicies:
         )
 
     def concerns(self, write: Write) -> bool:
-        # What is deleted can't be changed, and a connection has no object.
-        return write.operation in ("CREATE", "UPDATE") and bool(self._index.matching(write))
+        # What is deleted can't be changed; bodies of subresources have no schema of their kind.
+        changes = write.operation in ("CREATE", "UPDATE") and write.form is None
+        return changes and bool(self._index.matching(write))
 
     async def mutate(self, write: Write, reinvocation: Reinvocation) -> None:
         """Raises Refused."""
@@ -92,7 +90,7 @@ class MutatingPolicies:
 
     async def _apply(self, entry: Entry[CompiledPolicy], write: Write) -> bool:
         """Whether the object is another afterwards."""
-        compiled = entry.compiled
+        compiled = entry.compiled()
         evaluations = Evaluations(entry, compiled.environment, compiled.conditions, self._around)
         before = _encode(write.new)
         async for it in evaluations.of(write):
@@ -126,30 +124,15 @@ async def _mutate(
             )
         made = patches.json_patch(current, own)
     else:
-        made = _merged(target, current, own, write)
+        made = configured(target, current, own)
     await replace_object(write, target, made)
 
 
 async def _current(write: Write, target: Kind) -> Object:
     """A copy of the object as it is now, in the target's version."""
-    tree = write.new if write.form is not None else await in_version(write.new, write.kind, target)
+    tree = await in_version(write.new, write.kind, target)
     copy: Object = msgspec.json.decode(_encode(tree))
     return copy
-
-
-def _merged(target: Kind, current: Object, config: Any, write: Write) -> Object:
-    if not isinstance(config, dict):
-        raise EvaluationFailed("ApplyConfiguration must evaluate to Object")
-    for name in _UNTOUCHABLE:
-        config.pop(name, None)
-    metadata = config.get("metadata") or {}
-    changed = sorted(_FORBIDDEN_METADATA & metadata.keys())
-    if any(metadata[it] != current.get("metadata", {}).get(it) for it in changed):
-        raise EvaluationFailed(f"metadata.{changed[0]} may not be changed")
-    if write.form is not None:
-        return {**current, **config}
-    merged: Object = merge(place_of(target), current, config)
-    return merged
 
 
 def _failed(entry: Entry[CompiledPolicy], bound: Bound, write: Write, message: str) -> None:

@@ -115,7 +115,7 @@ class ValidatingPolicies:
 async def _decisions(
     entry: Entry[CompiledPolicy], write: Write, around: Surroundings
 ) -> list[Decision]:
-    compiled = entry.compiled
+    compiled = entry.compiled()
     fails = entry.policy.spec.failure_policy != "Ignore"
     evaluations = Evaluations(entry, compiled.environment, compiled.conditions, around)
     found: list[Decision] = []
@@ -175,7 +175,7 @@ async def _annotated(
 ) -> list[Decision]:
     """Writes the policy's audit annotations; each that fails is a decision."""
     found: list[Decision] = []
-    for key, compiled in entry.compiled.annotations:
+    for key, compiled in entry.compiled().annotations:
         try:
             program = compiled.required()
             value = await evaluated(program, evaluation.bindings, evaluation.budget)
