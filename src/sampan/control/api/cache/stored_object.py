@@ -12,6 +12,9 @@ from sampan.kubernetes.kinds.kind import Kind, Object
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
+UNREADABLE = (msgspec.DecodeError, KeyError, TypeError, ValueError)
+"""What reading a value that isn't an object raises."""
+
 _METADATA = b'"metadata":{'
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode

@@ -11,11 +11,14 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from sampan.control.api.cache.resource_cache import ResourceCache
 from sampan.control.api.cache.selection import Selection
-from sampan.control.api.cache.stored_object import CacheEvent, StoredObject, in_version
+from sampan.control.api.cache.stored_object import (
+    UNREADABLE,
+    CacheEvent,
+    StoredObject,
+    in_version,
+)
 from sampan.foundation import tasks
 from sampan.kubernetes.kinds.kind import ConversionFailed, Kind
 
@@ -99,29 +102,35 @@ class VersionCache:
             self.cache.take(changed.key, new, event.revision)
 
     async def _converted(self, objects: Sequence[StoredObject]) -> list[StoredObject]:
-        """Raises ConversionFailed."""
-        values = [stored.data for stored in objects]
-        if self.kind.conversion is not None:
-            values = await self.kind.conversion.from_stored(values)
-        elif self.kind.from_stored is not None:
-            values = [self.kind.from_stored(value) for value in values]
-        try:
+        """What can't be read in this version is left out. Raises ConversionFailed."""
+        if self.kind.conversion is None:
+            made = [self._read(stored, None) for stored in objects]
+        else:
+            values = await self.kind.conversion.from_stored([stored.data for stored in objects])
             pairs = zip(objects, values, strict=True)
-            return [in_version(self.kind, stored, value) for stored, value in pairs]
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
-            raise ConversionFailed(f"the converted object can't be read: {error}") from error
+            made = [self._read(stored, value) for stored, value in pairs]
+        return [stored for stored in made if stored is not None]
+
+    def _read(self, stored: StoredObject, value: bytes | None) -> StoredObject | None:
+        """The object in this version, from its converted JSON if there is any already."""
+        try:
+            if value is None:
+                assert self.kind.from_stored is not None
+                value = self.kind.from_stored(stored.data)
+            return in_version(self.kind, stored, value)
+        except UNREADABLE:
+            place = self.kind.resource
+            _log.exception("%s %s can't be read as %s", place.plural, stored.key, place.version)
+            return None
 
     def _at_once(self, event: CacheEvent) -> bool:
         """Whether the change could be taken in without waiting."""
         changed = event.new or event.old
         assert changed is not None
-        if event.new is None:
-            self.cache.take(changed.key, None, event.revision)
-            return True
-        if self.kind.conversion is not None or self.kind.from_stored is None:
+        if event.new is not None and self.kind.conversion is not None:
             return False
-        made = in_version(self.kind, event.new, self.kind.from_stored(event.new.data))
-        self.cache.take(changed.key, made, event.revision)
+        new = self._read(event.new, None) if event.new is not None else None
+        self.cache.take(changed.key, new, event.revision)
         return True
 
     def _chase(self) -> None:

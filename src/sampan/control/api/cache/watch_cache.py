@@ -12,11 +12,10 @@ import heapq
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
-import msgspec
-
 from sampan.control.api.cache.resource_cache import ResourceCache
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.stored_object import (
+    UNREADABLE,
     CacheEvent,
     StoredObject,
     from_store,
@@ -179,7 +178,7 @@ class WatchCache:
             key = entry.key[len(prefix) :].decode()
             try:
                 objects.append(from_store(cache.kind, key, entry.value, entry.revision))
-            except (msgspec.DecodeError, KeyError, TypeError):
+            except UNREADABLE:
                 _log.exception("%s in the store can't be read; it is left out", entry.key)
         cache.load(objects)
 
@@ -247,7 +246,7 @@ class WatchCache:
     def _apply_to(self, cache: ResourceCache, key: str, change: Change) -> None:
         try:
             event = cache.apply(key, change.value, change.revision)
-        except (msgspec.DecodeError, KeyError, TypeError):
+        except UNREADABLE:
             _log.exception("%s in the store can't be read; it is left out", change.key)
             return
         if event is not None:

@@ -5,12 +5,12 @@ group that claim a name, the one that had it keeps it; a definition is establish
 names are its own, and stays so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sampan.control.api.custom_resources.definition import Claim, Definition
 from sampan.kubernetes.kinds.apiextensions.definition_rules import APPROVAL, is_protected
-from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.kinds.kind import Kind, Object
 from sampan.kubernetes.machinery.timestamps import to_seconds
 
 ESTABLISHED = "Established"
@@ -19,9 +19,10 @@ _APPROVED = "KubernetesAPIApprovalPolicyConformant"
 
 
 def taken_names(
-    definition: Definition, others: Mapping[str, Claim]
+    definition: Definition, others: Mapping[str, Claim], built_in: Iterable[Kind]
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The resource names and the kinds that other definitions of the group have."""
+    """The resource names and the kinds of the group that others have: other definitions, and
+    what the server has built in."""
     resources: set[str] = set()
     kinds: set[str] = set()
     for name, other in others.items():
@@ -30,6 +31,10 @@ def taken_names(
         names = other.status.accepted_names
         resources |= {names.plural, names.singular, *names.short_names}
         kinds |= {names.kind, names.list_kind}
+    for kind in built_in:
+        if kind.resource.group == definition.spec.group:
+            resources |= {kind.resource.plural, kind.singular, *kind.short_names}
+            kinds |= {kind.resource.kind, f"{kind.resource.kind}List"}
     return frozenset(resources - {""}), frozenset(kinds - {""})
 
 

@@ -59,7 +59,7 @@ def _kind(
 ) -> Kind:
     resource = resource_of(definition, version.name)
     fields = _fields(version, resource)
-    names = definition.spec.names
+    names = definition.status.accepted_names
     return Kind(
         resource=resource,
         definition=_definition_name(resource),

@@ -77,8 +77,11 @@ class CustomResources:
         for stored in list(self._cache.of(CUSTOM_RESOURCE_DEFINITIONS).select(Selection())):
             definition = definition_of(stored.data)
             self._claims[definition.name] = claim_of(stored.data)
-            if definition.has(ESTABLISHED):
-                await self._serve(definition)
+            try:
+                if definition.has(ESTABLISHED):
+                    await self._serve(definition)
+            except Exception:  # noqa: BLE001 - one definition must not keep the server from starting
+                _log.exception("the definition %s can't be served", definition.name)
             self._wake(definition.name)
 
     def start(self) -> None:
@@ -141,7 +144,7 @@ class CustomResources:
             await self._empty(definition)
 
     def _next_status(self, stored: StoredObject, definition: Definition) -> Object:
-        taken = taken_names(definition, self._claims)
+        taken = taken_names(definition, self._claims, self._kinds.built_in)
         status = stored.decoded().get("status") or {}
         return next_status(definition, status, taken, self._clock())
 
@@ -216,6 +219,5 @@ async def _compiled(definition: Definition, webhook: ConversionTo) -> tuple[Kind
 
 def _mark(definition: Definition) -> bytes:
     """Two definitions of one mark are served alike."""
-    accepted = definition.status.accepted_names
-    served = (definition.spec, definition.is_terminating, accepted.plural)
+    served = (definition.spec, definition.is_terminating, definition.status.accepted_names)
     return msgspec.json.encode(served)
