@@ -16,11 +16,14 @@ from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
 from sampan.control.controllers.views import Secret, ServiceAccount
 from sampan.kubernetes.kinds.resource import SECRETS, SERVICE_ACCOUNTS
+from sampan.kubernetes.machinery.token_secrets import (
+    ACCOUNT_NAME,
+    ACCOUNT_UID,
+    KEPT_CLAIM,
+    KEPT_ISSUER,
+)
 
 ACCOUNT, COMPONENT = "tokens-controller", "serviceaccount-token-controller"
-ISSUER = "kubernetes/serviceaccount"
-NAME, UID = "kubernetes.io/service-account.name", "kubernetes.io/service-account.uid"
-_CLAIM = "kubernetes.io/serviceaccount/"
 
 Sign = Callable[[dict[str, Any]], str]
 
@@ -38,17 +41,19 @@ class Snapshot(msgspec.Struct, frozen=True):
 def plan(snapshot: Snapshot, _now: datetime) -> plans.Plan:
     """Fill what is missing; delete a Secret whose account is gone or another one."""
     secret, metadata = snapshot.secret, snapshot.secret.metadata
-    name = metadata.annotations.get(NAME, "")
+    name = metadata.annotations.get(ACCOUNT_NAME, "")
     if metadata.deletion_timestamp or not name:
         return plans.NOTHING
     account = snapshot.account
     if account is None:
         return _without_account(snapshot, name)
-    given = metadata.annotations.get(UID, "")
+    given = metadata.annotations.get(ACCOUNT_UID, "")
     if given and given != account.metadata.uid:
         return _deletion(secret)
     missing = _missing(snapshot, account)
-    annotations = {} if given else {"metadata": {"annotations": {UID: account.metadata.uid}}}
+    annotations = (
+        {} if given else {"metadata": {"annotations": {ACCOUNT_UID: account.metadata.uid}}}
+    )
     if not missing and not annotations:
         return plans.NOTHING
     patch = plans.Patch(
@@ -96,12 +101,12 @@ def claims_of(secret: Secret, account: ServiceAccount) -> dict[str, Any]:
     """The claims of a kept token, as k8s.io/kubernetes `pkg/serviceaccount` names them."""
     namespace, name = account.metadata.namespace, account.metadata.name
     return {
-        "iss": ISSUER,
+        "iss": KEPT_ISSUER,
         "sub": f"system:serviceaccount:{namespace}:{name}",
-        f"{_CLAIM}namespace": namespace,
-        f"{_CLAIM}secret.name": secret.metadata.name,
-        f"{_CLAIM}service-account.name": name,
-        f"{_CLAIM}service-account.uid": account.metadata.uid,
+        f"{KEPT_CLAIM}namespace": namespace,
+        f"{KEPT_CLAIM}secret.name": secret.metadata.name,
+        f"{KEPT_CLAIM}service-account.name": name,
+        f"{KEPT_CLAIM}service-account.uid": account.metadata.uid,
     }
 
 
@@ -124,7 +129,7 @@ def controller(certificate: str, sign: Sign) -> Controller[Snapshot]:
         secret = caches.account_tokens.get(key)
         if secret is None:
             return None
-        name = secret.metadata.annotations.get(NAME, "")
+        name = secret.metadata.annotations.get(ACCOUNT_NAME, "")
         account = caches.service_accounts.get(f"{secret.metadata.namespace}/{name}")
         return Snapshot(secret, account, circumstances.answers, certificate, sign)
 

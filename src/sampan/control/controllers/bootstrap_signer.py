@@ -14,11 +14,15 @@ from typing import Any
 import msgspec
 
 from sampan.control.controllers import plan as plans
-from sampan.control.controllers.bootstrap_token import NAME_PREFIX, NAMESPACE, value
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch
 from sampan.control.controllers.views import ConfigMap, Secret
 from sampan.kubernetes.kinds.resource import CONFIG_MAPS
+from sampan.kubernetes.machinery.token_secrets import (
+    BOOTSTRAP_NAMESPACE,
+    BOOTSTRAP_PREFIX,
+    plain,
+)
 
 ACCOUNT = COMPONENT = "bootstrap-signer"
 PUBLIC = "kube-public/cluster-info"
@@ -53,9 +57,9 @@ def plan(snapshot: Snapshot, _now: datetime) -> plans.Plan:
 def _signatures(content: str, tokens: Iterable[Secret]) -> dict[str, str]:
     found: dict[str, str] = {}
     for token in tokens:
-        identifier, secret = value(token, "token-id"), value(token, "token-secret")
-        named = token.metadata.name == f"{NAME_PREFIX}{identifier}"
-        if named and secret and value(token, "usage-bootstrap-signing") == "true":
+        identifier, secret = plain(token.data, "token-id"), plain(token.data, "token-secret")
+        named = token.metadata.name == f"{BOOTSTRAP_PREFIX}{identifier}"
+        if named and secret and plain(token.data, "usage-bootstrap-signing") == "true":
             found[f"{SIGNATURE_PREFIX}{identifier}"] = detached(content, identifier, secret)
     return found
 
@@ -77,7 +81,7 @@ def observe(caches: Caches, key: str, _circumstances: Circumstances) -> Snapshot
     information = caches.config_maps.get(key)
     if information is None:
         return None
-    tokens = caches.bootstrap_tokens.in_namespace(NAMESPACE)
+    tokens = caches.bootstrap_tokens.in_namespace(BOOTSTRAP_NAMESPACE)
     return Snapshot(information, tuple(it for it in tokens if not it.metadata.deletion_timestamp))
 
 

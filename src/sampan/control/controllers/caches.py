@@ -13,6 +13,7 @@ from sampan.control.controllers.plan import Head, HeadMetadata
 from sampan.kubernetes.kinds import resource as resources
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.kubernetes.machinery.metadata import Metadata
+from sampan.kubernetes.machinery.token_secrets import ACCOUNT_NAME, ACCOUNT_TYPE, BOOTSTRAP_TYPE
 
 
 class HasMetadata(Protocol):
@@ -196,13 +197,13 @@ class Caches:
             resources.SECRETS,
             views.Secret,
             {**plain, "account": by_account},
-            field_selector="type=kubernetes.io/service-account-token",
+            field_selector=f"type={ACCOUNT_TYPE}",
         )
         self.bootstrap_tokens = Cache(
             resources.SECRETS,
             views.Secret,
             plain,
-            field_selector="type=bootstrap.kubernetes.io/token",
+            field_selector=f"type={BOOTSTRAP_TYPE}",
         )
         self.signing_requests = Cache(
             resources.CERTIFICATE_SIGNING_REQUESTS, views.SigningRequest, plain
@@ -272,7 +273,7 @@ class Caches:
 def by_account(secret: views.Secret) -> Iterable[str]:
     """Index a Secret by the service account whose token it keeps: `namespace/name`."""
     metadata = secret.metadata
-    name = metadata.annotations.get("kubernetes.io/service-account.name", "")
+    name = metadata.annotations.get(ACCOUNT_NAME, "")
     return (f"{metadata.namespace}/{name}",)
 
 

@@ -5,12 +5,12 @@ from datetime import datetime
 import msgspec
 
 from sampan.control.controllers import plan as plans
-from sampan.control.controllers.bootstrap_token import NAMESPACE, value
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
 from sampan.control.controllers.views import Secret
 from sampan.kubernetes.kinds.resource import SECRETS
 from sampan.kubernetes.machinery.timestamps import InvalidTimestamp, parse
+from sampan.kubernetes.machinery.token_secrets import BOOTSTRAP_NAMESPACE, plain
 
 ACCOUNT = COMPONENT = "token-cleaner"
 
@@ -22,7 +22,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
     """Delete the token, or come back when it expires; one without an expiration stays."""
     secret = snapshot.secret
-    expiration = value(secret, "expiration")
+    expiration = plain(secret.data, "expiration")
     if not expiration:
         return plans.NOTHING
     try:
@@ -45,7 +45,7 @@ def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
 def observe(caches: Caches, key: str, _circumstances: Circumstances) -> Snapshot | None:
     """The token; None for one that is gone, or lies where it is none."""
     secret = caches.bootstrap_tokens.get(key)
-    return Snapshot(secret) if secret and secret.metadata.namespace == NAMESPACE else None
+    return Snapshot(secret) if secret and secret.metadata.namespace == BOOTSTRAP_NAMESPACE else None
 
 
 CONTROLLER = Controller(

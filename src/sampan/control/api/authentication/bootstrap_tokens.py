@@ -3,8 +3,6 @@
 The forms are those of k8s.io/cluster-bootstrap: `ID.SECRET`, six and sixteen characters.
 """
 
-import base64
-import binascii
 import hmac
 import re
 from collections.abc import Callable
@@ -18,10 +16,13 @@ from sampan.foundation.pki.tokens import InvalidToken
 from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.kinds.resource import SECRETS
 from sampan.kubernetes.machinery.timestamps import InvalidTimestamp, parse
+from sampan.kubernetes.machinery.token_secrets import (
+    BOOTSTRAP_NAMESPACE,
+    BOOTSTRAP_PREFIX,
+    BOOTSTRAP_TYPE,
+    plain,
+)
 
-NAMESPACE = "kube-system"
-NAME_PREFIX = "bootstrap-token-"
-TYPE = "bootstrap.kubernetes.io/token"
 USER_PREFIX = "system:bootstrap:"
 GROUP = "system:bootstrappers"
 _FORM = re.compile(r"([a-z0-9]{6})\.([a-z0-9]{16})")
@@ -55,13 +56,15 @@ class BootstrapTokens:
         identifier, secret = form.groups()
         if self._own_audience not in audiences:
             raise InvalidToken("the token is invalid: Audience doesn't match")
-        stored = self._cache.of(SECRETS).get(f"{NAMESPACE}/{NAME_PREFIX}{identifier}")
+        stored = self._cache.of(SECRETS).get(
+            f"{BOOTSTRAP_NAMESPACE}/{BOOTSTRAP_PREFIX}{identifier}"
+        )
         if stored is None:
             raise InvalidToken("there is no such bootstrap token")
         kept = _decode(stored.data)
-        data = {key: _plain(value) for key, value in (kept.data or {}).items()}
+        data = {key: plain(kept.data, key) for key in kept.data or ()}
         right = hmac.compare_digest(data.get("token-secret", "").encode(), secret.encode())
-        if kept.type != TYPE or kept.metadata.deletion_timestamp or not right:
+        if kept.type != BOOTSTRAP_TYPE or kept.metadata.deletion_timestamp or not right:
             raise InvalidToken("there is no such bootstrap token")
         self._check(identifier, data)
         return Proof(_identity(identifier, data), (self._own_audience,))
@@ -89,10 +92,3 @@ def _identity(identifier: str, data: dict[str, str]) -> Identity:
         raise InvalidToken("the bootstrap token names a group that is not its to give")
     groups = tuple(dict.fromkeys((GROUP, *given, AUTHENTICATED)))
     return Identity(name=f"{USER_PREFIX}{identifier}", groups=groups)
-
-
-def _plain(encoded: str) -> str:
-    try:
-        return base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from sampan.foundation.wire.http_client import HttpsTransport
-from sampan.foundation.wire.message import Request, whole
+from sampan.foundation.wire.message import Body, Request, whole
 
 MAXIMUM_BYTES = 1024 * 1024
 SECONDS = 10.0
@@ -36,17 +36,27 @@ async def fetch(address: str, authorities: str) -> bytes:
 
 async def _answer(transport: HttpsTransport, path: str) -> bytes:
     response = await transport.send(Request(method="GET", path=path))
-    if response.status != 200:
-        raise ConnectionError(f"{path} was answered with {response.status}")
-    if not isinstance(response.body, AsyncIterator):
-        body = await whole(response.body)
-        if len(body) > MAXIMUM_BYTES:
-            raise ConnectionError(f"{path} is too large")
-        return body
-    pieces, size = [], 0
-    async for piece in response.body:
-        pieces.append(piece)
-        size += len(piece)
-        if size > MAXIMUM_BYTES:
-            raise ConnectionError(f"{path} is too large")
-    return b"".join(pieces)
+    try:
+        if response.status != 200:
+            raise ConnectionError(f"{path} was answered with {response.status}")
+        return await _bounded(response.body, path)
+    finally:
+        close = getattr(response.body, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _bounded(body: Body, path: str) -> bytes:
+    if not isinstance(body, AsyncIterator):
+        pieces = [await whole(body)]
+    else:
+        pieces, size = [], 0
+        async for piece in body:
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAXIMUM_BYTES:
+                break
+    content = b"".join(pieces)
+    if len(content) > MAXIMUM_BYTES:
+        raise ConnectionError(f"{path} is too large")
+    return content

@@ -5,8 +5,6 @@ names, must still be there under the same uid. The rules are those of k8s.io/kub
 `pkg/serviceaccount`.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 from collections import OrderedDict
@@ -30,11 +28,14 @@ from sampan.foundation.pki.tokens import (
 from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.kinds.resource import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, Resource
 from sampan.kubernetes.machinery.timestamps import parse
+from sampan.kubernetes.machinery.token_secrets import (
+    INVALID_SINCE,
+    KEPT_CLAIM,
+    KEPT_ISSUER,
+    plain,
+)
 
-KEPT_ISSUER = "kubernetes/serviceaccount"
-INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 _REMEMBERED = 1024
-_KEPT_CLAIM = "kubernetes.io/serviceaccount/"
 _PRIVATE = "kubernetes.io"
 # A pod that ends may need its token for its last words.
 _LEEWAY = timedelta(seconds=60)
@@ -132,12 +133,12 @@ class ServiceAccountTokens:
         """A token that a Secret keeps: good while this very token stands in it."""
         if self._own_audience not in audiences:
             raise InvalidToken("the token is invalid: Audience doesn't match")
-        namespace = str(claims.get(f"{_KEPT_CLAIM}namespace", ""))
+        namespace = str(claims.get(f"{KEPT_CLAIM}namespace", ""))
         account = {
-            "name": claims.get(f"{_KEPT_CLAIM}service-account.name"),
-            "uid": claims.get(f"{_KEPT_CLAIM}service-account.uid"),
+            "name": claims.get(f"{KEPT_CLAIM}service-account.name"),
+            "uid": claims.get(f"{KEPT_CLAIM}service-account.uid"),
         }
-        secret = str(claims.get(f"{_KEPT_CLAIM}secret.name", ""))
+        secret = str(claims.get(f"{KEPT_CLAIM}secret.name", ""))
         self._check_exists(SERVICE_ACCOUNTS, namespace, account)
         stored = self._cache.of(SECRETS).get(f"{namespace}/{secret}")
         if stored is None or not _keeps(stored, token):
@@ -169,8 +170,4 @@ def _keeps(stored: StoredObject, token: str) -> bool:
     secret = _decode_secret(stored.data)
     if secret.metadata.deletion_timestamp or INVALID_SINCE in (secret.metadata.labels or {}):
         return False
-    try:
-        kept = base64.b64decode((secret.data or {}).get("token", ""), validate=True)
-    except binascii.Error:
-        return False
-    return hmac.compare_digest(kept, token.encode())
+    return hmac.compare_digest(plain(secret.data, "token").encode(), token.encode())
