@@ -409,3 +409,29 @@ def test_a_status_has_a_door_of_its_own(
         assert kept.json.get("status") == status
 
     play(story)
+
+
+@pytest.mark.parametrize(
+    ("resource", "doors", "kept"),
+    [
+        (resources.INGRESSES, ["status"], True),
+        (resources.CERTIFICATE_SIGNING_REQUESTS, ["status", "approval"], True),
+        (resources.VOLUME_ATTACHMENTS, ["status"], False),
+        (resources.FLOW_SCHEMAS, ["status"], False),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Resource) else "",
+)
+def test_what_else_a_status_may_bring(
+    play: Any, resource: Resource, doors: list[str], kept: bool
+) -> None:
+    async def story(api: Any) -> None:
+        collection = resource.path("default" if resource.namespaced else "")
+        made = await api.create(collection, valid(resource))
+        for door in doors:
+            path = f"{collection}/{made['metadata']['name']}/{door}"
+            patch = {"metadata": {"annotations": {door: "told"}}}
+            told = await api.send("PATCH", path, patch, headers=MERGE)
+            assert told.code == 200, told.json
+            assert ("annotations" in told["metadata"]) is kept
+
+    play(story)

@@ -108,6 +108,7 @@ API_SERVICE = make(
     default=_default,
     prepare=_prepare,
     rules=_rules,
+    prepare_status=strategies.only_status,
     status=True,
     name_form="path-segment",
     categories=("api-extensions",),

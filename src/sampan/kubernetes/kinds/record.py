@@ -64,7 +64,7 @@ def make(
         default=default,
         validate=validate,
         prepare=prepare or (strategies.keep_status if status else strategies.keep_all),
-        prepare_status=particular.pop("prepare_status", strategies.only_status),
+        prepare_status=particular.pop("prepare_status", strategies.status_with_labels),
         selectable=fields.of,
         decode_selectable=fields.decode,
         subresources=subresources,

@@ -35,6 +35,7 @@ STORAGE_VERSION_MIGRATION = make(
     STORAGE_VERSION_MIGRATIONS,
     prepare=strategies.keep_status_count_generation,
     rules=_rules,
+    prepare_status=strategies.only_status,
     status=True,
     columns=(
         NAME,

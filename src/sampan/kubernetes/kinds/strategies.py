@@ -49,7 +49,7 @@ def only_status(new: Object, old: Object | None) -> None:
 
 
 def status_with_labels(new: Object, old: Object | None) -> None:
-    """A write to `/status` of a kind whose agents set labels and annotations along with it."""
+    """A write to `/status` that may bring labels and annotations along, as with most kinds."""
     if old is None:
         return
     given = new["metadata"]

@@ -219,6 +219,7 @@ VALIDATING_ADMISSION_POLICY = make(
     default=_default,
     prepare=strategies.keep_status_count_generation,
     rules=_validating_rules,
+    prepare_status=strategies.only_status,
     status=True,
     categories=("api-extensions",),
     columns=_columns("Validations", "validations"),

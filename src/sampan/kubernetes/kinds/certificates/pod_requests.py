@@ -178,6 +178,7 @@ POD_CERTIFICATE_REQUEST = make(
     prepare=_prepare,
     rules=_rules,
     selectable=("spec.signerName", "spec.podName", "spec.nodeName"),
+    prepare_status=strategies.only_status,
     subresources=(
         Subresource(
             "status",

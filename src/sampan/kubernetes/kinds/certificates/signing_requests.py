@@ -136,7 +136,7 @@ def _check_certificate(encoded: str) -> Iterator[Cause]:
 def _prepare_approval(new: Object, old: Object | None) -> None:
     """A write to `/approval` sets conditions, and nothing else."""
     conditions = part(new, "status", "conditions")
-    strategies.only_status(new, old)
+    strategies.status_with_labels(new, old)
     if old is not None:
         new["status"] = {**(old.get("status") or {})}
         new["status"].pop("conditions", None)
@@ -191,7 +191,7 @@ CERTIFICATE_SIGNING_REQUEST = make(
         )
         for name, prepare, rules in (
             ("approval", _prepare_approval, None),
-            ("status", strategies.only_status, _status_rules),
+            ("status", None, _status_rules),
         )
     ),
     columns=(

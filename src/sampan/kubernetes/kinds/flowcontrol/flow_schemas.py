@@ -193,6 +193,7 @@ FLOW_SCHEMA = make(
     default=_default,
     prepare=strategies.keep_status_count_generation,
     rules=_rules,
+    prepare_status=strategies.only_status,
     status=True,
     columns=(
         NAME,

@@ -139,6 +139,7 @@ PRIORITY_LEVEL_CONFIGURATION = make(
     default=_default,
     prepare=strategies.keep_status_count_generation,
     rules=_rules,
+    prepare_status=strategies.only_status,
     status=True,
     columns=(
         NAME,

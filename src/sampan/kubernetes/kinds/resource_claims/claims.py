@@ -59,6 +59,7 @@ RESOURCE_CLAIM = make(
     default=_default_claim,
     prepare=_prepare_claim,
     rules=_claim_rules,
+    prepare_status=strategies.only_status,
     subresources=(
         Subresource(
             "status",

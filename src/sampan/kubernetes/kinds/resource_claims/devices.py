@@ -166,5 +166,6 @@ DEVICE_TAINT_RULE = make(
     default=_default_taint_rule,
     prepare=strategies.keep_status_count_generation,
     rules=_taint_rules,
+    prepare_status=strategies.only_status,
     status=True,
 )

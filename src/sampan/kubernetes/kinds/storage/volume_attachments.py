@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sampan.kubernetes.kinds import strategies
 from sampan.kubernetes.kinds.columns import AGE, NAME, part, text
 from sampan.kubernetes.kinds.field_rules import check_driver_name, check_text
 from sampan.kubernetes.kinds.kind import Cause, Column, Object
@@ -60,6 +61,7 @@ VOLUME_ATTACHMENT = make(
     VOLUME_ATTACHMENTS,
     default=_default,
     rules=_rules,
+    prepare_status=strategies.only_status,
     status=True,
     columns=(
         NAME,
