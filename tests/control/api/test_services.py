@@ -38,6 +38,8 @@ def test_services_made_at_once_share_nothing(play):
             {"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]},
             "spec.ports[0].nodePort",
         ),
+        ({"ipFamilyPolicy": "RequireDualStack"}, "spec.ipFamilyPolicy"),
+        ({"ipFamilies": ["IPv6"]}, "spec.ipFamilies[0]"),
     ],
 )
 def test_what_cannot_be_given_is_refused(play, spec, field):
@@ -114,5 +116,44 @@ def test_the_clusters_own_services_are_there(play):
         slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
         slice_ = await api.send("GET", slices)
         assert slice_["endpoints"][0]["addresses"] == ["10.44.0.1"]
+
+    play(story)
+
+
+def test_a_port_for_health_checks_is_given_and_kept(play):
+    async def story(api):
+        local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+        made = await api.create(SERVICES, service("s", **local))
+        port = made["spec"]["healthCheckNodePort"]
+        assert 30000 <= port <= 32767
+        assert port != made["spec"]["ports"][0]["nodePort"]
+        taken = service("t", type="NodePort", ports=[{"port": 80, "nodePort": port}])
+        assert (await api.send("POST", SERVICES, taken)).code == 422
+        spec = {key: it for key, it in made["spec"].items() if key != "healthCheckNodePort"}
+        kept = await api.send("PUT", f"{SERVICES}/s", made | {"spec": spec})
+        assert kept["spec"]["healthCheckNodePort"] == port
+        change = {"spec": {"externalTrafficPolicy": "Cluster"}}
+        changed = await api.send("PATCH", f"{SERVICES}/s", change, headers=MERGE)
+        assert "healthCheckNodePort" not in changed["spec"]
+        assert (await api.send("POST", SERVICES, taken)).code == 201
+
+    play(story)
+
+
+def test_a_load_balancer_may_do_without_node_ports(play):
+    async def story(api):
+        plain = service("s", type="LoadBalancer", allocateLoadBalancerNodePorts=False)
+        assert "nodePort" not in (await api.create(SERVICES, plain))["spec"]["ports"][0]
+
+    play(story)
+
+
+def test_the_endpoints_of_a_service_without_address_and_selector_are_of_any_family(play):
+    async def story(api):
+        made = await api.create(SERVICES, service("s", clusterIP="None"))
+        assert made["spec"]["ipFamilies"] == ["IPv4", "IPv6"]
+        assert made["spec"]["ipFamilyPolicy"] == "RequireDualStack"
+        change = {"spec": {"selector": {"app": "web"}}}
+        assert (await api.send("PATCH", f"{SERVICES}/s", change, headers=MERGE)).code == 200
 
     play(story)

@@ -4,6 +4,8 @@ import base64
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from sampan.kubernetes.kinds.core.configuration import CONFIG_MAP, SECRET
 from sampan.kubernetes.kinds.core.events import EVENT
 from sampan.kubernetes.kinds.core.namespaces import NAMESPACE
@@ -156,3 +158,55 @@ def test_a_map_is_bounded_and_its_keys_have_a_form() -> None:
     causes = _causes(CONFIG_MAP, huge)
     assert causes[""].startswith("Too long")
     assert "data[a/b]" in causes
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "causes"),
+    [
+        ("kubernetes.io/basic-auth", {}, {"data[username]", "data[password]"}),
+        ("kubernetes.io/basic-auth", {"password": "eA=="}, set()),
+        ("kubernetes.io/ssh-auth", {}, {"data[ssh-privatekey]"}),
+        ("kubernetes.io/dockerconfigjson", {".dockerconfigjson": "e30="}, set()),
+        (
+            "kubernetes.io/dockerconfigjson",
+            {".dockerconfigjson": "eA=="},
+            {"data[.dockerconfigjson]"},
+        ),
+        ("kubernetes.io/dockercfg", {}, {"data[.dockercfg]"}),
+        (
+            "kubernetes.io/service-account-token",
+            {},
+            {"metadata.annotations[kubernetes.io/service-account.name]"},
+        ),
+        ("helm.sh/release.v1", {"release": "eA=="}, set()),
+        ("Opaque", {"a b": "eA=="}, {"data[a b]"}),
+    ],
+)
+def test_secrets_hold_what_their_type_says(
+    kind: str, data: dict[str, str], causes: set[str]
+) -> None:
+    secret = {"metadata": {"name": "s", "namespace": "d"}, "type": kind, "data": data}
+    assert _causes(SECRET, secret).keys() == causes
+    assert not any("eA" in message for message in _causes(SECRET, secret).values())
+
+
+def test_a_key_is_either_text_or_bytes() -> None:
+    config_map = {
+        "metadata": {"name": "m", "namespace": "d"},
+        "data": {"a": "x"},
+        "binaryData": {"a": "eA=="},
+    }
+    assert _causes(CONFIG_MAP, config_map) == {
+        "data[a]": 'Invalid value: "a": duplicate of key present in binaryData'
+    }
+
+
+def test_a_node_keeps_its_ranges_and_its_provider() -> None:
+    old = {"metadata": {"name": "n"}, "spec": {"podCIDRs": ["10.42.0.0/24"], "providerID": "a"}}
+    new = {"metadata": {"name": "n"}, "spec": {"podCIDRs": ["x"], "providerID": "b"}}
+    assert _causes(NODE, old, old) == {}
+    assert _causes(NODE, new, old).keys() == {
+        "spec.podCIDRs[0]",
+        "spec.podCIDRs",
+        "spec.providerID",
+    }

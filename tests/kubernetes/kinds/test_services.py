@@ -100,6 +100,87 @@ def test_a_change_of_type_gives_up_the_node_ports() -> None:
         ({"type": "ExternalName"}, "spec.externalName", "Required value"),
         ({"externalIPs": ["127.0.0.1"]}, "spec.externalIPs[0]", None),
         ({"selector": {"a b": "c"}}, "spec.selector", None),
+        (
+            {"type": "NodePort", "ports": [{"port": 1, "name": "a", "nodePort": 5}] * 2},
+            "spec.ports[1].nodePort",
+            "Duplicate value: 5",
+        ),
+        (
+            {"type": "LoadBalancer", "ports": [{"port": 10250}]},
+            "spec.ports[0]",
+            "Invalid value: 10250: may not expose port 10250 externally since it is used by "
+            "kubelet",
+        ),
+        ({"ports": [{"port": 1, "appProtocol": "a b"}]}, "spec.ports[0].appProtocol", None),
+        (
+            {"sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 5}}},
+            "spec.sessionAffinityConfig",
+            "Forbidden: must not be set when session affinity is None",
+        ),
+        (
+            {
+                "sessionAffinity": "ClientIP",
+                "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 86401}},
+            },
+            "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
+            "Invalid value: 86401: must be greater than 0 and less than 86400",
+        ),
+        (
+            {"loadBalancerSourceRanges": ["10.0.0.0/8"]},
+            "spec.loadBalancerSourceRanges",
+            "Forbidden: may only be used when `type` is 'LoadBalancer'",
+        ),
+        (
+            {"type": "LoadBalancer", "loadBalancerSourceRanges": ["x"]},
+            "spec.loadBalancerSourceRanges[0]",
+            None,
+        ),
+        (
+            {"loadBalancerClass": "a/b"},
+            "spec.loadBalancerClass",
+            "Forbidden: may only be used when `type` is 'LoadBalancer'",
+        ),
+        (
+            {"externalTrafficPolicy": "Local"},
+            "spec.externalTrafficPolicy",
+            'Invalid value: "Local": may only be set for externally-accessible services',
+        ),
+        ({"type": "NodePort", "externalTrafficPolicy": "Near"}, "spec.externalTrafficPolicy", None),
+        ({"type": "NodePort", "healthCheckNodePort": 30000}, "spec.healthCheckNodePort", None),
+        ({"internalTrafficPolicy": "Near"}, "spec.internalTrafficPolicy", None),
+        (
+            {"trafficDistribution": "PreferMoon"},
+            "spec.trafficDistribution",
+            'Unsupported value: "PreferMoon": supported values: "PreferClose", "PreferSameNode", '
+            '"PreferSameZone"',
+        ),
+        ({"ipFamilies": ["IPv5"]}, "spec.ipFamilies[0]", None),
+        (
+            {"ipFamilies": ["IPv4", "IPv4"], "ipFamilyPolicy": "PreferDualStack"},
+            "spec.ipFamilies[1]",
+            'Duplicate value: "IPv4"',
+        ),
+        (
+            {"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "SingleStack"},
+            "spec.ipFamilies",
+            None,
+        ),
+        ({"ipFamilyPolicy": "Both"}, "spec.ipFamilyPolicy", None),
+        (
+            {"clusterIP": "fd00::1"},
+            "spec.clusterIPs[0]",
+            'Invalid value: "fd00::1": expected an IPv4 value as indicated by `ipFamilies[0]`',
+        ),
+        (
+            {"clusterIP": "10.43.0.9", "clusterIPs": ["10.43.0.8"]},
+            "spec.clusterIPs",
+            'Invalid value: ["10.43.0.8"]: first value must match `clusterIP`',
+        ),
+        (
+            {"type": "ExternalName", "externalName": "a.b", "ipFamilies": ["IPv4"]},
+            "spec.ipFamilies",
+            "Forbidden: may not be set for ExternalName services",
+        ),
     ],
 )
 def test_rules(spec: dict[str, Any], field: str, message: str | None) -> None:
@@ -115,6 +196,19 @@ def test_a_headless_service_needs_no_ports() -> None:
 def test_the_address_stays() -> None:
     old, new = _service(clusterIP="10.43.0.9"), _service(clusterIP="10.43.0.8")
     assert _causes(new, old)["spec.clusterIPs[0]"].endswith("may not change once set")
+
+
+def test_what_a_load_balancer_knows_stays() -> None:
+    balanced = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+    old = _service(**balanced, loadBalancerClass="a/b", healthCheckNodePort=30000)
+    new = _service(**balanced, loadBalancerClass="a/c", healthCheckNodePort=30001)
+    assert _causes(new, old) == {
+        "spec.loadBalancerClass": 'Invalid value: "a/c": may not change once set',
+        "spec.healthCheckNodePort": "Invalid value: 30001: field is immutable",
+    }
+    plain = _service(type="ClusterIP", loadBalancerClass="a/b", allocateLoadBalancerNodePorts=True)
+    SERVICE.prepare(plain, old)
+    assert _causes(plain, old) == {}
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.causes import invalid
 
 _HEADLESS = "None"
+_FAMILY = "IPv4"
 _NODE_PORT_TYPES = ("NodePort", "LoadBalancer")
 # The first addresses are for services that ask for one of their own, as Kubernetes keeps them.
 _STATIC_ADDRESSES = 256
@@ -32,9 +33,13 @@ class _Port(msgspec.Struct, rename="camel"):
     node_port: int = 0
 
 
-class _Spec(msgspec.Struct, rename={"cluster_ip": "clusterIP"}):
+class _Spec(
+    msgspec.Struct,
+    rename={"cluster_ip": "clusterIP", "health_check_node_port": "healthCheckNodePort"},
+):
     cluster_ip: str = ""
     ports: tuple[_Port, ...] = ()
+    health_check_node_port: int = 0
 
 
 class _Service(msgspec.Struct):
@@ -78,12 +83,19 @@ class ServiceAddresses:
     def _allocate(self, write: Write, service: Object, kept: list[_Key]) -> None:
         spec = service["spec"]
         owner = f"{write.namespace}/{service['metadata']['name']}"
-        causes: list[Cause] = []
+        causes = _family_causes(spec, (write.old or {}).get("spec") or {})
         if spec.get("type") != "ExternalName" and spec.get("clusterIP") != _HEADLESS:
             self._allocate_address(spec, owner, kept, causes)
         if spec.get("type") in _NODE_PORT_TYPES:
+            wanted = spec.get("allocateLoadBalancerNodePorts") is not False
             for index, port in enumerate(spec.get("ports") or ()):
-                self._allocate_port(port, f"spec.ports[{index}].nodePort", owner, kept, causes)
+                if wanted or port.get("nodePort"):
+                    field = f"spec.ports[{index}].nodePort"
+                    asked = port.get("nodePort", 0)
+                    port["nodePort"] = self._port_for(asked, field, owner, kept, causes)
+        if spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
+            asked, field = spec.get("healthCheckNodePort", 0), "spec.healthCheckNodePort"
+            spec["healthCheckNodePort"] = self._port_for(asked, field, owner, kept, causes)
         if causes:
             name = service["metadata"]["name"]
             raise Refused(status.invalid("", SERVICES.kind, name, causes))
@@ -114,21 +126,22 @@ class ServiceAddresses:
             f"The range of valid IPs is {self._range}"
         )
 
-    def _allocate_port(
-        self, port: Object, field: str, owner: str, kept: list[_Key], causes: list[Cause]
-    ) -> None:
-        asked = port.get("nodePort", 0)
+    def _port_for(
+        self, asked: int, field: str, owner: str, kept: list[_Key], causes: list[Cause]
+    ) -> int:
+        """A port of the nodes: the one that is asked for, else a free one."""
         low, high = self._ports
         # TCP and UDP of one service may share the number of a node port.
         if not asked:
-            port["nodePort"] = self._free_port(kept)
-        elif not low <= asked <= high:
+            return self._free_port(kept)
+        if not low <= asked <= high:
             detail = (
                 f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
             )
             causes.append(invalid(field, asked, detail))
         elif asked not in kept and not self._hold(asked, owner, kept):
             causes.append(invalid(field, asked, "provided port is already allocated"))
+        return asked
 
     def _hold(self, key: _Key, owner: str, kept: list[_Key]) -> bool:
         """Reserve what was asked for. What the same service has already stays its own, also
@@ -178,9 +191,29 @@ class ServiceAddresses:
             self._taken |= dict.fromkeys(_held(event.new), event.new.key)
 
 
+def _family_causes(spec: Object, before: Object) -> list[Cause]:
+    """The services of this cluster have addresses of IPv4; endpoints that others write for a
+    service without an address may be of any family. What was let in before stays."""
+    if spec.get("type") == "ExternalName" or (
+        spec.get("clusterIP") == _HEADLESS and not spec.get("selector")
+    ):
+        return []
+    causes = [
+        invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster")
+        for index, family in enumerate(spec.get("ipFamilies") or ())
+        if family != _FAMILY and family not in (before.get("ipFamilies") or ())
+    ]
+    policy = spec.get("ipFamilyPolicy")
+    if policy == "RequireDualStack" and policy != before.get("ipFamilyPolicy"):
+        detail = "this cluster is not configured for dual-stack services"
+        causes.append(invalid("spec.ipFamilyPolicy", policy, detail))
+    return causes
+
+
 def _held(stored: StoredObject) -> list[_Key]:
     spec = _decode(stored.data).spec
-    held: list[_Key] = [port.node_port for port in spec.ports if port.node_port]
+    numbers = (*(port.node_port for port in spec.ports), spec.health_check_node_port)
+    held: list[_Key] = [number for number in numbers if number]
     if spec.cluster_ip and spec.cluster_ip != _HEADLESS:
         held.append(spec.cluster_ip)
     return held

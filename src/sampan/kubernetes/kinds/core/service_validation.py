@@ -17,7 +17,7 @@ from sampan.kubernetes.kinds.core.service_address_validation import (
 )
 from sampan.kubernetes.kinds.field_rules import PORT_RANGE, check_range, check_text
 from sampan.kubernetes.kinds.kind import Cause, Object
-from sampan.kubernetes.kinds.object_metadata import check_labels
+from sampan.kubernetes.kinds.object_metadata import IMMUTABLE, check_labels
 from sampan.kubernetes.machinery import names
 from sampan.kubernetes.machinery.causes import duplicate, forbidden, invalid, required, unsupported
 
@@ -172,8 +172,11 @@ def _check_external_name(spec: Object) -> Iterator[Cause]:
 
 
 def _check_class_update(spec: Object, before: Object) -> Iterator[Cause]:
-    """A load balancer's class stays for as long as the service has a load balancer."""
+    """What a load balancer knows stays for as long as the service has one."""
     balanced = spec.get("type") == before.get("type") == "LoadBalancer"
     name, earlier = spec.get("loadBalancerClass"), before.get("loadBalancerClass")
     if balanced and name != earlier:
         yield invalid("spec.loadBalancerClass", name, "may not change once set")
+    port, given = spec.get("healthCheckNodePort"), before.get("healthCheckNodePort")
+    if port and given and port != given:
+        yield invalid("spec.healthCheckNodePort", port, IMMUTABLE)

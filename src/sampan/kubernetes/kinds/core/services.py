@@ -88,8 +88,10 @@ def _drop_what_others_need(spec: Object, before: Object) -> None:
             if spec.get(name) == before.get(name):
                 spec.pop(name, None)
     port = before.get("healthCheckNodePort")
-    local = spec.get("externalTrafficPolicy") == "Local"
-    if port and not local and spec.get("healthCheckNodePort") == port:
+    local = spec["type"] == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+    if port and local:
+        spec.setdefault("healthCheckNodePort", port)
+    elif port and spec.get("healthCheckNodePort") == port:
         del spec["healthCheckNodePort"]
     affinity = spec.get("sessionAffinityConfig")
     if spec["sessionAffinity"] == "None" and affinity == before.get("sessionAffinityConfig"):
