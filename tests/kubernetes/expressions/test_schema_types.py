@@ -16,6 +16,7 @@ SCHEMA: dict[str, Any] = {
         "replicas": {"type": "integer"},
         "ratio": {"type": "number"},
         "since": {"type": "string", "format": "date-time"},
+        "day": {"type": "string", "format": "date"},
         "wait": {"type": "string", "format": "duration"},
         "data": {"type": "string", "format": "byte"},
         "port": {"x-kubernetes-int-or-string": True},
@@ -45,6 +46,7 @@ def value_of(text: str, value: dict[str, Any]) -> Any:
         ("self.wait.getSeconds() == 60", {"wait": "1m"}),
         ("self.data == b'hi'", {"data": "aGk="}),
         ("self.port == 80 || self.port == 'http'", {"port": "http"}),
+        ("self.day.getMonth() == 10", {"day": "2026-11-23"}),
         ("self.any.deep.x == 1", {"any": {"deep": {"x": 1}}}),
         (
             "self.x__dash__prop == 'a' && self.__namespace__ == 'b'",
@@ -69,6 +71,10 @@ def test_fields_have_their_types(text: str, value: dict[str, Any]) -> None:
         (
             "self.replicas == 'x'",
             "found no matching overload for '_==_' applied to '(int, string)'",
+        ),
+        (
+            "self.replicas == null",
+            "found no matching overload for '_==_' applied to '(int, null)'",
         ),
         (
             "self.replicas + 1.0 > 0.0",
@@ -101,4 +107,38 @@ def test_costs_follow_from_sizes() -> None:
     assert cost("self.list.all(x, x.startsWith('a'))") < 200
     assert cost("self.list.all(x, self.list.all(y, x != y || x == y))") < 5000
     assert cost("self.open.all(x, self.open.all(y, x == y))") > PER_RULE
-    assert cost("self.labels.all(k, k.matches('^[a-z]+$'))") > PER_RULE
+    assert cost("self.labels.all(k, self.labels[k].matches('^[a-z]+$'))") > PER_RULE
+    assert cost("self.list.all(x, x.matches('^[a-z0-9]+(-[a-z0-9]+)*$'))") < 1000
+
+
+LISTENER = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 253},
+        "hostname": {"type": "string", "maxLength": 253},
+        "port": {"type": "integer"},
+        "protocol": {"type": "string", "maxLength": 255},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "self.all(a, self.exists_one(b, a.name == b.name))",
+        "self.all(a, self.exists_one(b, a.port == b.port && a.protocol == b.protocol && "
+        "(has(a.hostname) && has(b.hostname) ? a.hostname == b.hostname : "
+        "!has(a.hostname) && !has(b.hostname))))",
+        "self.all(l, l.protocol in ['TCP', 'UDP'] ? (!has(l.hostname) || l.hostname == '') : true)",
+    ],
+)
+def test_rules_that_are_in_wide_use_are_cheap_enough(rule: str) -> None:
+    kind = type_of_schema({"type": "array", "maxItems": 64, "items": LISTENER})
+    assert kind is not None
+    program = compile(rule, variables={"self": kind})
+    assert program.estimated_cost < PER_RULE
+    listeners = [
+        {"name": "a", "port": 80, "protocol": "HTTP"},
+        {"name": "b", "port": 443, "protocol": "HTTPS", "hostname": "b.example.com"},
+    ]
+    assert program.evaluate({"self": listeners}, Budget()) is True

@@ -17,7 +17,6 @@ from sampan.kubernetes.expressions.types import (
     DURATION,
     DYN,
     INT,
-    STRING,
     TIMESTAMP,
     Type,
     list_of,
@@ -64,8 +63,11 @@ _EMBEDDED: Mapping[str, Schema] = {
     "metadata": _METADATA,
 }
 _FORMATS = {"byte": BYTES, "duration": DURATION, "date": TIMESTAMP, "date-time": TIMESTAMP}
+# Upstream reckons with keys of no length: their cost is that of the map's size.
+_KEY = Type("string", most=0)
 # The least that a value of each type takes in JSON.
 _LEAST = {"boolean": 4, "string": 2, "array": 2, "object": 2}
+_LEAST_OF_FORMATS = {"duration": 4, "date": 12, "date-time": 21}
 
 
 def escaped(name: str) -> str | None:
@@ -103,7 +105,7 @@ def _object_type(schema: Schema, *, embedded: bool) -> Type | None:
             return None
         most = schema.get("maxProperties")
         fits = (LARGEST_REQUEST - 2) // (_least(more) + 6)
-        return map_of(STRING, value, fits if most is None else int(most))
+        return map_of(_KEY, value, fits if most is None else int(most))
     properties: dict[str, Any] = dict(schema.get("properties") or {})
     if embedded:
         properties |= _EMBEDDED
@@ -131,10 +133,15 @@ def _string_type(schema: Schema) -> Type:
     known = _FORMATS.get(schema.get("format", ""))
     if known is not None:
         return known
-    most = schema.get("maxLength")
-    if most is None and schema.get("enum"):
-        most = max(len(it) for it in schema["enum"] if isinstance(it, str))
-    return Type("string", most=LARGEST_REQUEST - 2 if most is None else int(most))
+    return Type("string", most=_longest(schema))
+
+
+def _longest(schema: Schema) -> int:
+    """The most bytes of a string: a character, which is what `maxLength` counts, takes four."""
+    if schema.get("maxLength") is not None:
+        return 4 * int(schema["maxLength"])
+    values = [len(it) for it in schema.get("enum") or () if isinstance(it, str)]
+    return max(values) if values else LARGEST_REQUEST - 2
 
 
 def _least(schema: Schema) -> int:
@@ -143,7 +150,11 @@ def _least(schema: Schema) -> int:
         return 1
     kind = schema.get("type", "")
     if kind != "object":
-        return _LEAST.get(kind, 1)
+        return _LEAST_OF_FORMATS.get(schema.get("format", ""), _LEAST.get(kind, 1))
     properties = schema.get("properties") or {}
-    needed = [it for it in schema.get("required") or () if it in properties]
+    needed = [
+        it
+        for it in schema.get("required") or ()
+        if it in properties and "default" not in properties[it]
+    ]
     return 2 + sum(len(it) + 4 + _least(properties[it]) for it in needed)

@@ -24,6 +24,7 @@ from sampan.kubernetes.expressions.values import (
 
 Convert = Callable[[Any], Any]
 _MISSING = object()
+_DATE_LENGTH = len("2026-11-23")
 
 
 def json_name(kind: Type, name: str) -> str:
@@ -56,7 +57,10 @@ def _to_double(value: Any) -> Any:
 
 
 def _to_timestamp(value: Any) -> Any:
-    return parse_timestamp(value) if type(value) is str else value
+    if type(value) is not str:
+        return value
+    # The formats `date-time` and `date` both give a moment.
+    return parse_timestamp(value if len(value) > _DATE_LENGTH else f"{value}T00:00:00Z")
 
 
 def _to_duration(value: Any) -> Any:

@@ -47,7 +47,11 @@ LIST, MAP, OPTIONAL = (
     Type("map", (DYN, DYN)),
     Type("optional_type", (DYN,)),
 )
-_SHOWN = {"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration"}
+_SHOWN = {
+    "google.protobuf.Timestamp": "timestamp",
+    "google.protobuf.Duration": "duration",
+    "null_type": "null",
+}
 
 _OF_CLASS: dict[type, Type] = {
     bool: BOOL,

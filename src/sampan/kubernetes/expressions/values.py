@@ -88,7 +88,11 @@ _NAMES: dict[type, str] = {
     TypeValue: "type",
     Optional: "optional_type",
 }
-_SHOWN = {"google.protobuf.Timestamp": "timestamp", "google.protobuf.Duration": "duration"}
+_SHOWN = {
+    "google.protobuf.Timestamp": "timestamp",
+    "google.protobuf.Duration": "duration",
+    "null_type": "null",
+}
 _NUMBERS = (int, Uint, float)
 
 
