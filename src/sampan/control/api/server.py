@@ -27,6 +27,7 @@ from sampan.control.api.authentication.identities import (
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.bootstrap.bootstrap import Bootstrap
 from sampan.control.api.cache.selection import Selection
+from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler, chained
 from sampan.control.api.consistent_reads import ConsistentReads
@@ -42,6 +43,8 @@ from sampan.control.api.issuer_documents import IssuerDocuments
 from sampan.control.api.metering import Metering
 from sampan.control.api.names import new_uid
 from sampan.control.api.node_proxy import NodeProxy
+from sampan.control.api.quota.charging import QuotaCharges
+from sampan.control.api.quota.counting import QuotaCounts
 from sampan.control.api.reviews import Reviews
 from sampan.control.api.routing import Router
 from sampan.control.api.service_addresses import ServiceAddresses
@@ -52,9 +55,10 @@ from sampan.foundation import tasks
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Identity, Request, Response
 from sampan.kubernetes.client.api_client import ApiClient
-from sampan.kubernetes.kinds.all import ALL
+from sampan.kubernetes.kinds.all import ALL, BY_RESOURCE
+from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.registry import Kinds
-from sampan.kubernetes.kinds.resource import SERVICES
+from sampan.kubernetes.kinds.resource import RESOURCE_QUOTAS, SERVICES
 from sampan.store.contract import Store, StoreError
 
 COMPACTION_SECONDS = 300.0
@@ -84,6 +88,8 @@ class ApiServer:
         tokens, authentication = configured(cache, signer, settings, clock)
         self._addresses = ServiceAddresses(cache, settings, random)
         self._webhooks = WebhookCaller(cache)
+        charges = QuotaCharges(cache, self._account, clock)
+        self._quotas = QuotaCounts(cache, kinds, charges, self._account, clock)
         self._writer = Writer(
             store,
             cache,
@@ -96,6 +102,7 @@ class ApiServer:
                 settings=settings,
                 random=random,
                 caller=self._webhooks,
+                quotas=charges,
             ),
             reserve={SERVICES: self._addresses.reserved},
         )
@@ -183,6 +190,7 @@ class ApiServer:
         await self._bootstrap.run()
         self._expiry.start()
         self._custom_resources.start()
+        self._quotas.start()
         self._compaction = asyncio.create_task(self._compact(), name="compaction")
 
     async def handle(self, request: Request) -> Response:
@@ -211,12 +219,17 @@ class ApiServer:
         self.begin_shutdown()
         await tasks.end(self._compaction)
         await self._expiry.close()
+        await self._quotas.close()
         await self._custom_resources.close()
         await self._cache.close()
         await self._proxy.close()
         if self._audit_log is not None:
             await self._audit_log.close()
         await self._webhooks.close()
+
+    async def _account(self, key: str, change: Callable[[StoredObject], Object]) -> None:
+        """Write a quota's account."""
+        await self._writer.transform(BY_RESOURCE[RESOURCE_QUOTAS], key, change)
 
     def _cache_check(self) -> str:
         return "" if self._cache.is_following else "the cache does not follow the store"

@@ -22,6 +22,7 @@ from sampan.control.api.admission.webhooks.asking import Asking
 from sampan.control.api.admission.webhooks.index import WebhookIndex
 from sampan.control.api.admission.webhooks.mutating import MutatingWebhooks
 from sampan.control.api.admission.webhooks.validating import ValidatingWebhooks
+from sampan.control.api.admission.write import Validating
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.names import new_uid
@@ -42,8 +43,9 @@ def admission_chain(
     settings: ApiSettings,
     random: Random,
     caller: WebhookCaller,
+    quotas: Validating,
 ) -> AdmissionChain:
-    """Everything, in its order."""
+    """Everything, in its order; `quotas` come last, for they charge what will be stored."""
     around = Surroundings(cache, kinds, authorizer)
     limits = LimitRanger(cache)
     asking = Asking(cache, authorizer, caller, lambda: new_uid(random))
@@ -75,5 +77,6 @@ def admission_chain(
             ValidatingWebhooks(
                 WebhookIndex(cache, kinds, VALIDATING_WEBHOOK_CONFIGURATIONS), asking
             ),
+            quotas,
         ),
     )

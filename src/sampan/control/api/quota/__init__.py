@@ -1,0 +1,1 @@
+"""ResourceQuotas: what a namespace uses, charged before each write and counted anew after it."""
