@@ -16,7 +16,6 @@ from sampan.kubernetes.kinds.resource import (
 )
 from sampan.kubernetes.kinds.scheduling import SYSTEM_CLASSES
 
-
 _CLIENT_AUTHORITY = "client-ca-file"
 
 
