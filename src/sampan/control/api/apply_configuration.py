@@ -1,14 +1,13 @@
 """The body of an apply patch: a configuration, whole where its writer has an opinion."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import Form, policy_of
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
-from sampan.kubernetes.kinds.kind import Kind, Object
+from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.machinery import codecs, status, yaml_documents
 from sampan.kubernetes.machinery.field_merge import check_items
 from sampan.kubernetes.machinery.field_places import Members
@@ -63,31 +62,21 @@ async def _decode(request: Request) -> codecs.Decoded:
     return found
 
 
-def hold_to_schema(kind: Kind, place: Members, tree: Object) -> None:
+def hold_to_schema(form: Form, tree: Object, place: Members | None = None) -> None:
     """Bring a configuration into canonical form; it may lack what is required.
 
-    Raises Refused (400) for what the schema doesn't know, and for items of lists that can't be
-    told apart.
+    Raises Refused (400) for what the schema doesn't know, and for items of lists, by their
+    `place`, that can't be told apart.
     """
-    check = kind.custom.check if kind.custom is not None else None
-    form = Form(kind.definition, kind.resource.kind, kind.resource.group_version)
-    hold_to_form(form, tree, check)
-    problems = check_items(place, tree)
-    if problems:
-        raise _untyped(form, tree, problems)
-
-
-def hold_to_form(
-    form: Form, tree: Object, check: Callable[[Object], structure.Findings] | None = None
-) -> None:
-    """The same for a body without lists; `check` stands for the form's definition."""
     try:
-        findings = check(tree) if check else structure.check(form.definition, tree)
+        findings = form.check(tree) if form.check else structure.check(form.definition, tree)
     except structure.WrongType as error:
         raise _untyped(form, tree, [str(error)]) from error
     tree.setdefault("metadata", {})
-    if findings.unknown:
-        problems = [f".{path}: field not declared in schema" for path in findings.unknown]
+    problems = [f".{path}: field not declared in schema" for path in findings.unknown]
+    if place is not None:
+        problems += check_items(place, tree)
+    if problems:
         raise _untyped(form, tree, problems)
 
 

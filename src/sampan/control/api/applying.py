@@ -46,7 +46,7 @@ class Applying:
         options = write_options(call.request, "PatchOptions", applies=True)
         kind = call.routed
         config = await apply_configuration.decoded(call, kind.resource.group_version)
-        apply_configuration.hold_to_schema(kind, place_of(kind), config)
+        apply_configuration.hold_to_schema(form_of(kind), config, place_of(kind))
         check_same(call, config)
         # What is merged shares parts with its arguments, and the stages after this change it.
         encoded, key = msgspec.json.encode(config), object_key(call)

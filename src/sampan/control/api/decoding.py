@@ -18,7 +18,7 @@ from sampan.control.api.protobuf.wire import InvalidProtobuf
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
 from sampan.kubernetes.kinds.kind import Cause, Object
-from sampan.kubernetes.machinery import codecs, status, yaml_documents
+from sampan.kubernetes.machinery import codecs, status, strict_findings, yaml_documents
 from sampan.kubernetes.machinery.causes import invalid
 from sampan.kubernetes.schema import structure
 
@@ -73,9 +73,8 @@ async def decoded(call: Call, form: Form) -> Body:
     content = await _decode(media_type(call.request), raw, form, watchful=policy != "Ignore")
     tree = content.tree
     _check_kind(tree, form)
-    problems = [status.duplicate_field(path) for path in content.duplicates]
     findings = _checked(form, tree)
-    problems += [status.unknown_field(path) for path in findings.unknown]
+    problems = _problems(call, form, raw, content.duplicates, findings.unknown)
     if problems and policy == "Strict":
         raise Refused(status.strict_decoding(form.group_version, form.kind, problems))
     if policy == "Warn":
@@ -83,19 +82,45 @@ async def decoded(call: Call, form: Form) -> Body:
     return Body(tree, findings.causes)
 
 
+def _problems(
+    call: Call, form: Form, raw: bytes, duplicates: tuple[str, ...], unknown: list[str]
+) -> list[str]:
+    """What strict decoding objects to, in the words and the order in which clients know it."""
+    if duplicates and form.check is None and media_type(call.request) in _JSON:
+        return strict_findings.in_order(raw, unknown)
+    problems = [status.duplicate_field(path) for path in duplicates]
+    return problems + [status.unknown_field(path) for path in unknown]
+
+
 def patched(call: Call, form: Form, tree: Object, patch: bytes) -> Body:
     """The result of a patch, held to the schema. Raises Refused (400, 422)."""
-    _check_kind(tree, form)
-    findings = _checked(form, tree)
-    problems = [status.unknown_field(path) for path in findings.unknown]
     policy = policy_of(call.request)
+    twice = () if policy == "Ignore" else _duplicates_in(patch)
+    _check_kind(tree, form)
+    try:
+        findings = _findings(form, tree)
+    except structure.WrongType as error:
+        raise Refused(_unfit(patch, str(error))) from error
+    problems = [status.duplicate_field(path) for path in twice]
+    problems += [status.unknown_field(path) for path in findings.unknown]
     if problems and policy == "Strict":
-        shown = patch[:_SHOWN_PATCH].decode(errors="replace")
-        detail = f"strict decoding error: {', '.join(problems)}"
-        raise Refused(status.invalid("", "", "", [invalid("patch", shown, detail)]))
+        raise Refused(_unfit(patch, f"strict decoding error: {', '.join(problems)}"))
     if policy == "Warn":
         call.warnings += [it for it in problems if it not in call.warnings]
     return Body(tree, findings.causes)
+
+
+def _unfit(patch: bytes, detail: str) -> Object:
+    shown = patch[:_SHOWN_PATCH].decode(errors="replace")
+    return status.invalid("", "", "", [invalid("patch", shown, detail)])
+
+
+def _duplicates_in(patch: bytes) -> tuple[str, ...]:
+    """The fields that a patch in JSON names twice; none of one in another form."""
+    try:
+        return codecs.decode_json(patch).duplicates
+    except codecs.InvalidBody:
+        return ()
 
 
 async def options_value(body: bytes, content_type: str, kind: str) -> Any:
@@ -174,12 +199,17 @@ def _check_kind(tree: Object, form: Form) -> None:
 
 def _checked(form: Form, tree: Object) -> structure.Findings:
     try:
-        if form.check is not None:
-            findings = form.check(tree)
-        else:
-            findings = structure.check(form.definition, tree)
+        return _findings(form, tree)
     except structure.WrongType as error:
         refusal = status.cannot_decode(form.group_version, form.kind, str(error))
         raise Refused(refusal) from error
+
+
+def _findings(form: Form, tree: Object) -> structure.Findings:
+    """Hold a tree to the schema of its form. Raises WrongType."""
+    if form.check is not None:
+        findings = form.check(tree)
+    else:
+        findings = structure.check(form.definition, tree)
     tree.setdefault("metadata", {})
     return findings

@@ -80,7 +80,7 @@ class Scale:
         """Raises Refused: 404 for an object that isn't there, 409 for conflicts."""
         options = write_options(call.request, "PatchOptions", applies=True)
         config = await apply_configuration.decoded(call, _GROUP_VERSION)
-        apply_configuration.hold_to_form(_FORM, config)
+        apply_configuration.hold_to_schema(_FORM, config)
         check_same(call, config)
         kind = call.routed
 
