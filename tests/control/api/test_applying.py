@@ -1,5 +1,6 @@
 """Server-side apply and the ownership of fields, as a client sees them."""
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -356,5 +357,28 @@ def test_old_updaters_are_put_together(play):
         assert len(names) == 10
         assert names[0] == "ancient-changes"
         assert names[1:] == [f"m{number}" for number in range(6, 15)]
+
+    play(story)
+
+
+def test_concurrent_appliers_of_what_isnt_there_all_get_their_fields(play):
+    async def story(api):
+        answers = await asyncio.gather(
+            *(apply(api, MAPS, config_map(**{f"k{it}": "v"}), f"m{it}") for it in range(20))
+        )
+        assert sorted(answer.code for answer in answers) == [200] * 19 + [201]
+        tree = (await api.send("GET", f"{MAPS}/x")).json
+        assert set(tree["data"]) == {f"k{number}" for number in range(20)}
+        assert len(tree["metadata"]["managedFields"]) == 20
+
+    play(story)
+
+
+def test_an_apply_into_an_absent_namespace_says_so(play):
+    async def story(api):
+        path = "/api/v1/namespaces/nowhere/configmaps"
+        answer = await apply(api, path, config_map())
+        assert answer.code == 404
+        assert answer["message"] == 'namespaces "nowhere" not found'
 
     play(story)
