@@ -58,7 +58,7 @@ async def many(
         written = _yaml_item(item)
     else:
         layout = _json_layout(empty, pretty=pretty)
-        written = _json_item(item, pretty=pretty)
+        written = _json_item(item, rendering.read_for(form), pretty=pretty)
     return Response(headers=headers, body=await _joined(objects, layout, written))
 
 
@@ -100,10 +100,12 @@ def _json_layout(empty: Object, *, pretty: bool) -> _Layout:
     return _Layout(shown.removesuffix(b"]\n}") + b"\n    ", b",\n    ", b"\n  ]\n}", shown)
 
 
-def _json_item(made: Callable[[Object], Object], *, pretty: bool) -> _Item:
+def _json_item(
+    made: Callable[[Object], Object], read: Callable[[bytes], Object], *, pretty: bool
+) -> _Item:
     if not pretty:
-        return lambda stored: _encode(made(stored.decoded()))
-    return lambda stored: rendering.pretty_json(_encode(made(stored.decoded()))).replace(
+        return lambda stored: _encode(made(read(stored.data)))
+    return lambda stored: rendering.pretty_json(_encode(made(read(stored.data)))).replace(
         b"\n", b"\n    "
     )
 
@@ -131,13 +133,13 @@ async def _protobuf(
         version, list_kind = form.version, "PartialObjectMetadataList"
     else:
         item = message_name(version, resource.kind)
-    write = protobuf.item_writer(item)
+    write, read = protobuf.item_writer(item), rendering.read_for(form)
     list_metadata = protobuf.message_writer(META + "ListMeta")(metadata)
     pieces = [wire.sized(_LIST_METADATA, list_metadata)]
     for position, stored in enumerate(objects):
         if position and position % OBJECTS_A_SLICE == 0:
             await asyncio.sleep(0)
-        pieces.append(write(stored.decoded()))
+        pieces.append(write(read(stored.data)))
     return envelope.wrapped_pieces(version, list_kind, pieces)
 
 

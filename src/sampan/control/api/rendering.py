@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from sampan.control.api import lean_decoding
 from sampan.control.api.negotiation import (
     MEDIA_TYPES,
     Encoding,
@@ -27,6 +28,7 @@ from sampan.kubernetes.machinery import status, table
 Clock = Callable[[], datetime]
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _INDENTATION = 2
 _INCLUDES: dict[str, table.IncludeObject] = {
     "": "Metadata",
@@ -82,6 +84,13 @@ def wants_pretty(request: Request) -> bool:
     return bool(request.query) and request.parameter("pretty") in ("1", "true")
 
 
+def read_for(form: Wanted) -> Callable[[bytes], Object]:
+    """What decodes an object that is to be written in a form, and no more of it than needed."""
+    if form.encoding == "yaml":
+        return _decode
+    return lean_decoding.metadata_alone if form.form == "metadata" else lean_decoding.whole
+
+
 def include_of(request: Request) -> table.IncludeObject:
     """How much of each object a table's rows carry. Raises Refused (400)."""
     choice = request.parameter("includeObject")
@@ -121,7 +130,7 @@ def one(kind: Kind, data: bytes, request: Request, clock: Clock, code: int = 200
 
 
 def _transformed(kind: Kind, data: bytes, form: Wanted, request: Request, clock: Clock) -> Object:
-    tree: Object = msgspec.json.decode(data)
+    tree = read_for(form)(data)
     if form.form == "whole":
         return tree
     if form.form == "metadata":

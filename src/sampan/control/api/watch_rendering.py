@@ -55,13 +55,14 @@ class _SharedFrames:
 
     def __init__(self, form: Wanted) -> None:
         self._form = form
+        self._read = rendering.read_for(form)
         self._prefix = f"{form.encoding} {form.form} {form.version} "
 
     def __call__(self, event: CacheEvent, seen_as: EventType) -> bytes:
         name = self._prefix + seen_as
         made = event.frames.get(name)
         if made is None:
-            tree: Object = msgspec.json.decode(event.subject(seen_as))
+            tree = self._read(event.subject(seen_as))
             if self._form.form == "metadata":
                 tree = table.partial(tree, self._form.version)
             made = event.frames[name] = object_frame(seen_as, tree, self._form)
@@ -76,12 +77,13 @@ class _TableFrames:
     ) -> None:
         self._kind = kind
         self._form = form
+        self._read = rendering.read_for(form)
         self._include = include
         self._clock = clock
         self._first = True
 
     def __call__(self, event: CacheEvent, seen_as: EventType) -> bytes:
-        tree: Object = msgspec.json.decode(event.subject(seen_as))
+        tree = self._read(event.subject(seen_as))
         version = self._form.version
         rows = [table.row(self._kind, tree, self._clock(), self._include, version)]
         metadata = {"resourceVersion": tree["metadata"]["resourceVersion"]}

@@ -23,8 +23,6 @@ from sampan.control.api.protobuf.well_known_writing import UNSET, WRITERS, alter
 from sampan.control.api.protobuf.wire import (
     BYTES,
     FIXED64,
-    SHORT,
-    SHORT_END,
     VARINT,
     key,
     sized,
@@ -41,6 +39,7 @@ _ZEROS = dict.fromkeys(("bool", "int32", "int64", "uint32", "uint64"), (VARINT, 
     "double": (FIXED64, bytes(8)),
 }
 _by_key = itemgetter(0)
+_SHORT = 128
 
 
 def encode(tree: Object) -> bytes:
@@ -80,9 +79,9 @@ def _keyed(field_key: bytes, message: Write) -> Write:
 
 class _Places(msgspec.Struct, gc=False):
     """Where a message's fields go: by JSON name a position, and what writes the field there; a
-    text, the most frequent of all, has a key instead. `inlined` take the whole tree."""
+    text, the most frequent of all, has its prefixes instead. `inlined` take the whole tree."""
 
-    by_name: dict[str, tuple[int, Write | None, bytes]]
+    by_name: dict[str, tuple[int, Write | None, tuple[bytes, ...]]]
     blank: list[bytes]
     inlined: list[tuple[int, Write]]
 
@@ -93,19 +92,20 @@ def _places(fields: tuple[Field, ...]) -> _Places:
         if field.label == "!":
             made.inlined.append((position, _field_writer(field)))
         elif field.type == "string" and not field.label:
-            made.by_name[field.name] = (position, None, key(field.number, BYTES))
+            made.by_name[field.name] = (position, None, _prefixes(key(field.number, BYTES)))
         else:
-            made.by_name[field.name] = (position, _field_writer(field), b"")
+            made.by_name[field.name] = (position, _field_writer(field), ())
     return made
 
 
 def _plain_writer(fields: tuple[Field, ...], field_key: bytes | None) -> Write:
     """The places are made at first use, for messages can be nested in themselves.
 
-    The lengths of texts and messages are looked up in place: a call for each would take a third
-    of the time.
+    What stands before texts and messages is looked up in place: a call for each would take a
+    third of the time.
     """
     places: _Places | None = None
+    prefixes = None if field_key is None else _prefixes(field_key)
 
     def write(tree: Object) -> bytes:
         nonlocal places
@@ -115,23 +115,32 @@ def _plain_writer(fields: tuple[Field, ...], field_key: bytes | None) -> Write:
         for name, value in tree.items():
             if value is None or (place := place_of(name)) is None:
                 continue
-            position, write_value, text_key = place
-            if write_value is None:
-                text = value.encode()
-                size = len(text)
-                length = SHORT[size] if size < SHORT_END else varint(size)
-                pieces[position] = text_key + length + text
-            else:
+            position, write_value, before = place
+            if write_value is not None:
                 pieces[position] = write_value(value)
+                continue
+            text = value.encode()
+            size = len(text)
+            pieces[position] = before[size] + text if size < _SHORT else _long(before, text)
         for position, write_value in places.inlined:
             pieces[position] = write_value(tree)
         data = b"".join(pieces)
-        if field_key is None:
+        if prefixes is None:
             return data
         size = len(data)
-        return field_key + (SHORT[size] if size < SHORT_END else varint(size)) + data
+        return prefixes[size] + data if size < _SHORT else _long(prefixes, data)
 
     return write
+
+
+@cache
+def _prefixes(field_key: bytes) -> tuple[bytes, ...]:
+    """A key followed by each short length."""
+    return tuple(field_key + varint(size) for size in range(_SHORT))
+
+
+def _long(prefixes: tuple[bytes, ...], data: bytes) -> bytes:
+    return sized(prefixes[0][:-1], data)
 
 
 def _unset(field: Field) -> bytes:
@@ -201,7 +210,7 @@ _NUMBERS: dict[str, Callable[[bytes], Write]] = {
 def _map_writer(field: Field) -> Write:
     """A map is a row of messages: the key, and the value, which Go always writes."""
     map_key = key(field.number, BYTES)
-    write_name = _field_of_text(b"\x0a")
+    write_name = _field_of_text(key(1, BYTES))
     write_value = _one(Field(2, "value", field.type, "", "?"))
 
     def write(values: dict[str, Any]) -> bytes:

@@ -42,7 +42,9 @@ def _int_or_string(value: int | str) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    return sized(_FIRST_BYTES, _encode(value))
+    """JSON that was left undecoded is written as it is."""
+    data = bytes(value) if isinstance(value, msgspec.Raw) else _encode(value)
+    return sized(_FIRST_BYTES, data)
 
 
 WRITERS: dict[str, Callable[[Any], bytes]] = {

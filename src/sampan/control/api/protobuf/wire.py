@@ -26,15 +26,14 @@ def _made_varint(value: int) -> bytes:
     return bytes(out)
 
 
-SHORT_END = 4096
-SHORT = tuple(_made_varint(value) for value in range(SHORT_END))
-"""The numbers below SHORT_END as they stand on the wire."""
+_FREQUENT_END = 4096
+_FREQUENT = tuple(_made_varint(value) for value in range(_FREQUENT_END))
 
 
 def varint(value: int) -> bytes:
     """A number as it stands on the wire; a negative one takes ten bytes."""
-    if 0 <= value < SHORT_END:
-        return SHORT[value]
+    if 0 <= value < _FREQUENT_END:
+        return _FREQUENT[value]
     return _made_varint(value & _SIXTY_FOUR_BITS)
 
 
