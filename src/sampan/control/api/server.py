@@ -15,6 +15,7 @@ from datetime import datetime
 from random import Random
 
 from sampan.control.api.admission.all import admission_chain
+from sampan.control.api.admission.policies.policy_status import PolicyStatus
 from sampan.control.api.answering import answer
 from sampan.control.api.attributes import attributes_of
 from sampan.control.api.audit import configured as audit_log
@@ -106,6 +107,7 @@ class ApiServer:
             ),
             reserve={SERVICES: self._addresses.reserved},
         )
+        self._policy_status = PolicyStatus(self._writer, cache, kinds)
         self._custom_resources = CustomResources(
             self._writer,
             cache,
@@ -190,6 +192,7 @@ class ApiServer:
         await self._bootstrap.run()
         self._expiry.start()
         self._custom_resources.start()
+        self._policy_status.start()
         self._quotas.start()
         self._compaction = asyncio.create_task(self._compact(), name="compaction")
 
@@ -221,6 +224,7 @@ class ApiServer:
         await self._expiry.close()
         await self._quotas.close()
         await self._custom_resources.close()
+        await self._policy_status.close()
         await self._cache.close()
         await self._proxy.close()
         if self._audit_log is not None:

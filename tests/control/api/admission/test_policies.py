@@ -1,5 +1,6 @@
 """Admission policies in CEL: validations, mutations, bindings, parameters, what fails how."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -439,3 +440,56 @@ def test_work_without_end_is_stopped(play: Callable[..., None]) -> None:
         assert "operation cancelled: actual cost limit exceeded" in answer["message"]
 
     play(story, in_real_time=True)
+
+
+async def type_checked(api: Any, name: str) -> Any:
+    for _ in range(100):
+        policy = await api.send("GET", f"{GROUP}/validatingadmissionpolicies/{name}")
+        if "typeChecking" in (policy.json.get("status") or {}):
+            return policy["status"]
+        await asyncio.sleep(0.01)
+    raise AssertionError("the policy was never checked")
+
+
+def test_types_are_checked_against_the_kinds_that_rules_name(play: Callable[..., None]) -> None:
+    deployments = {
+        "operations": ["CREATE"],
+        "apiGroups": ["apps"],
+        "apiVersions": ["v1"],
+        "resources": ["deployments"],
+    }
+
+    async def story(api: Any) -> None:
+        spec = {
+            "matchConstraints": {"resourceRules": [deployments]},
+            "validations": [
+                {"expression": "object.spec.replicas > 1"},
+                {"expression": "object.spec.replicas > '1'"},
+                {
+                    "expression": "object.spec.template.spec.containers.all(c, c.imagee != '')",
+                    "messageExpression": "'in ' + object.metadata.namespace",
+                },
+            ],
+        }
+        policy = {"metadata": {"name": "typed"}, "spec": spec}
+        await api.create(f"{GROUP}/validatingadmissionpolicies", policy)
+        status = await type_checked(api, "typed")
+        assert status["observedGeneration"] == 1
+        first, second = status["typeChecking"]["expressionWarnings"]
+        assert first["fieldRef"] == "spec.validations[1].expression"
+        assert first["warning"].startswith(
+            "apps/v1, Kind=Deployment: ERROR: <input>:1:22: found no matching overload for "
+            "'_>_' applied to '(int, string)'"
+        )
+        assert second["fieldRef"] == "spec.validations[2].expression"
+        assert "undefined field 'imagee'" in second["warning"]
+
+    play(story)
+
+
+def test_a_policy_of_good_types_has_no_warnings(play: Callable[..., None]) -> None:
+    async def story(api: Any) -> None:
+        await validate(api, {"validations": [{"expression": "object.data.all(k, k != '')"}]})
+        assert (await type_checked(api, "rules"))["typeChecking"] == {}
+
+    play(story)

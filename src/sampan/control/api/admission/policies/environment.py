@@ -46,12 +46,12 @@ class Compiled(msgspec.Struct, frozen=True):
 
 
 class Environment:
-    """What the expressions of one policy may name."""
+    """What the expressions of one policy may name. Objects are of any type unless told."""
 
-    def __init__(self, spec: Specification) -> None:
-        given = dict(POLICY_VARIABLES)
+    def __init__(self, spec: Specification, *, object_type: Type = DYN, params: Type = DYN) -> None:
+        given = {**POLICY_VARIABLES, "object": object_type, "oldObject": object_type}
         if spec.param_kind is not None:
-            given["params"] = DYN
+            given["params"] = params
         self.conditions: Mapping[str, Type] = dict(given)
         known: dict[str, tuple[str, Type]] = {}
         self.variables: dict[str, Compiled] = {}
