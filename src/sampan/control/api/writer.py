@@ -236,6 +236,8 @@ class Writer:
         try:
             entry = await self._store.put(store_key(kind, key), stored_form, expected=0)
         except Conflict:
+            # Who learns that the name is taken can read who has it.
+            await self._catch_up(kind)
             return None
         await self._cache.reached(entry.revision)
         return Written(spliced(value, entry.revision))
