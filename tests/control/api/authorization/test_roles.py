@@ -234,3 +234,43 @@ def test_a_question_that_is_badly_put_is_refused(play, kind, spec, field):
         assert field in [cause["field"] for cause in answer["details"]["causes"]]
 
     play(story)
+
+
+def test_grants_follow_every_change_of_roles_and_bindings(play):
+    async def story(api):
+        path = f"{RBAC}/namespaces/default"
+        pods = "/api/v1/namespaces/default/pods"
+
+        async def may(name="jane"):
+            return (await api.send("GET", pods, as_user=user(name))).code == 200
+
+        binding = {
+            "metadata": {"name": "b"},
+            "roleRef": {"kind": "Role", "name": "r"},
+            "subjects": [{"kind": "User", "name": "jane"}, {"kind": "User", "name": "jane"}],
+        }
+        role = {"metadata": {"name": "r"}, "rules": [rule("list")]}
+        assert not await may()
+        await api.create(f"{path}/rolebindings", binding)
+        assert not await may()
+        await api.create(f"{path}/roles", role)
+        assert await may()
+        await api.send("PATCH", f"{path}/roles/r", {"rules": [rule("get")]}, headers=MERGE)
+        assert not await may()
+        await api.send("PATCH", f"{path}/roles/r", {"rules": [rule("list")]}, headers=MERGE)
+        assert await may()
+        subjects = {"subjects": [{"kind": "User", "name": "joe"}]}
+        await api.send("PATCH", f"{path}/rolebindings/b", subjects, headers=MERGE)
+        assert (await may(), await may("joe")) == (False, True)
+        second = {**binding, "metadata": {"name": "c"}}
+        await api.create(f"{path}/rolebindings", second)
+        await api.send("DELETE", f"{path}/rolebindings/b")
+        assert (await may(), await may("joe")) == (True, False)
+        await api.send("DELETE", f"{path}/roles/r")
+        assert not await may()
+        await api.create(f"{path}/roles", role)
+        assert await may()
+        await api.send("DELETE", f"{path}/rolebindings/c")
+        assert not await may()
+
+    play(story)

@@ -1,4 +1,4 @@
-"""What roles grant to whom, indexed by subject; rebuilt from the cache when a role changes.
+"""What roles grant to whom, indexed by subject; follows the roles and bindings in the cache.
 
 The rules of an aggregated role are those that stand in it: a controller gathers them there.
 """
@@ -21,9 +21,11 @@ from sampan.kubernetes.kinds.resource import (
     ROLES,
     Resource,
 )
-from sampan.kubernetes.machinery.metadata import Metadata
 
 GROUP = "rbac.authorization.k8s.io"
+
+_Key = tuple[Resource, str]
+"""A role or a binding, by its resource and its key in the cache."""
 
 
 class _RoleView(msgspec.Struct, frozen=True):
@@ -53,8 +55,13 @@ class _Subject(msgspec.Struct, frozen=True):
         return f'{self.kind} "{name}"'
 
 
+class _BindingMetadata(msgspec.Struct, frozen=True):
+    name: str
+    namespace: str = ""
+
+
 class _BindingView(msgspec.Struct, frozen=True, rename="camel"):
-    metadata: Metadata
+    metadata: _BindingMetadata
     role_ref: RoleReference
     subjects: tuple[_Subject, ...] | None = None
 
@@ -73,22 +80,29 @@ _decode_binding = msgspec.json.Decoder(_BindingView).decode
 
 
 class RoleIndex:
-    """Follows the roles and bindings in the cache."""
+    """Follows the roles and bindings in the cache. What has changed is looked at when the next
+    question comes, and nothing else."""
 
     def __init__(self, cache: WatchCache) -> None:
         self._cache = cache
-        self._stale = True
-        self._grants: dict[tuple[str, str], list[Grant]] = {}
+        self._is_loaded = False
+        self._changed: set[_Key] = set()
+        self._bindings: dict[_Key, _BindingView] = {}
+        self._bound_to: dict[_Key, set[_Key]] = {}
+        self._tables: dict[_Key, RuleTable] = {}
+        self._grants: dict[tuple[str, str], dict[_Key, Grant]] = {}
         cache.on_event(self._note)
 
     def grants(self, identity: Identity, namespace: str) -> Iterator[Grant]:
         """What roles grant to a caller in a namespace ("" for the cluster's scope)."""
-        if self._stale:
-            self._build()
+        if self._changed or not self._is_loaded:
+            self._catch_up()
         for key in (("User", identity.name), *(("Group", group) for group in identity.groups)):
-            for grant in self._grants.get(key, ()):
-                if not grant.namespace or grant.namespace == namespace:
-                    yield grant
+            found = self._grants.get(key)
+            if found is not None:
+                for grant in found.values():
+                    if not grant.namespace or grant.namespace == namespace:
+                        yield grant
 
     def rules_in(self, identity: Identity, namespace: str) -> Iterator[PolicyRule]:
         """The rules that hold for a caller in a namespace ("" for the cluster's scope)."""
@@ -97,39 +111,75 @@ class RoleIndex:
 
     def rules_of(self, reference: RoleReference, namespace: str) -> tuple[PolicyRule, ...] | None:
         """The rules of the role that a binding names; None when it isn't there."""
-        if reference.kind == "ClusterRole":
-            stored = self._cache.of(CLUSTER_ROLES).get(f"/{reference.name}")
-        else:
-            stored = self._cache.of(ROLES).get(f"{namespace}/{reference.name}")
+        resource, key = _role_key(reference, namespace)
+        stored = self._cache.of(resource).get(key)
         return None if stored is None else _decode_role(stored.data).rules or ()
 
-    def _build(self) -> None:
-        self._grants = {}
-        tables: dict[tuple[str, RoleReference], RuleTable] = {}
-        for resource in (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS):
-            for binding in self._bindings(resource):
-                namespace, reference = binding.metadata.namespace, binding.role_ref
-                # A cluster role's rules are the same wherever it is bound.
-                key = ("" if reference.kind == "ClusterRole" else namespace, reference)
-                if key not in tables:
-                    tables[key] = RuleTable(self.rules_of(reference, namespace) or ())
-                if tables[key].rules:
-                    self._grant(resource, binding, tables[key])
-        self._stale = False
+    def _catch_up(self) -> None:
+        if not self._is_loaded:
+            self._is_loaded = True
+            for resource in (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS):
+                stored = self._cache.of(resource).select(Selection())
+                self._changed |= {(resource, each.key) for each in stored}
+        for key in self._changed:
+            self._forget(key)
+            self._take_in(key)
+        self._changed.clear()
 
-    def _bindings(self, resource: Resource) -> Iterator[_BindingView]:
-        for stored in self._cache.of(resource).select(Selection()):
-            yield _decode_binding(stored.data)
-
-    def _grant(self, resource: Resource, binding: _BindingView, table: RuleTable) -> None:
-        metadata, role = binding.metadata, binding.role_ref
-        name = f"{metadata.name}/{metadata.namespace}" if metadata.namespace else metadata.name
-        source = f'{resource.kind} "{name}" of {role.kind} "{role.name}"'
+    def _forget(self, key: _Key) -> None:
+        binding = self._bindings.pop(key, None)
+        if binding is None:
+            return
         for subject in binding.subjects or ():
-            reason = f"RBAC: allowed by {source} to {subject.shown}"
-            grant = Grant(metadata.namespace, table, reason)
-            self._grants.setdefault(subject.key, []).append(grant)
+            found = self._grants.get(subject.key, {})
+            found.pop(key, None)
+            if not found:
+                self._grants.pop(subject.key, None)
+        role = _role_key(binding.role_ref, binding.metadata.namespace)
+        self._bound_to[role].discard(key)
+        if not self._bound_to[role]:
+            del self._bound_to[role]
+            self._tables.pop(role, None)
 
-    def _note(self, kind: Kind, _event: CacheEvent) -> None:
-        if kind.resource.group == GROUP:
-            self._stale = True
+    def _take_in(self, key: _Key) -> None:
+        resource, name = key
+        stored = self._cache.of(resource).get(name)
+        if stored is None:
+            return
+        binding = self._bindings[key] = _decode_binding(stored.data)
+        namespace, reference = binding.metadata.namespace, binding.role_ref
+        role = _role_key(reference, namespace)
+        self._bound_to.setdefault(role, set()).add(key)
+        if role not in self._tables:
+            self._tables[role] = RuleTable(self.rules_of(reference, namespace) or ())
+        for subject in binding.subjects or ():
+            grant = _grant(resource, binding, subject, self._tables[role])
+            self._grants.setdefault(subject.key, {})[key] = grant
+
+    def _note(self, kind: Kind, event: CacheEvent) -> None:
+        resource = kind.resource
+        if resource.group != GROUP:
+            return
+        changed = event.new or event.old
+        assert changed is not None
+        key = (resource, changed.key)
+        if resource in (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS):
+            self._changed.add(key)
+        else:
+            self._tables.pop(key, None)
+            self._changed |= self._bound_to.get(key, set())
+
+
+def _role_key(reference: RoleReference, namespace: str) -> _Key:
+    """Where the role lies that a binding in `namespace` names."""
+    if reference.kind == "ClusterRole":
+        return CLUSTER_ROLES, f"/{reference.name}"
+    return ROLES, f"{namespace}/{reference.name}"
+
+
+def _grant(resource: Resource, binding: _BindingView, subject: _Subject, table: RuleTable) -> Grant:
+    metadata, role = binding.metadata, binding.role_ref
+    name = f"{metadata.name}/{metadata.namespace}" if metadata.namespace else metadata.name
+    source = f'{resource.kind} "{name}" of {role.kind} "{role.name}"'
+    reason = f"RBAC: allowed by {source} to {subject.shown}"
+    return Grant(metadata.namespace, table, reason)
