@@ -3,8 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from sampan.kubernetes.schema.custom_schema import compile_schema
 from sampan.kubernetes.schema.structural_rules import check_schema
+from sampan.kubernetes.schema.structure import WrongType
 
 TEXT = {"type": "string"}
 
@@ -157,3 +161,73 @@ def test_rules_that_could_cost_too_much_are_refused() -> None:
     )
     (message,) = {it for it in found(schema).values() if "rule cost exceeds" in it}
     assert message.startswith("Forbidden: estimated rule cost exceeds budget by factor of")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "string", "a", "("]),
+    lambda below: (
+        st.lists(below, max_size=2)
+        | st.dictionaries(st.sampled_from(["a", "b", "type"]), below, max_size=2)
+    ),
+    max_leaves=5,
+)
+KEYWORDS = st.sampled_from(
+    [
+        "type",
+        "properties",
+        "items",
+        "additionalProperties",
+        "default",
+        "enum",
+        "required",
+        "pattern",
+        "format",
+        "minimum",
+        "maximum",
+        "multipleOf",
+        "maxLength",
+        "maxItems",
+        "nullable",
+        "oneOf",
+        "not",
+        "allOf",
+        "x-kubernetes-list-type",
+        "x-kubernetes-list-map-keys",
+        "x-kubernetes-int-or-string",
+        "x-kubernetes-preserve-unknown-fields",
+        "x-kubernetes-embedded-resource",
+        "x-kubernetes-validations",
+    ]
+)
+TYPES = st.sampled_from(["object", "array", "string", "integer", "number", "boolean"])
+LIKELY = st.recursive(
+    st.builds(lambda kind: {"type": kind}, TYPES),
+    lambda below: (
+        st.builds(
+            lambda kind, members, more: {"type": kind, "properties": members, **more},
+            st.just("object"),
+            st.dictionaries(st.sampled_from(["a", "b", "metadata"]), below, max_size=2),
+            st.dictionaries(KEYWORDS, JSON | below, max_size=2),
+        )
+        | st.builds(lambda items: {"type": "array", "items": items}, below)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None)
+@given(LIKELY | st.dictionaries(KEYWORDS, JSON, max_size=4) | JSON, JSON)
+def test_no_schema_does_harm(schema: Any, value: Any) -> None:
+    """Whatever somebody sends is refused in words, or can be served."""
+    if list(check_schema(schema, "s")):
+        return
+    compiled = compile_schema(schema)
+    tree = value if isinstance(value, dict) else {"a": value}
+    try:
+        compiled.definition.check(tree)
+    except WrongType:
+        return
+    if compiled.default is not None:
+        compiled.default(tree)
+    compiled.check(tree, None)
+    compiled.check(tree, {"a": 1})

@@ -37,6 +37,7 @@ def definition_rules(new: Object, old: Object | None) -> Iterator[Cause]:
     if spec.get("scope") not in _SCOPES:
         yield unsupported("spec.scope", spec.get("scope", ""), _SCOPES)
     yield from _check_versions(spec.get("versions") or ())
+    yield from _check_schemas(_schemas(spec), _schemas((old or {}).get("spec") or {}))
     yield from _check_conversion(spec.get("conversion") or {})
     if spec.get("preserveUnknownFields"):
         detail = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true "
@@ -129,20 +130,25 @@ def _check_versions(versions: Iterable[Object]) -> Iterator[Cause]:
         yield from _check_columns(version.get("additionalPrinterColumns") or (), field)
         yield from _check_scale((version.get("subresources") or {}).get("scale"), field)
         yield from _check_selectable(version, field)
-    yield from _check_schemas(versions)
 
 
-def _check_schemas(versions: list[Object]) -> Iterator[Cause]:
-    """A schema that all versions share is judged once, at the place of such schemas."""
-    schemas = [(it.get("schema") or {}).get("openAPIV3Schema") for it in versions]
-    if all(it is not None and it == schemas[0] for it in schemas):
-        yield from check_schema(schemas[0], "spec.validation.openAPIV3Schema")
+def _schemas(spec: Object) -> list[Any]:
+    versions = spec.get("versions") or ()
+    return [(it.get("schema") or {}).get("openAPIV3Schema") for it in versions]
+
+
+def _check_schemas(schemas: list[Any], before: list[Any]) -> Iterator[Cause]:
+    """A schema that all versions share is judged once, at the place of such schemas; one that
+    was taken before isn't judged again."""
+    if schemas and all(it is not None and it == schemas[0] for it in schemas):
+        if schemas[0] not in before:
+            yield from check_schema(schemas[0], "spec.validation.openAPIV3Schema")
         return
     for index, schema in enumerate(schemas):
         field = f"spec.versions[{index}].schema.openAPIV3Schema"
         if schema is None:
             yield required(field, "schemas are required")
-        else:
+        elif schema not in before:
             yield from check_schema(schema, field)
 
 
