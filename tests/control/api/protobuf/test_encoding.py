@@ -1,6 +1,8 @@
 """What is written in protobuf is read back the same, for every message and every built-in kind."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sampan.control.api.protobuf import decoding, encoding, envelope, wire
 from sampan.control.api.protobuf.messages import (
@@ -155,3 +157,53 @@ def test_a_body_that_is_cut_off_is_refused(cut):
 def test_a_length_beyond_the_body_is_refused():
     with pytest.raises(wire.InvalidProtobuf):
         decoding.decode(b"k8s\x00\x12\xff\xff\xff\xff\x7f", "v1", "Pod")
+
+
+def test_schemas_within_schemas_are_bounded():
+    name = "k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
+    not_, items, schema = b"\xe2\x01", b"\xc2\x01", b"\x0a"
+    message = b""
+    for _ in range(40):
+        message = wire.sized(not_, message)
+    assert decoding.decode_message(name, message)
+    for _ in range(3000):
+        message = wire.sized(items, wire.sized(schema, message))
+    with pytest.raises(wire.InvalidProtobuf):
+        decoding.decode_message(name, message)
+
+
+@pytest.mark.parametrize("embedded", [b"{", b"[" * 400 + b"]" * 400, b"[" * 100_000])
+def test_embedded_json_is_held_to_what_bodies_are(embedded):
+    revision = wire.sized(b"\x12", wire.sized(b"\x0a", embedded))
+    with pytest.raises(wire.InvalidProtobuf):
+        decoding.decode(envelope.wrapped("apps/v1", "ControllerRevision", revision), "", "")
+
+
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "p", "labels": {"a": "b"}, "creationTimestamp": "2026-01-02T03:04:05Z"},
+    "spec": {
+        "containers": [
+            {
+                "name": "main",
+                "ports": [{"containerPort": 80}],
+                "resources": {"limits": {"cpu": "1"}},
+                "livenessProbe": {"httpGet": {"path": "/", "port": "http"}},
+            }
+        ],
+        "volumes": [{"name": "v", "emptyDir": {}}],
+    },
+}
+
+
+@given(st.integers(min_value=0), st.integers(1, 255), st.integers(0, 3))
+def test_a_damaged_body_is_refused_or_read(position, change, more):
+    body = bytearray(encoding.encode(POD))
+    for step in range(more + 1):
+        body[(position + 7 * step) % len(body)] ^= change
+    try:
+        tree = decoding.decode(bytes(body), "v1", "Pod")
+    except wire.InvalidProtobuf:
+        return
+    assert isinstance(tree, dict)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from sampan.control.api.protobuf.messages import META
 from sampan.control.api.protobuf.wire import (
     InvalidProtobuf,
@@ -18,6 +16,7 @@ from sampan.control.api.protobuf.wire import (
     signed,
     text_of,
 )
+from sampan.kubernetes.machinery import codecs
 from sampan.kubernetes.machinery.timestamps import to_microseconds, to_seconds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,9 +73,9 @@ def _json(data: bytes) -> Any:
     if isinstance(inner, int) or not inner:
         return None
     try:
-        return msgspec.json.decode(inner)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidProtobuf("an embedded object is not JSON") from error
+        return codecs.decode_json(inner, report_duplicates=False).tree
+    except codecs.InvalidBody as error:
+        raise InvalidProtobuf(f"an embedded object: {error}") from error
 
 
 READERS: dict[str, Callable[[bytes], Any]] = {
