@@ -1,7 +1,5 @@
 """What roles grant, who may write them, and what is told of it."""
 
-import time
-
 import pytest
 
 from sampan.control.api.attributes import Attributes
@@ -65,14 +63,13 @@ def test_a_rule_allows_what_it_says(granted, attributes, allowed):
     assert RuleTable((granted,)).allows(attributes) is allowed
 
 
-def test_a_rule_of_endless_combinations_is_judged_at_once():
+def test_a_rule_of_endless_combinations_is_judged_whole():
+    """One by one, its eight thousand million simple rules would never be judged."""
     names = tuple(f"n{number}" for number in range(2000))
     broad = PolicyRule(names, names, names)
     mine = (PolicyRule(("n1",), ("*",), ("*",)),)
-    started = time.process_time()
     assert uncovered(mine, (broad,)) == [broad]
     assert uncovered(EVERYTHING, (broad,)) == []
-    assert time.process_time() - started < 1
 
 
 def test_what_is_lacking_is_named(play):
