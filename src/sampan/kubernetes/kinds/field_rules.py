@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery import names
 from sampan.kubernetes.machinery.causes import (
@@ -58,11 +60,12 @@ def check_choice(part: Object, key: str, choices: Collection[str], field: str) -
 
 def check_unique(values: Iterable[Any], field: Callable[[int], str]) -> Iterator[Cause]:
     """No value comes twice; `field` names that of an index."""
-    seen: list[Any] = []
+    seen: set[Any] = set()
     for index, value in enumerate(values):
-        if value in seen:
+        known = value if isinstance(value, str) else msgspec.json.encode(value, order="sorted")
+        if known in seen:
             yield duplicate(field(index), value)
-        seen.append(value)
+        seen.add(known)
 
 
 def check_canonical_address(text: str, field: str) -> Iterator[Cause]:

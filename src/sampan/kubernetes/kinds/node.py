@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from sampan.kubernetes.kinds.columns import AGE, NAME, text
 from sampan.kubernetes.kinds.core.resource_validation import check_overhead
 from sampan.kubernetes.kinds.core.scheduling_validation import check_tolerations
-from sampan.kubernetes.kinds.field_rules import check_text
+from sampan.kubernetes.kinds.field_rules import check_text, check_unique
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.kinds.object_metadata import check_immutable, check_labels
 from sampan.kubernetes.kinds.record import make
 from sampan.kubernetes.kinds.resource import RUNTIME_CLASSES
 from sampan.kubernetes.machinery import names
-from sampan.kubernetes.machinery.causes import duplicate
 
 
 def _rules(new: Object, old: Object | None) -> Iterator[Cause]:
@@ -23,9 +22,7 @@ def _rules(new: Object, old: Object | None) -> Iterator[Cause]:
     yield from check_labels(scheduling.get("nodeSelector"), "scheduling.nodeSelector")
     tolerations = scheduling.get("tolerations") or []
     yield from check_tolerations(tolerations, "scheduling.tolerations")
-    for index, toleration in enumerate(tolerations):
-        if toleration in tolerations[:index]:
-            yield duplicate(f"scheduling.tolerations[{index}]", toleration)
+    yield from check_unique(tolerations, lambda index: f"scheduling.tolerations[{index}]")
     if old is not None:
         yield from check_immutable(new.get("handler"), old.get("handler"), "handler")
 

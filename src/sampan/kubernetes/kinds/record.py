@@ -1,6 +1,7 @@
 """Makes a kind's record from what is particular to it; conventions fill in the rest."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,7 @@ from sampan.kubernetes.schema.definitions import definition_name
 
 Rules = Callable[[Object, Object | None], Iterable[Cause]]
 UPDATE_VERBS = ("get", "patch", "update")
+MOST_CAUSES = 128
 PROXY_VERBS = ("create", "delete", "get", "patch", "update")
 _NOTHING_RENAMED: Mapping[str, str] = MappingProxyType({})
 
@@ -54,7 +56,8 @@ def make(
 
     def validate(new: Object, old: Object | None) -> list[Cause]:
         found = check_metadata(new, old, name_form, namespaced=resource.namespaced)
-        return [*found, *rules(new, old)]
+        # Nobody reads more, and an object of millions of mistakes must not cost more.
+        return list(islice(chain(found, rules(new, old)), MOST_CAUSES))
 
     return Kind(
         resource=resource,

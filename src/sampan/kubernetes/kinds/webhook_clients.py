@@ -92,10 +92,12 @@ def check_review_versions(
     if not versions:
         yield required(field, f"must specify one of {known}")
         return
+    seen: set[str] = set()
     for index, version in enumerate(versions):
-        if version in versions[:index]:
+        if version in seen:
             yield invalid(f"{field}[{index}]", version, "duplicate version")
         else:
             yield from check_text(names.label_1035, version, f"{field}[{index}]")
+        seen.add(version)
     if not set(versions) & set(accepted):
         yield invalid(field, versions, f"must include at least one of {known}")

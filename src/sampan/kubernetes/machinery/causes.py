@@ -11,6 +11,9 @@ _MAXIMUM_QUOTED = 512
 
 
 def _quoted(value: Any) -> str:
+    if isinstance(value, (str, list)):
+        # What is cut off is not encoded first.
+        value = value[: _MAXIMUM_QUOTED + 1]
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= _MAXIMUM_QUOTED else text[:_MAXIMUM_QUOTED] + "…"
 

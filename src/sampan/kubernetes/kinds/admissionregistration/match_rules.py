@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sampan.kubernetes.kinds.field_rules import check_choice, check_text
+from sampan.kubernetes.kinds.field_rules import check_choice, check_text, check_unique
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.kinds.object_metadata import check_label_selector
 from sampan.kubernetes.machinery import names
@@ -106,10 +106,8 @@ def check_matched(matched: Object, field: str) -> Iterator[Cause]:
 
 def _check_resource_names(given: list[str], field: str) -> Iterator[Cause]:
     for index, name in enumerate(given):
-        path = f"{field}.resourceNames[{index}]"
-        yield from check_text(names.path_segment, name, path)
-        if name in given[:index]:
-            yield duplicate(path, name)
+        yield from check_text(names.path_segment, name, f"{field}.resourceNames[{index}]")
+    yield from check_unique(given, lambda index: f"{field}.resourceNames[{index}]")
 
 
 def check_conditions(conditions: list[Object], field: str) -> Iterator[Cause]:

@@ -86,6 +86,7 @@ def _check_exit_codes(codes: Object, field: str, containers: set[str]) -> Iterat
         yield invalid(f"{field}.values", values, "at least one value is required")
     elif len(values) > _MOST_EXIT_CODES:
         yield too_many(f"{field}.values", len(values), _MOST_EXIT_CODES)
+        return
     for index, value in enumerate(values):
         if value in values[:index]:
             yield duplicate(f"{field}.values[{index}]", value)

@@ -71,14 +71,14 @@ def _check_deadline(new: Object, old: Object) -> Iterator[Cause]:
 
 def check_added_tolerations(new: Object, old: Object) -> Iterator[Cause]:
     """Those that were there stay, but for their seconds."""
-    kept = [_without_seconds(it) for it in new.get("tolerations") or ()]
+    kept = {_without_seconds(it) for it in new.get("tolerations") or ()}
     if any(_without_seconds(it) not in kept for it in old.get("tolerations") or ()):
         detail = "existing toleration can not be modified except its tolerationSeconds"
         yield forbidden("spec.tolerations", detail)
 
 
-def _without_seconds(toleration: Object) -> Object:
-    return {key: it for key, it in toleration.items() if key != "tolerationSeconds"}
+def _without_seconds(toleration: Object) -> frozenset[tuple[str, str]]:
+    return frozenset(pair for pair in toleration.items() if pair[0] != "tolerationSeconds")
 
 
 def _check_gates(new: Object, old: Object) -> Iterator[Cause]:

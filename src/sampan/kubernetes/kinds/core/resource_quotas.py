@@ -88,13 +88,11 @@ def _check_resource(name: str, quantity: str, field: str) -> Iterator[Cause]:
 
 
 def _check_scopes(scopes: list[str], spec: Object, field: str) -> Iterator[Cause]:
-    for scope in scopes:
-        if scope not in _SCOPES:
-            yield invalid(field, scopes, "unsupported scope")
-        for name in spec.get("hard") or ():
-            if not _scope_fits(scope, name):
-                detail = "unsupported scope applied to resource"
-                yield invalid(field, scopes, detail)
+    if not _SCOPES.issuperset(scopes):
+        yield invalid(field, scopes, "unsupported scope")
+    for scope in _SCOPES.intersection(scopes):
+        if not all(_scope_fits(scope, name) for name in spec.get("hard") or ()):
+            yield invalid(field, scopes, "unsupported scope applied to resource")
     for first, second in _CONFLICTS:
         if first in scopes and second in scopes:
             yield invalid(field, scopes, "conflicting scopes")
@@ -106,9 +104,7 @@ def _scope_fits(scope: str, name: str) -> bool:
         return name == _CLAIMS or name.endswith("requests.storage") or "count/" in name
     if scope == "BestEffort":
         return name == "pods"
-    if scope in _SCOPES:
-        return name == "pods" or name in _OF_PODS or name.startswith(_HUGE_PAGES) or "/" in name
-    return True
+    return name == "pods" or name in _OF_PODS or name.startswith(_HUGE_PAGES) or "/" in name
 
 
 def _check_expression(expression: Object, field: str) -> Iterator[Cause]:

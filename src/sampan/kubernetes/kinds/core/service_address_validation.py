@@ -41,6 +41,7 @@ def _check_families(spec: Object) -> Iterator[Cause]:
     families = spec.get("ipFamilies") or []
     if len(families) > _MOST:
         yield invalid("spec.ipFamilies", families, _TOO_MANY)
+        return
     for index, family in enumerate(families):
         if family not in _FAMILIES:
             yield unsupported(f"spec.ipFamilies[{index}]", family, _FAMILIES)
@@ -62,6 +63,7 @@ def _check_cluster_addresses(spec: Object) -> Iterator[Cause]:
         yield invalid("spec.clusterIPs", addresses, "first value must match `clusterIP`")
     if len(addresses) > _MOST:
         yield invalid("spec.clusterIPs", addresses, _TOO_MANY)
+        return
     for index, address in enumerate(addresses):
         field = f"spec.clusterIPs[{index}]"
         if address == HEADLESS:
