@@ -4,6 +4,7 @@ from random import Random
 
 from sampan.control.api.admission.certificate_requests import CertificateRequests, name_requestor
 from sampan.control.api.admission.chain import AdmissionChain
+from sampan.control.api.admission.default_classes import DefaultClasses
 from sampan.control.api.admission.expression_checks import check_expressions
 from sampan.control.api.admission.external_addresses import refuse_external_addresses
 from sampan.control.api.admission.limit_ranger import LimitRanger
@@ -13,8 +14,9 @@ from sampan.control.api.admission.pod_security.plugin import PodSecurity
 from sampan.control.api.admission.policies.evaluation import Surroundings
 from sampan.control.api.admission.policies.mutating import MutatingPolicies
 from sampan.control.api.admission.policies.validating import ValidatingPolicies
-from sampan.control.api.admission.priority import set_priority
+from sampan.control.api.admission.priority import Priority
 from sampan.control.api.admission.role_escalation import RoleEscalation
+from sampan.control.api.admission.runtime_class import RuntimeClasses
 from sampan.control.api.admission.service_account import ServiceAccount
 from sampan.control.api.admission.signer_permissions import SignerPermissions
 from sampan.control.api.admission.tolerations import DefaultTolerations
@@ -47,7 +49,7 @@ def admission_chain(
 ) -> AdmissionChain:
     """Everything, in its order; `quotas` come last, for they charge what will be stored."""
     around = Surroundings(cache, kinds, authorizer)
-    limits = LimitRanger(cache)
+    limits, priority = LimitRanger(cache), Priority(cache)
     asking = Asking(cache, authorizer, caller, lambda: new_uid(random))
     return AdmissionChain(
         filling=(
@@ -55,7 +57,9 @@ def admission_chain(
             ServiceAccount(cache, random),
             limits.fill,
             DefaultTolerations(settings.toleration_seconds),
-            set_priority,
+            priority.fill,
+            RuntimeClasses(cache),
+            DefaultClasses(cache),
             name_requestor,
         ),
         mutating=(
@@ -66,6 +70,7 @@ def admission_chain(
             check_expressions,
             NodeRestriction(cache),
             PodSecurity(cache),
+            priority.judge,
             limits.judge,
             refuse_external_addresses,
             RoleEscalation(authorizer),

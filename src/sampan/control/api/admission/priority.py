@@ -1,30 +1,75 @@
-"""The number behind a pod's priority class. Only the two classes of the system exist so far."""
+"""The number behind a pod's PriorityClass, and that there is but one class for all others."""
+
+from collections.abc import Iterator
 
 from sampan.control.api.admission.write import Write
+from sampan.control.api.cache.selection import Selection
+from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.refusal import Refused
-from sampan.kubernetes.kinds.resource import PODS
+from sampan.kubernetes.kinds.kind import Object
+from sampan.kubernetes.kinds.resource import PODS, PRIORITY_CLASSES
 from sampan.kubernetes.machinery import status
 
-CLASSES = {"": 0, "system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+_NO_CLASS: Object = {"metadata": {"name": ""}, "value": 0}
 _POLICY = "PreemptLowerPriority"
+_COMPUTED = (
+    "must not be provided in pod spec; priority admission controller computed {value} from the "
+    "given PriorityClass name"
+)
 
 
-def set_priority(write: Write) -> None:
-    """Raises Refused (403) for a class that isn't there."""
-    pod = write.new
-    if write.kind.resource != PODS or not write.is_create or write.subresource or pod is None:
-        return
-    spec = pod.setdefault("spec", {})
-    name = spec.get("priorityClassName") or ""
-    if name not in CLASSES:
-        explanation = f"no PriorityClass with name {name} was found"
-        raise Refused(status.forbidden(PODS, pod["metadata"].get("name", ""), explanation))
-    if spec.get("priority") not in (None, CLASSES[name]):
-        explanation = (
-            f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
-            f"priority admission controller computed {CLASSES[name]} from the given "
-            "PriorityClass name"
-        )
-        raise Refused(status.forbidden(PODS, pod["metadata"].get("name", ""), explanation))
-    spec["priority"] = CLASSES[name]
-    spec.setdefault("preemptionPolicy", _POLICY)
+class Priority:
+    """`fill` gives new pods their priority, `judge` looks at classes. Both raise Refused (403)."""
+
+    def __init__(self, cache: WatchCache) -> None:
+        self._cache = cache
+
+    def fill(self, write: Write) -> None:
+        """Put a class's value and preemption policy into a new pod."""
+        pod = write.new
+        if write.kind.resource != PODS or not write.is_create or write.subresource or pod is None:
+            return
+        spec = pod.setdefault("spec", {})
+        chosen = self._class_of(write, spec.get("priorityClassName") or "")
+        value, policy = chosen["value"], chosen.get("preemptionPolicy") or _POLICY
+        if spec.get("priority") not in (None, value):
+            told = f"the integer value of priority ({spec['priority']}) "
+            raise _refusal(write, told + _COMPUTED.format(value=value))
+        if spec.get("preemptionPolicy") not in (None, policy):
+            told = f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) "
+            raise _refusal(write, told + _COMPUTED.format(value=policy))
+        if chosen["metadata"]["name"]:
+            spec["priorityClassName"] = chosen["metadata"]["name"]
+        spec["priority"], spec["preemptionPolicy"] = value, policy
+
+    def judge(self, write: Write) -> None:
+        """Refuse a second class for pods that name none."""
+        if write.kind.resource != PRIORITY_CLASSES or not (write.new or {}).get("globalDefault"):
+            return
+        name = write.object["metadata"]["name"]
+        for other in self._defaults():
+            if other["metadata"]["name"] != name:
+                explanation = (
+                    f"PriorityClass {other['metadata']['name']} is already marked as default. "
+                    "Only one default can exist"
+                )
+                raise _refusal(write, explanation)
+
+    def _class_of(self, write: Write, name: str) -> Object:
+        if not name:
+            return min(self._defaults(), key=lambda it: int(it["value"]), default=_NO_CLASS)
+        stored = self._cache.of(PRIORITY_CLASSES).get(f"/{name}")
+        if stored is None:
+            raise _refusal(write, f"no PriorityClass with name {name} was found")
+        return stored.decoded()
+
+    def _defaults(self) -> Iterator[Object]:
+        for stored in self._cache.of(PRIORITY_CLASSES).select(Selection()):
+            tree = stored.decoded()
+            if tree.get("globalDefault"):
+                yield tree
+
+
+def _refusal(write: Write, explanation: str) -> Refused:
+    name = write.object["metadata"].get("name", "")
+    return Refused(status.forbidden(write.kind.resource, name, explanation))
