@@ -11,6 +11,8 @@ from sampan.kubernetes.expressions.errors import BudgetExceeded
 PER_CALL = 1_000_000
 PER_OBJECT = 10_000_000
 PER_MATCH_CONDITIONS = 2_500_000
+# k8s.io/apiserver/pkg/cel/limits.go
+LARGEST_REQUEST = 3 * 1024 * 1024
 
 # cel-go common/cost.go
 _TRAVERSAL_TENTH = 10

@@ -6,6 +6,7 @@ much for all of a schema). A size that no schema bounds is taken for as large as
 
 from collections.abc import Mapping
 
+from sampan.kubernetes.expressions.budget import LARGEST_REQUEST
 from sampan.kubernetes.expressions.compiler import LIST_COST, MAP_COST, STRUCT_COST
 from sampan.kubernetes.expressions.functions import Language
 from sampan.kubernetes.expressions.syntax import (
@@ -25,7 +26,6 @@ from sampan.kubernetes.expressions.types import DYN, Type, accepts, element_of
 
 PER_RULE = 10_000_000
 PER_SCHEMA = 100_000_000
-LARGEST_REQUEST = 3 * 1024 * 1024
 _MOST = 2**64 - 1
 _ROUND = {
     "all": 3,

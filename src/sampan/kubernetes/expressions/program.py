@@ -4,19 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from sampan.kubernetes.expressions.budget import PER_CALL, Budget
-from sampan.kubernetes.expressions.checker import Checker
-from sampan.kubernetes.expressions.compiler import Compiler
-from sampan.kubernetes.expressions.cost import Estimator
-from sampan.kubernetes.expressions.errors import (
-    BudgetExceeded,
-    EvaluationFailed,
-    InvalidExpression,
-    Problem,
-    located,
-)
+from sampan.kubernetes.expressions.errors import BudgetExceeded, EvaluationFailed
 from sampan.kubernetes.expressions.frame import Frame, Run
-from sampan.kubernetes.expressions.library.all import LANGUAGE
-from sampan.kubernetes.expressions.parser import parse
 from sampan.kubernetes.expressions.types import DYN, Type
 
 _NO_STRUCTURES: Mapping[str, Type] = {}
@@ -61,15 +50,7 @@ def compile(
     `structures` are the types of which `Name{field: value}` makes an object; a name that ends
     in `.*` stands for all names that begin so. Raises InvalidExpression.
     """
+    from sampan.kubernetes.expressions.compiling import compiled
+
     scope = dict(variables) if isinstance(variables, Mapping) else dict.fromkeys(variables, DYN)
-    try:
-        tree = parse(text)
-        checker = Checker(LANGUAGE, structures)
-        kind = checker.check(tree, scope)
-        cost = Estimator(LANGUAGE, checker.types).of(tree)
-        run = Compiler(LANGUAGE, checker.types).compile(tree, {name: name for name in scope})
-    except Problem as problem:
-        raise located(text, problem) from problem
-    except RecursionError as error:
-        raise InvalidExpression("expression recursion limit exceeded") from error
-    return Program(text, kind, run, cost)
+    return Program(text, *compiled(text, scope, structures))

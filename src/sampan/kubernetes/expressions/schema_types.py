@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sampan.kubernetes.expressions.cost import LARGEST_REQUEST
+from sampan.kubernetes.expressions.budget import LARGEST_REQUEST
 from sampan.kubernetes.expressions.types import (
     BOOL,
     BYTES,

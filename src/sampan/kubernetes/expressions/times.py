@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sampan.kubernetes.expressions.errors import EvaluationFailed
 from sampan.kubernetes.expressions.values import SECOND, Duration, Timestamp
@@ -93,6 +92,8 @@ def show_duration(span: Duration) -> str:
 
 def zone_of(name: str) -> tzinfo:
     """A zone by its IANA name or as `+HH:MM`. Raises EvaluationFailed."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     found = _OFFSET.fullmatch(name)
     if found is not None:
         sign, hours, minutes = found.groups()
