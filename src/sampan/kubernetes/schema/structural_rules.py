@@ -13,6 +13,7 @@ from sampan.kubernetes.machinery.causes import forbidden, invalid, required, uns
 from sampan.kubernetes.schema import formats
 from sampan.kubernetes.schema.default_rules import check_default
 from sampan.kubernetes.schema.expression_checks import check_rules
+from sampan.kubernetes.schema.list_type_rules import check_list_types
 from sampan.kubernetes.schema.structural import MAXIMUM_DEPTH
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
@@ -132,7 +133,7 @@ def _check_place(schema: Object, field: str, level: str) -> Iterator[Cause]:
     yield from _check_forbidden(schema, field)
     yield from _check_extensions(schema, field)
     yield from _check_values(schema, field)
-    yield from _check_lists(schema, field)
+    yield from check_list_types(schema, field)
     if level == _ROOT or schema.get("x-kubernetes-embedded-resource"):
         yield from _check_metadata(schema, field)
     for name, below in _children(schema):
@@ -214,69 +215,6 @@ def _check_values(schema: Object, field: str) -> Iterator[Cause]:
     for name in schema.get("required") or ():
         if not isinstance(name, str):
             yield invalid(f"{field}.required", name, "must be a string")
-
-
-def _check_lists(schema: Object, field: str) -> Iterator[Cause]:
-    list_type, keys = schema.get("x-kubernetes-list-type"), schema.get("x-kubernetes-list-map-keys")
-    map_type, items = schema.get("x-kubernetes-map-type"), schema.get("items") or {}
-    if list_type and schema.get("type") != "array":
-        detail = "must be array if x-kubernetes-list-type is specified"
-        yield invalid(f"{field}.type", schema.get("type", ""), detail)
-    if list_type and list_type not in ("atomic", "set", "map"):
-        yield unsupported(f"{field}.x-kubernetes-list-type", list_type, ("atomic", "map", "set"))
-    if map_type and schema.get("type") != "object":
-        detail = "must be object if x-kubernetes-map-type is specified"
-        yield invalid(f"{field}.type", schema.get("type", ""), detail)
-    if map_type and map_type not in ("atomic", "granular"):
-        yield unsupported(f"{field}.x-kubernetes-map-type", map_type, ("atomic", "granular"))
-    if keys and list_type != "map":
-        detail = "must be map if x-kubernetes-list-map-keys is non-empty"
-        yield invalid(f"{field}.x-kubernetes-list-type", list_type, detail)
-    if list_type == "map":
-        yield from _check_list_map(keys or (), items, field)
-    if list_type == "set":
-        yield from _check_list_set(items, field)
-
-
-def _check_list_map(keys: Any, items: Object, field: str) -> Iterator[Cause]:
-    if not keys:
-        detail = "must not be empty if x-kubernetes-list-type is map"
-        yield required(f"{field}.x-kubernetes-list-map-keys", detail)
-    if items.get("type") != "object":
-        detail = "must be object if parent array's x-kubernetes-list-type is map"
-        yield invalid(f"{field}.items.type", items.get("type", ""), detail)
-    if items.get("nullable"):
-        detail = "cannot be nullable when x-kubernetes-list-type is map"
-        yield forbidden(f"{field}.items.nullable", detail)
-    properties = items.get("properties") or {}
-    for index, key in enumerate(keys):
-        member = properties.get(key) if isinstance(key, str) else None
-        if member is None:
-            path = f"{field}.x-kubernetes-list-map-keys[{index}]"
-            yield invalid(path, key, "entries must all be names of item properties")
-            continue
-        path = f"{field}.items.properties[{key}]"
-        if "default" not in member and key not in (items.get("required") or ()):
-            detail = "this property is in x-kubernetes-list-map-keys, so it must have a default "
-            yield required(f"{path}.default", detail + "or be a required property")
-        if member.get("type") in ("array", "object"):
-            detail = "must be a scalar type if parent array's x-kubernetes-list-type is map"
-            yield invalid(f"{path}.type", member["type"], detail)
-        if member.get("nullable"):
-            detail = "this property is in x-kubernetes-list-map-keys, so it cannot be nullable"
-            yield forbidden(f"{path}.nullable", detail)
-
-
-def _check_list_set(items: Object, field: str) -> Iterator[Cause]:
-    if items.get("nullable"):
-        detail = "cannot be nullable when x-kubernetes-list-type is set"
-        yield forbidden(f"{field}.items.nullable", detail)
-    detail = "must be atomic as item of a list with x-kubernetes-list-type=set"
-    map_type, list_type = items.get("x-kubernetes-map-type"), items.get("x-kubernetes-list-type")
-    if items.get("type") == "object" and map_type != "atomic":
-        yield invalid(f"{field}.items.x-kubernetes-map-type", map_type, detail)
-    if items.get("type") == "array" and list_type not in (None, "atomic"):
-        yield invalid(f"{field}.items.x-kubernetes-list-type", list_type, detail)
 
 
 def _check_metadata(schema: Object, field: str) -> Iterator[Cause]:

@@ -8,22 +8,26 @@ pruning come before, and rules in CEL after; neither is known here.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
 from sampan.kubernetes.kinds.kind import Cause, Object
-from sampan.kubernetes.machinery.causes import duplicate, invalid, too_many
-from sampan.kubernetes.schema import formats
 from sampan.kubernetes.schema.correlation import (
     Old,
     is_unchanged,
     items_before,
     member_before,
 )
+from sampan.kubernetes.schema.keywords import (
+    Check,
+    check_members,
+    check_numbers,
+    check_sizes,
+    check_texts,
+    field_of,
+)
 from sampan.kubernetes.schema.pruning import Path
 from sampan.kubernetes.schema.structural import Structural
 from sampan.kubernetes.schema.structure import render
+from sampan.kubernetes.schema.unique_items import compile_unique_items
 
-Check = Callable[[Any, Path, list[Cause]], None]
 Compare = Callable[[Any, Old, Path, list[Cause]], None]
 
 _TYPE_NAMES: dict[type, str] = {
@@ -35,7 +39,6 @@ _TYPE_NAMES: dict[type, str] = {
     list: "array",
     type(None): "null",
 }
-_INTEGER_BOUNDS = {"int32": 2**31, "int64": 2**63}
 
 
 def compile_check(schema: Structural) -> Compare:
@@ -49,7 +52,7 @@ def compile_check(schema: Structural) -> Compare:
     members: dict[str, Compare] = {}
     items = None if schema.items is None else compile_check(schema.items)
     values = None if schema.values is None else compile_check(schema.values)
-    unique = _unique_items(schema)
+    unique = compile_unique_items(schema)
 
     def check(value: Any, old: Old, path: Path, causes: list[Cause]) -> None:
         if (value is None and schema.nullable) or is_unchanged(value, old):
@@ -81,7 +84,13 @@ def compile_keywords(raw: Object, schema: Structural | None = None) -> Check:
     Within a junctor (`schema` is None) the keywords of what lies below belong to it as well.
     """
     types = _types(schema) if schema is not None else ()
-    checks = [*_texts(raw), *_numbers(raw), *_sizes(raw), *_members(raw), *_junctors(raw)]
+    checks = [
+        *check_texts(raw),
+        *check_numbers(raw),
+        *check_sizes(raw),
+        *check_members(raw),
+        *_junctors(raw),
+    ]
     if schema is None:
         checks += _below(raw)
 
@@ -113,129 +122,7 @@ def _wrong_type(value: Any, path: Path, wanted: str) -> Cause:
     message = (
         f'Invalid value: "{given}": {render(path)} in body must be of type {wanted}: "{given}"'
     )
-    return Cause(_field(path), "FieldValueTypeInvalid", message)
-
-
-def _field(path: Path) -> str:
-    """An error at the root has no field of its own."""
-    return render(path) or "<nil>"
-
-
-def _broken(value: Any, path: Path, rule: str) -> Cause:
-    return invalid(_field(path), value, f"{render(path)} in body {rule}")
-
-
-def _texts(raw: Object) -> Iterable[Check]:
-    least, most, expression = raw.get("minLength"), raw.get("maxLength"), raw.get("pattern")
-    form = raw.get("format") or ""
-    matches = formats.pattern(expression) if expression else None
-    if not formats.known(form):
-        form = ""
-    if least is None and most is None and matches is None and not form:
-        return
-
-    def check(value: Any, path: Path, causes: list[Cause]) -> None:
-        if type(value) is not str:
-            return
-        if most is not None and len(value) > most:
-            message = f"Too long: may not be more than {most} bytes"
-            causes.append(Cause(_field(path), "FieldValueTooLong", message))
-        if least is not None and len(value) < least:
-            causes.append(_broken(value, path, f"should be at least {least} chars long"))
-        if matches is not None and not matches(value):
-            causes.append(_broken(value, path, f"should match '{expression}'"))
-        if form and not formats.holds(form, value):
-            quoted = msgspec.json.encode(value).decode()
-            causes.append(_broken(value, path, f"must be of type {form}: {quoted}"))
-
-    yield check
-
-
-def _numbers(raw: Object) -> Iterable[Check]:
-    least, most, factor = raw.get("minimum"), raw.get("maximum"), raw.get("multipleOf")
-    above, below = raw.get("exclusiveMinimum") is True, raw.get("exclusiveMaximum") is True
-    bound = _INTEGER_BOUNDS.get(raw.get("format") or "")
-    if least is None and most is None and not factor and bound is None:
-        return
-
-    def check(value: Any, path: Path, causes: list[Cause]) -> None:
-        if type(value) not in (int, float):
-            return
-        if bound is not None and not -bound <= value < bound:
-            rule = f"must be of type {raw['format']}: {msgspec.json.encode(value).decode()}"
-            causes.append(_broken(value, path, rule))
-        if most is not None and (value >= most if below else value > most):
-            rule = "should be less than" + ("" if below else " or equal to")
-            causes.append(_broken(value, path, f"{rule} {_plain(most)}"))
-        if least is not None and (value <= least if above else value < least):
-            rule = "should be greater than" + ("" if above else " or equal to")
-            causes.append(_broken(value, path, f"{rule} {_plain(least)}"))
-        if factor and not float(value / factor).is_integer():
-            causes.append(_broken(value, path, f"should be a multiple of {_plain(factor)}"))
-
-    yield check
-
-
-def _plain(number: float) -> str:
-    return str(int(number)) if float(number).is_integer() else str(number)
-
-
-def _sizes(raw: Object) -> Iterable[Check]:
-    least, most = raw.get("minItems"), raw.get("maxItems")
-    if least is not None or most is not None:
-        yield _size(list, "items", least, most)
-    least, most = raw.get("minProperties"), raw.get("maxProperties")
-    if least is not None or most is not None:
-        yield _size(dict, "properties", least, most)
-
-
-def _size(
-    kind: type[list[Any]] | type[Object], name: str, least: int | None, most: int | None
-) -> Check:
-    def check(value: Any, path: Path, causes: list[Cause]) -> None:
-        if not isinstance(value, kind):
-            return
-        if most is not None and len(value) > most:
-            causes.append(too_many(_field(path), len(value), most))
-        if least is not None and len(value) < least:
-            causes.append(_broken(len(value), path, f"should have at least {least} {name}"))
-
-    return check
-
-
-def _members(raw: Object) -> Iterable[Check]:
-    required, allowed = raw.get("required"), raw.get("enum")
-    if required:
-        yield _required(tuple(required))
-    if allowed:
-        yield _enum(allowed)
-
-
-def _required(names: tuple[str, ...]) -> Check:
-    def check(value: Any, path: Path, causes: list[Cause]) -> None:
-        if type(value) is dict:
-            for name in names:
-                if name not in value:
-                    field = render((path, name))
-                    causes.append(Cause(field, "FieldValueRequired", "Required value"))
-
-    return check
-
-
-def _enum(allowed: list[Any]) -> Check:
-    quoted = ", ".join(
-        f'"{it}"' if isinstance(it, str) else f'"{msgspec.json.encode(it).decode()}"'
-        for it in allowed
-    )
-
-    def check(value: Any, path: Path, causes: list[Cause]) -> None:
-        # Python takes True for 1.
-        if not any(type(it) is type(value) and it == value for it in allowed):
-            given = msgspec.json.encode(value).decode()
-            message = f"Unsupported value: {given}: supported values: {quoted}"
-            causes.append(Cause(_field(path), "FieldValueNotSupported", message))
-
-    return check
+    return Cause(field_of(path), "FieldValueTypeInvalid", message)
 
 
 def _below(raw: Object) -> Iterable[Check]:
@@ -333,32 +220,5 @@ def _not(branch: Check) -> Check:
     def check(value: Any, path: Path, causes: list[Cause]) -> None:
         if not _failures(branch, value, path):
             causes.append(_composite(path, "must not validate the schema (not)"))
-
-    return check
-
-
-def _unique_items(schema: Structural) -> Check | None:
-    """List types set and map hold no item twice."""
-    keys = schema.list_map_keys
-    if schema.list_type not in ("set", "map"):
-        return None
-    defaults = {
-        key: member.default
-        for key, member in (schema.items.properties if schema.items else {}).items()
-        if key in keys and member.has_default
-    }
-
-    def identity(item: Any) -> Any:
-        if schema.list_type == "set" or type(item) is not dict:
-            return item
-        return {key: item.get(key, defaults.get(key)) for key in keys if key in item}
-
-    def check(value: Any, path: Path, causes: list[Cause]) -> None:
-        seen: set[bytes] = set()
-        for index, item in enumerate(value):
-            mark = msgspec.json.encode(identity(item), order="sorted")
-            if mark in seen:
-                causes.append(duplicate(render((path, index)), identity(item)))
-            seen.add(mark)
 
     return check
