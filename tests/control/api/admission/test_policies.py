@@ -237,22 +237,6 @@ def test_the_namespace_and_the_authorizer_are_seen(play: Callable[..., None]) ->
     play(story, in_real_time=True)
 
 
-def test_audit_annotations_are_written(play: Callable[..., None]) -> None:
-    async def story(api: Any) -> None:
-        await validate(
-            api,
-            {
-                "auditAnnotations": [
-                    {"key": "keys", "valueExpression": "string(object.data.size())"},
-                    {"key": "none", "valueExpression": "null"},
-                ]
-            },
-        )
-        await api.create(MAPS, config_map(a="1"))
-
-    play(story)
-
-
 @pytest.mark.parametrize(
     ("spec", "field", "message"),
     [
