@@ -87,7 +87,18 @@ def test_keys_get_their_canonical_form():
 
 
 @pytest.mark.parametrize(
-    "fields", [[], {"spec": {}}, {"x:a": {}}, {"f:a": 1}, {"k:[]": {}}, {"k:{": {}}, {"i:a": {}}]
+    "fields",
+    [
+        [],
+        {"spec": {}},
+        {"x:a": {}},
+        {"f:a": 1},
+        {"k:[]": {}},
+        {"k:{": {}},
+        {"i:a": {}},
+        {"v:" + "[" * 9999: {}},
+    ],
+    ids=lambda fields: str(fields)[:20],
 )
 def test_what_is_no_field_set_is_refused(fields):
     with pytest.raises(InvalidFieldSet):

@@ -19,7 +19,7 @@ from sampan.control.api.decoding import patched
 from sampan.control.api.field_management import MANAGED, place_of, writing
 from sampan.control.api.refusal import Refused
 from sampan.control.api.request_options import WriteOptions, write_options
-from sampan.control.api.updating import check_same, object_key, write_of
+from sampan.control.api.updating import check_same, object_key, says_absent, write_of
 from sampan.control.api.writer import ATTEMPTS, Writer
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Kind, Object
@@ -57,9 +57,9 @@ class Applying:
                     return await self._create(call, _decode(encoded), options)
                 return await self._update(call, encoded, options)
             except Refused as refusal:
-                # Somebody made or removed the object meanwhile.
-                meanwhile = "AlreadyExists" if stored is None else "NotFound"
-                if refusal.status.get("reason") != meanwhile or not _may_create(call):
+                made = stored is None and refusal.status.get("reason") == "AlreadyExists"
+                removed = stored is not None and says_absent(refusal, call)
+                if not (made or removed) or not _may_create(call):
                     raise
         raise Refused(status.conflict(kind.resource, call.attributes.name))
 

@@ -57,7 +57,7 @@ def write_options(request: Request, kind: OptionsKind, *, applies: bool = False)
         causes.append(unsupported("fieldValidation", validation, ("Ignore", "Strict", "Warn")))
     if causes:
         raise Refused(status.invalid("meta.k8s.io", kind, "", causes))
-    manager = manager or _product(request.headers.get("user-agent", ""))
+    manager = manager or _product(request.headers.get("user-agent", "")) or "unknown"
     return WriteOptions(bool(dry), manager, applies and flag(request, "force"))
 
 

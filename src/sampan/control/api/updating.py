@@ -80,8 +80,8 @@ class Updating:
         try:
             return await self._commit(call, change, options)
         except Refused as refusal:
-            absent = refusal.status.get("reason") == "NotFound" and not call.attributes.subresource
-            if not absent or not put_rules.may_create(call.routed):
+            creates = put_rules.may_create(call.routed) and not call.attributes.subresource
+            if not creates or not says_absent(refusal, call):
                 raise
         written = await create_where_absent(
             self._writer, self._authorizer, call, change(None), dry_run=options.dry_run
@@ -190,6 +190,14 @@ def _check_namespace(call: Call, metadata: Object) -> None:
                     "the request"
                 )
             )
+
+
+def says_absent(refusal: Refused, call: Call) -> bool:
+    """Whether the reason for a refusal is that the very object of the call isn't there."""
+    details = refusal.status.get("details") or {}
+    named = details.get("kind"), details.get("name")
+    absent = refusal.status.get("reason") == "NotFound"
+    return absent and named == (call.routed.resource.plural, call.attributes.name)
 
 
 def check_same(call: Call, tree: Object) -> None:

@@ -93,7 +93,8 @@ class Writer:
                 written = await self._insert(write.kind, new, dry_run=dry_run)
             if written is not None:
                 return written
-        raise Refused(status.already_exists(write.kind.resource, metadata["name"]))
+        taken = status.already_exists if not base else status.no_name_generated
+        raise Refused(taken(write.kind.resource, metadata["name"]))
 
     async def update(
         self, kind: Kind, key: str, change: Change, *, dry_run: bool = False

@@ -186,7 +186,7 @@ def _canonical(element: str) -> str:
         return element
     try:
         value = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidFieldSet(f"{element[:80]}: {error}") from error
     if form == "i":
         return f"i:{int(text)}" if type(value) is int else _refuse(element)

@@ -46,7 +46,8 @@ def json_patch(current: Object, operations: Any) -> Object:
                     raise PatchTooLarge(
                         f"unable to complete copies that add up to more than {MAXIMUM_COPIED} bytes"
                     )
-            tree = jsonpatch.JsonPatch([operation]).apply(tree, in_place=True)
+            if not _tests_absence(tree, operation):
+                tree = jsonpatch.JsonPatch([operation]).apply(tree, in_place=True)
         except jsonpatch.InvalidJsonPatch as error:
             raise InvalidPatch(str(error)) from error
         except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
@@ -59,6 +60,18 @@ def json_patch(current: Object, operations: Any) -> Object:
     if depth_exceeds(tree, MAXIMUM_DEPTH):
         raise PatchTooLarge("the patched object is nested too deeply")
     return tree
+
+
+def _tests_absence(tree: Any, operation: Object) -> bool:
+    """Whether an operation tests for null what its object doesn't have: that holds, as in the
+    library that Kubernetes patches with."""
+    if operation["op"] != "test" or operation.get("value", "") is not None:
+        return False
+    pointer = jsonpointer.JsonPointer(operation.get("path", ""))
+    if not pointer.parts:
+        return False
+    parent, name = pointer.to_last(tree)
+    return isinstance(parent, dict) and name not in parent
 
 
 def _check_operations(operations: Any) -> None:

@@ -109,6 +109,16 @@ def already_exists(resource: Resource, name: str) -> Object:
     return failure(409, "AlreadyExists", message, _details(resource, name))
 
 
+def no_name_generated(resource: Resource, name: str) -> Object:
+    """Every name that was made from a generateName is taken; `name` is the last of them."""
+    message = (
+        f'{qualified(resource)} "{name}" already exists, the server was not able to generate a '
+        "unique name for the object"
+    )
+    details = {**_details(resource, name), "retryAfterSeconds": 1}
+    return failure(409, "AlreadyExists", message, details)
+
+
 def conflict(resource: Resource, name: str, explanation: str = _MODIFIED) -> Object:
     message = f'Operation cannot be fulfilled on {qualified(resource)} "{name}": {explanation}'
     return failure(409, "Conflict", message, _details(resource, name))
