@@ -169,3 +169,17 @@ def test_fifty_definitions_at_once(play: Callable[..., None]) -> None:
             await until(api, path, is_established)
 
     play(story)
+
+
+def test_each_group_and_version_has_an_api_service(play: Callable[..., None]) -> None:
+    async def story(api: Api) -> None:
+        services = "/apis/apiregistration.k8s.io/v1/apiservices"
+        await define(api, definition(version(), version("v2", storage=False)))
+        for name in ("v1.example.com", "v2.example.com"):
+            made = await until(api, f"{services}/{name}", lambda it: it is not None)
+            assert conditions(made)["Available"] == ("True", "Local")
+        await api.send("DELETE", PATH)
+        await until(api, f"{services}/v1.example.com", lambda it: it is None)
+        assert (await api.send("GET", f"{services}/v1.apps")).code == 200
+
+    play(story)
