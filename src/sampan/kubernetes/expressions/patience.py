@@ -7,12 +7,15 @@ change nothing, so a run that was broken off has left no traces.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
 from sampan.kubernetes.expressions.budget import Budget, TookTooLong, hurried
 from sampan.kubernetes.expressions.program import Program
 
 QUICK = 2_000
+THREADS = 2
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -26,7 +29,14 @@ async def patiently(
         with hurried(QUICK):
             return function(*arguments, **more)
     except TookTooLong:
-        return await asyncio.to_thread(function, *arguments, **more)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_threads(), partial(function, *arguments, **more))
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads of their own: whoever sends long expressions keeps only others of them waiting."""
+    return ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="expressions")
 
 
 async def evaluated(program: Program, bindings: Mapping[str, Any], budget: Budget) -> Any:
