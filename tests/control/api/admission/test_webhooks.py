@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from sampan.foundation.wire.message import Identity
+from sampan.store.memory import MemoryStore
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/{}webhookconfigurations"
@@ -482,3 +483,23 @@ def test_custom_resources_pass_the_same_hooks(
             assert hook.requests[0]["resource"]["resource"] == "widgets"
 
     play(story, in_real_time=True)
+
+
+def test_a_hook_that_is_away_does_not_keep_the_server_from_starting(
+    play_sequence: Any, configuration: Configure
+) -> None:
+    everything = [
+        {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]}
+    ]
+    role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/view"
+
+    async def story(restart: Any, _store: Any) -> None:
+        api = await restart()
+        assert (await api.send("DELETE", role)).code == 200
+        nobody = {"url": "https://127.0.0.1:1/"}
+        for kind in ("Mutating", "Validating"):
+            await configure(api, configuration(nobody, kind=kind, rules=everything))
+        api = await restart()
+        assert (await api.send("GET", role)).code == 200
+
+    play_sequence(story, MemoryStore())

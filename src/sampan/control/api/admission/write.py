@@ -22,10 +22,10 @@ class Write(msgspec.Struct):
     """A create (`old` is None), an update, or a deletion (`new` is None) of one object.
 
     With a `form` the objects are those of a subresource, or the options of a connection.
-    `reviewed` says that hooks have seen the write in another form already. `request` is what
-    the client sent, None for the server's own writes. `owners` gives the `managedFields` that
-    the write leads to, once defaults are filled in; without it they stay as they are.
-    `annotations` go into the audit log.
+    `reviewed` says that hooks have seen the write in another form already, or don't see it.
+    `request` is what the client sent, None for the server's own writes. `owners` gives the
+    `managedFields` that the write leads to, once defaults are filled in; without it they stay
+    as they are. `annotations` go into the audit log.
     """
 
     kind: Kind

@@ -37,7 +37,10 @@ _ALREADY_EXISTS = "AlreadyExists"
 
 
 class Bootstrap:
-    """Writes through the same stages as everyone, as the server itself."""
+    """Writes through the same stages as everyone, as the server itself.
+
+    Hooks are not asked: one that can't be reached must not keep the server from starting.
+    """
 
     def __init__(
         self,
@@ -84,7 +87,9 @@ class Bootstrap:
             return
         namespace = standing.tree["metadata"].get("namespace", "")
         try:
-            await self._writer.create(Write(kind, IDENTITY, namespace, new=standing.tree))
+            await self._writer.create(
+                Write(kind, IDENTITY, namespace, new=standing.tree, reviewed=True)
+            )
         except Refused as refusal:
             if refusal.status.get("reason") != _ALREADY_EXISTS:
                 raise
@@ -118,4 +123,5 @@ def _update(standing: Standing, stored: StoredObject, new: Object, subresource: 
         new=new,
         old=stored.decoded(),
         subresource=subresource,
+        reviewed=True,
     )

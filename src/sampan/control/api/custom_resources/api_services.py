@@ -54,7 +54,7 @@ class CustomApiServices:
             "groupPriorityMinimum": _GROUP_PRIORITY,
             "versionPriority": _VERSION_PRIORITY,
         }
-        write = Write(self._kinds.of(API_SERVICES), IDENTITY, "", new=tree)
+        write = Write(self._kinds.of(API_SERVICES), IDENTITY, "", new=tree, reviewed=True)
         try:
             await self._writer.create(write)
         except Refused as refusal:
