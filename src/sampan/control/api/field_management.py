@@ -90,9 +90,12 @@ def updating_owners(name: str, clock: Clock) -> Callable[[Write], list[Object]]:
 
 
 def differs_in_times_alone(new: Object, old: Object) -> bool:
-    """Whether nothing changed but the time at which somebody took what they had already."""
+    """Whether nothing changed but the time at which somebody took what they had already.
+
+    The two differ somewhere.
+    """
     one, other = new["metadata"], old["metadata"]
-    if MANAGED not in one or MANAGED not in other:
+    if MANAGED not in one or MANAGED not in other or one[MANAGED] == other[MANAGED]:
         return False
     if {**new, "metadata": None} != {**old, "metadata": None}:
         return False
