@@ -1,7 +1,7 @@
 """From a request's group, resource, subresource and verb to the handler that answers it."""
 
 from sampan.control.api.attributes import Attributes
-from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.cache.watch_cache import NotServed, WatchCache
 from sampan.control.api.call import Call, Handler
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Response
@@ -48,7 +48,11 @@ class Router:
             await self._prepare(kind)
         if kind.deprecation:
             call.warnings.append(kind.deprecation)
-        return await handler(call)
+        try:
+            return await handler(call)
+        except NotServed as error:
+            # A custom resource may go while a request for it is on its way.
+            raise Refused(status.path_not_found()) from error
 
     async def _prepare(self, kind: Kind) -> None:
         try:

@@ -183,3 +183,30 @@ def test_each_group_and_version_has_an_api_service(play: Callable[..., None]) ->
         assert (await api.send("GET", f"{services}/v1.apps")).code == 200
 
     play(story)
+
+
+def test_a_resource_is_served_throughout_a_change_of_its_definition(
+    play: Callable[..., None],
+) -> None:
+    async def story(api: Api) -> None:
+        made = await define(api, definition())
+        await api.create(WIDGETS, widget())
+        codes: list[int] = []
+
+        async def ask() -> None:
+            while True:
+                codes.append((await api.send("GET", f"{WIDGETS}/a")).code)
+                await asyncio.sleep(0)
+
+        asking = asyncio.create_task(ask())
+        for default in range(5):
+            properties = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+            properties["spec"]["properties"]["weight"] = {"type": "integer", "default": default}
+            made = (await api.send("PUT", PATH, made)).json
+            await until(
+                api, f"{WIDGETS}/a", lambda it, wanted=default: it["spec"].get("weight") == wanted
+            )
+        asking.cancel()
+        assert set(codes) == {200}
+
+    play(story)

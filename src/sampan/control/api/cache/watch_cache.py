@@ -34,6 +34,10 @@ _SLICE = 500
 _RETRY_SECONDS = 0.1
 
 
+class NotServed(KeyError):
+    """The resource is not served, or no longer."""
+
+
 class WatchCache:
     """Every stored resource's cache, kept at one revision."""
 
@@ -53,9 +57,14 @@ class WatchCache:
         self.revision = 0
 
     def of(self, resource: Resource) -> ResourceCache:
-        """The cache of a served version. Raises KeyError. See `prepared`."""
+        """The cache of a served version. Raises NotServed. See `prepared`."""
         cache = self._by_resource.get(resource)
-        return cache if cache is not None else self._versions[resource].cache
+        if cache is not None:
+            return cache
+        version = self._versions.get(resource)
+        if version is None:
+            raise NotServed(resource.plural)
+        return version.cache
 
     @property
     def resources(self) -> tuple[ResourceCache, ...]:
@@ -80,8 +89,18 @@ class WatchCache:
         version = self._versions.get(resource)
         return self.revision if version is None else version.revision
 
-    async def add(self, kinds: Sequence[Kind]) -> None:
-        """Serve all versions of one resource, the stored one first, while the cache runs."""
+    async def add(
+        self,
+        kinds: Sequence[Kind],
+        *,
+        replacing: Resource | None = None,
+        switched: Callable[[], None] | None = None,
+    ) -> None:
+        """Serve all versions of one resource, the stored one first, while the cache runs.
+
+        They take the place of those of `replacing`, whose watches end; `switched` is called at
+        that moment, before anybody else looks.
+        """
         home = kinds[0]
         prefix = store_prefix(home)
         missed = self._loading[prefix] = []
@@ -90,24 +109,35 @@ class WatchCache:
             await self._load(cache)
         finally:
             del self._loading[prefix]
+        retired = self._retire(replacing) if replacing is not None else ()
         self._serve(cache)
         for kind in kinds[1:]:
             self._serve_version(kind)
         for change in missed:
             self._apply_to(cache, change.key[len(prefix) :].decode(), change)
+        if switched is not None:
+            switched()
+        for version in retired:
+            await version.close()
 
     async def remove(self, place: Resource) -> None:
         """End the watches of a resource that is no longer served, and forget its objects."""
+        for version in self._retire(place):
+            await version.close()
+
+    def _retire(self, place: Resource) -> tuple[VersionCache, ...]:
+        """Let go of a resource; what is given back must be closed."""
         cache = self._homes.pop(place, None)
         if cache is None:
-            return
+            return ()
         del self._by_prefix[store_prefix(cache.kind)]
         self._by_resource.pop(place, None)
         for watcher in cache.watchers:
             watcher.end()
-        for version in self._followers.pop(place, ()):
+        followers = self._followers.pop(place, ())
+        for version in followers:
             self._versions.pop(version.kind.resource, None)
-            await version.close()
+        return followers
 
     def on_event(self, callback: EventCallback) -> None:
         """Call back for each applied change, before any watcher's client can act on it."""

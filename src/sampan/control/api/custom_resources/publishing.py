@@ -166,12 +166,14 @@ class CustomResources:
         if before is not None and before.mark == mark:
             return
         kinds = await _compiled(definition, self._webhook(definition))
-        if before is not None:
-            await self._cache.remove(before.place)
-        await self._cache.add(kinds)
-        self._served[definition.name] = Served(mark, kinds[0].resource)
         served = {version.name for version in definition.spec.versions if version.served}
-        self._kinds.put(definition.name, (it for it in kinds if it.resource.version in served))
+        shown = tuple(kind for kind in kinds if kind.resource.version in served)
+        await self._cache.add(
+            kinds,
+            replacing=before.place if before is not None else None,
+            switched=lambda: self._kinds.put(definition.name, shown),
+        )
+        self._served[definition.name] = Served(mark, kinds[0].resource)
 
     async def _withdraw(self, name: str) -> None:
         self._kinds.drop(name)
