@@ -8,7 +8,8 @@ results share with them what stays.
 from typing import Any
 
 from sampan.kubernetes.kinds.kind import Object
-from sampan.kubernetes.machinery.field_places import InvalidItems, Items, Members, Place
+from sampan.kubernetes.machinery.field_change import InvalidItems
+from sampan.kubernetes.machinery.field_places import Items, Members, Place
 from sampan.kubernetes.machinery.field_set import MEMBER, FieldSet, is_member
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from sampan.kubernetes.machinery.field_change import Change
 from sampan.kubernetes.machinery.field_merge import fitted, merge, remove, with_named
-from sampan.kubernetes.machinery.field_places import Change, Members
+from sampan.kubernetes.machinery.field_places import Members
 from sampan.kubernetes.machinery.field_set import (
     FieldSet,
     difference,

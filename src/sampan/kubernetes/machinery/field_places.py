@@ -11,10 +11,9 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-import msgspec
-
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.machinery.familiar import remembering
+from sampan.kubernetes.machinery.field_change import Change, InvalidItems, note, without_itself
 from sampan.kubernetes.machinery.field_set import (
     MEMBER,
     FieldSet,
@@ -26,7 +25,6 @@ from sampan.kubernetes.machinery.field_set import (
 )
 from sampan.kubernetes.schema.definitions import Schema, definition
 
-_OF_TEMPLATES = "spec"
 # Fields that are never absent, as they are in Go: structs without a pointer, and one list. An
 # empty one stands for an absent one, so that nobody owns the field itself.
 _NEVER_ABSENT = frozenset(
@@ -45,27 +43,13 @@ _NEVER_ABSENT = frozenset(
         "kubeletEndpoint",
     }
 )
+_OF_TEMPLATES = "spec"
 # The published schema holds no defaults; these are the ones of keys.
 _KEY_DEFAULTS: Mapping[str, Any] = {"protocol": "TCP"}
 
 # Of each place so many forms are remembered, none of more fields than this.
 _MAXIMUM_SHAPES = 256
 _MAXIMUM_NAMES = 64
-
-
-class InvalidItems(ValueError):
-    """The items of a list can't be told apart. The text begins with what is wrong."""
-
-
-class Change(msgspec.Struct):
-    """What differs between two values, as sets of paths."""
-
-    added: FieldSet = {}
-    modified: FieldSet = {}
-    removed: FieldSet = {}
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.modified or self.removed)
 
 
 class Place:
@@ -158,7 +142,7 @@ class Members(Place):
             if not fixed:
                 node[element] = found
             elif found:
-                node[element] = _without_itself(found)
+                node[element] = without_itself(found)
             else:
                 del node[element]
         return node
@@ -181,7 +165,7 @@ class Members(Place):
             change.modified[element] = {}
             return
         inner = self.differences(old or {}, new or {})
-        _note(element, inner, change)
+        note(element, inner, change)
 
     def differences(self, old: Object, new: Object) -> Change:
         """What differs between two objects, by their fields."""
@@ -207,7 +191,7 @@ class Members(Place):
         found = self._added_spec(place, value) if name == _OF_TEMPLATES else place.added(value)
         if found:
             side = inner.added if after is not None else inner.removed
-            side[element] = _without_itself(found)
+            side[element] = without_itself(found)
 
     def _added_spec(self, place: Place, value: Any) -> FieldSet:
         """Templates make many equal specs."""
@@ -320,7 +304,7 @@ class Items(Place):
         except InvalidItems:
             change.modified[element] = {}
             return
-        _note(element, self._differences(before, after), change)
+        note(element, self._differences(before, after), change)
 
     def _differences(self, before: dict[str, list[Any]], after: dict[str, list[Any]]) -> Change:
         item, inner = self.item, Change({}, {}, {})
@@ -337,19 +321,6 @@ class Items(Place):
             else:
                 inner.modified[element] = {}
         return inner
-
-
-def _without_itself(node: FieldSet) -> FieldSet:
-    return {element: child for element, child in node.items() if element != MEMBER}
-
-
-def _note(element: str, inner: Change, change: Change) -> None:
-    if inner.added:
-        change.added[element] = inner.added
-    if inner.modified:
-        change.modified[element] = inner.modified
-    if inner.removed:
-        change.removed[element] = inner.removed
 
 
 class Anything(Place):
@@ -371,7 +342,7 @@ class Anything(Place):
             return
         change.modified[element] = {}
         for value, side in ((old, change.removed), (new, change.added)):
-            below = _without_itself(self.added(value))
+            below = without_itself(self.added(value))
             if below:
                 side[element] = below
 

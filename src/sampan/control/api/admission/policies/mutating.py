@@ -32,7 +32,7 @@ from sampan.kubernetes.kinds.resource import (
     MUTATING_ADMISSION_POLICY_BINDINGS,
 )
 from sampan.kubernetes.machinery import patches, status
-from sampan.kubernetes.machinery.field_places import InvalidItems
+from sampan.kubernetes.machinery.field_change import InvalidItems
 
 _encode = msgspec.json.Encoder().encode
 _FAILURES = (
