@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from random import Random
 
 import msgspec
@@ -19,8 +20,6 @@ from sampan.control.api.server import ApiServer
 from sampan.control.api.settings import ApiSettings, settings_of
 from sampan.control.controllers.all import run_controllers
 from sampan.control.controllers.settings import ControllerSettings
-from sampan.control.scheduler.loop import USER as SCHEDULER
-from sampan.control.scheduler.loop import run_scheduler
 from sampan.daemon.absent_nodes import remove_absent_nodes
 from sampan.daemon.event_loop import collect_seldom, end_of_file, run_until_terminated
 from sampan.daemon.log_files import log_folder
@@ -151,7 +150,9 @@ async def _clients(
     )
     random = Random()  # noqa: S311 - spreads choices; nothing secret is drawn from it
     controllers = await run_controllers(api.client, settings, _now, random)
-    scheduler = await run_scheduler(api.client(SCHEDULER), _now, random)
+    # With its columns comes a large library, and the API needn't wait for it.
+    module = await asyncio.to_thread(import_module, "sampan.control.scheduler.loop")
+    scheduler = await module.run_scheduler(api.client(module.USER), _now, random)
     try:
         yield
     finally:

@@ -3,10 +3,10 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from importlib import import_module
 from urllib.parse import urlsplit
 
-from sampan.foundation.wire.http_client import HttpsTransport
-from sampan.foundation.wire.message import Body, Request, whole
+from sampan.foundation.wire.message import Body, Request, Transport, whole
 
 MAXIMUM_BYTES = 1024 * 1024
 SECONDS = 10.0
@@ -24,7 +24,9 @@ async def fetch(address: str, authorities: str) -> bytes:
         context = ssl.create_default_context(cadata=authorities or None)
     except ssl.SSLError as error:
         raise ConnectionError("the issuer's certificate authority can't be read") from error
-    transport = HttpsTransport(f"https://{parts.netloc}", context)
+    # An HTTP client takes long to import, and most clusters have no such issuer.
+    module = await asyncio.to_thread(import_module, "sampan.foundation.wire.http_client")
+    transport: Transport = module.HttpsTransport(f"https://{parts.netloc}", context)
     try:
         async with asyncio.timeout(SECONDS):
             return await _answer(transport, parts.path or "/")
@@ -34,7 +36,7 @@ async def fetch(address: str, authorities: str) -> bytes:
         await transport.close()
 
 
-async def _answer(transport: HttpsTransport, path: str) -> bytes:
+async def _answer(transport: Transport, path: str) -> bytes:
     response = await transport.send(Request(method="GET", path=path))
     try:
         if response.status != 200:
