@@ -1,5 +1,6 @@
 """Expressions that are meant to run for ever, to grow without end or to exhaust the stack."""
 
+import contextlib
 import time
 from typing import Any
 
@@ -132,3 +133,42 @@ def test_any_text_is_compiled_or_refused(text: str) -> None:
         program.evaluate({"a": {"b": [1]}, "b": 1}, Budget(PER_CALL // 100))
     except (EvaluationFailed, BudgetExceeded):
         return
+
+
+LONG_TEXT = "a" * (1 << 20)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "t.findAll('').size()",
+        "int(t) == 1",
+        "url('https://a/' + t).getEscapedPath() == ''",
+        "t.split('').join('') == ''",
+        "cidr('10.0.0.0/8').containsCIDR(t)",
+        "t.matches('(a?b?){1000}c')",
+        "t.matches('')",
+        "[" + ", ".join(["1"] * 5000) + "].size() == 0",
+        "(" + " && ".join(["true"] * 5000) + ")",
+        "('a' in {'a': t}) && t.trim().upperAscii().reverse() == ''",
+        "t.replace('a', 'bb').size() == 0",
+        "format.named('uri').value().validate(t).hasValue()",
+        "'%s'.format([t]) == ''",
+    ],
+)
+def test_nothing_is_cheap_that_takes_long(body: str) -> None:
+    """Each is repeated for as long as the budget lasts; none may take much longer than others."""
+    text = f"l.map(x, [dyn({body})]).size() == 0"
+    program = compile(text, variables=("l", "t"))
+    started = time.monotonic()
+    with contextlib.suppress(BudgetExceeded, EvaluationFailed):
+        program.evaluate({"l": [1] * 80_000, "t": LONG_TEXT}, Budget())
+    assert time.monotonic() - started < PATIENCE
+
+
+def test_maps_with_ambiguous_keys_are_no_hiding_place() -> None:
+    text = (
+        "cel.bind(m, l.transformMapEntry(i, v, {20000 - i: v}), "
+        "l.all(a, l.all(b, m[1] == a || m[1] != a)))"
+    )
+    refused(text, l=list(range(20_000)))

@@ -16,7 +16,6 @@ LARGEST_REQUEST = 3 * 1024 * 1024
 
 # cel-go common/cost.go
 _TRAVERSAL_TENTH = 10
-_REGEX_QUARTER = 4
 
 
 _hurry: ContextVar[int | None] = ContextVar("hurry", default=None)
@@ -90,8 +89,3 @@ def weight(value: Any, most: int) -> int:
 def traversal(*values: Sized) -> int:
     """The cost of reading through texts, bytes or lists."""
     return -(-sum(map(len, values)) // _TRAVERSAL_TENTH)
-
-
-def matching(text: Sized, pattern: Sized) -> int:
-    """The cost of searching a text for a pattern."""
-    return -(-(len(text) + 1) // _TRAVERSAL_TENTH) * -(-len(pattern) // _REGEX_QUARTER)

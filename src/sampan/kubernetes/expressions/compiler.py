@@ -34,6 +34,8 @@ from sampan.kubernetes.expressions.types import DYN, Type
 from sampan.kubernetes.expressions.values import ABSENT, Optional, TypeValue, no_such_overload
 
 LIST_COST, MAP_COST, STRUCT_COST = 10, 30, 40
+# Constants cost nothing upstream; so many of them in one place cost as much as a step.
+_CHEAP = 4
 
 Names = Mapping[str, str]
 """What each variable is called in the frame."""
@@ -111,6 +113,7 @@ class Compiler:
         decisive = not node.is_and
 
         def run(frame: Frame) -> bool:
+            frame.budget.spend(len(terms) // _CHEAP)
             failed: EvaluationFailed | None = None
             for term in terms:
                 try:
@@ -147,7 +150,7 @@ class Compiler:
         parts = tuple((self.compile(it, names), optional) for it, optional in node.elements)
 
         def run(frame: Frame) -> list[Any]:
-            frame.budget.spend(LIST_COST)
+            frame.budget.spend(LIST_COST + len(parts) // _CHEAP)
             made: list[Any] = []
             for part, optional in parts:
                 value = part(frame)
@@ -166,7 +169,7 @@ class Compiler:
         )
 
         def run(frame: Frame) -> dict[Any, Any]:
-            frame.budget.spend(MAP_COST)
+            frame.budget.spend(MAP_COST + len(parts) // _CHEAP)
             made: dict[Any, Any] = {}
             for key_of, value_of, optional in parts:
                 key, value = selection.map_key(key_of(frame)), value_of(frame)
@@ -187,7 +190,7 @@ class Compiler:
         )
 
         def run(frame: Frame) -> dict[str, Any]:
-            frame.budget.spend(STRUCT_COST)
+            frame.budget.spend(STRUCT_COST + len(parts) // _CHEAP)
             made: dict[str, Any] = {}
             for name, value_of, optional in parts:
                 value = value_of(frame)

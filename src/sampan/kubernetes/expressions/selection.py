@@ -20,6 +20,7 @@ from sampan.kubernetes.expressions.values import (
     Uint,
     member,
     no_such_overload,
+    searched,
 )
 
 Convert = Callable[[Any], Any]
@@ -201,6 +202,7 @@ def _element(frame: Frame, value: Any, wanted: Any) -> Any:
     if type(value) is dict:
         if type(wanted) not in (str, int, Uint, bool, float):
             raise no_such_overload("_[_]", value, wanted)
+        frame.budget.spend(searched(value, wanted))
         return member(value, wanted, _MISSING)
     if isinstance(value, list | tuple):
         if type(wanted) is float and wanted.is_integer():

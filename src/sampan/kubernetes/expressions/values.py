@@ -155,6 +155,12 @@ def member(mapping: dict[Any, Any], key: Any, otherwise: Any) -> Any:
     return found
 
 
+def searched(mapping: dict[Any, Any], key: Any) -> int:
+    """What `member` costs where it has to look through the keys."""
+    ambiguous = type(key) is not str and key in (0, 1)
+    return len(mapping) // 10 if ambiguous else 0
+
+
 def contains(sequence: Any, wanted: Any) -> bool:
     return any(equal(it, wanted) for it in sequence)
 

@@ -86,7 +86,7 @@ def _address(text: str) -> Address:
 def _network(text: str) -> Network:
     """Raises EvaluationFailed."""
     shown = text[:_LONGEST]
-    _, slash, length = text.partition("/")
+    _, slash, length = text[: _LONGEST + 1].partition("/")
     try:
         if not slash or not length.isdigit() or len(text) > _LONGEST or length != str(int(length)):
             raise ValueError("no prefix length")

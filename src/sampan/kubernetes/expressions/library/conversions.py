@@ -56,10 +56,11 @@ def _to_uint(value: Any) -> Uint:
 
 
 def _integer_text(text: str, kind: str) -> int:
-    digits = text[1:] if text[:1] in "+-" and kind == "int" else text
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > _LONGEST_NUMBER:
+    shown = text[:_LONGEST_NUMBER]
+    digits = shown[1:] if shown[:1] in ("+", "-") and kind == "int" else shown
+    if not (digits.isascii() and digits.isdigit()) or len(text) > _LONGEST_NUMBER:
         raise EvaluationFailed(
-            f'strconv.Parse{kind.capitalize()}: parsing "{text}": invalid syntax'
+            f'strconv.Parse{kind.capitalize()}: parsing "{shown}": invalid syntax'
         )
     return int(text)
 

@@ -33,6 +33,7 @@ from sampan.kubernetes.expressions.values import (
     contains,
     equal,
     member,
+    searched,
 )
 
 LIBRARY = Library()
@@ -229,6 +230,7 @@ LIBRARY.function(
         (DYN, MAP),
         BOOL,
         lambda wanted, mapping: member(mapping, wanted, _MISSING) is not _MISSING,
+        cost=lambda wanted, mapping: 1 + searched(mapping, wanted),
         fits=_is_among,
     ),
 )

@@ -3,7 +3,6 @@
 from itertools import islice
 
 from sampan.kubernetes.expressions import regular_expressions
-from sampan.kubernetes.expressions.budget import matching
 from sampan.kubernetes.expressions.errors import EvaluationFailed
 from sampan.kubernetes.expressions.functions import Library, Overload
 from sampan.kubernetes.expressions.types import INT, STRING, list_of
@@ -28,14 +27,25 @@ def _estimate(text: int, pattern: int, _limit: int = 0) -> int:
     return -(-(text + 1) // 10) * -(-pattern // 4)
 
 
-def _cost(text: str, pattern: str, _limit: int = 0) -> int:
-    return matching(text, pattern)
+def _cost(text: str, pattern: str, limit: int = -1) -> int:
+    """There may be a match at every letter, and each is taken out by itself."""
+    most = len(text) if limit < 0 else min(limit, len(text))
+    return regular_expressions.effort(text, pattern) + most
+
+
+def _first_cost(text: str, pattern: str) -> int:
+    return _cost(text, pattern, 1)
 
 
 LIBRARY.method(
     "find",
     Overload(
-        (STRING, STRING), STRING, _find, cost=_cost, estimate=_estimate, size=lambda text, _p: text
+        (STRING, STRING),
+        STRING,
+        _find,
+        cost=_first_cost,
+        estimate=_estimate,
+        size=lambda text, _p: text,
     ),
 )
 LIBRARY.method(

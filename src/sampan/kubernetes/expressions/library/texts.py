@@ -3,7 +3,7 @@
 from typing import Any
 
 from sampan.kubernetes.expressions import regular_expressions
-from sampan.kubernetes.expressions.budget import matching, traversal
+from sampan.kubernetes.expressions.budget import traversal
 from sampan.kubernetes.expressions.errors import EvaluationFailed
 from sampan.kubernetes.expressions.functions import Library, Overload, text_of
 from sampan.kubernetes.expressions.library.text_format import formatted
@@ -113,9 +113,8 @@ def _joined(parts: Any, separator: str = "") -> str:
 
 
 def _joined_cost(parts: Any, separator: str = "") -> int:
-    return max(
-        1, sum(len(it) for it in parts if type(it) is str) // 5 + len(parts) * len(separator) // 5
-    )
+    letters = sum(len(it) for it in parts if type(it) is str) + len(parts) * len(separator)
+    return 1 + len(parts) + letters // 5
 
 
 def _quoted(text: str) -> str:
@@ -142,7 +141,7 @@ _MATCHES = Overload(
     (STRING, STRING),
     BOOL,
     _matches,
-    cost=matching,
+    cost=regular_expressions.effort,
     estimate=lambda text, pattern: -(-(text + 1) // 10) * -(-pattern // 4),
 )
 LIBRARY.function("matches", _MATCHES)

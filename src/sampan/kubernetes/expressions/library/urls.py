@@ -95,18 +95,25 @@ def _once(text: Any) -> int:
     return max(1, traversal(text))
 
 
+def _size(url: Url) -> int:
+    """Reading a part of a URL costs reading the URL."""
+    return max(1, sum(map(len, url.parts)) // 10)
+
+
 def _estimate(size: int) -> int:
     return -(-size // 10)
 
 
 LIBRARY.function("url", Overload((STRING,), URL, _parsed, cost=_once, estimate=_estimate))
 LIBRARY.function("isURL", Overload((STRING,), BOOL, _is_url, cost=_once, estimate=_estimate))
-LIBRARY.method("getScheme", Overload((URL,), STRING, lambda it: it.parts.scheme))
-LIBRARY.method("getHost", Overload((URL,), STRING, _host))
-LIBRARY.method("getHostname", Overload((URL,), STRING, _hostname))
-LIBRARY.method("getPort", Overload((URL,), STRING, _port))
+LIBRARY.method("getScheme", Overload((URL,), STRING, lambda it: it.parts.scheme, cost=_size))
+LIBRARY.method("getHost", Overload((URL,), STRING, _host, cost=_size))
+LIBRARY.method("getHostname", Overload((URL,), STRING, _hostname, cost=_size))
+LIBRARY.method("getPort", Overload((URL,), STRING, _port, cost=_size))
 LIBRARY.method(
     "getEscapedPath",
-    Overload((URL,), STRING, lambda it: quote(it.parts.path, safe="/%:@!$&'()*+,;=-._~")),
+    Overload(
+        (URL,), STRING, lambda it: quote(it.parts.path, safe="/%:@!$&'()*+,;=-._~"), cost=_size
+    ),
 )
-LIBRARY.method("getQuery", Overload((URL,), map_of(STRING, list_of(STRING)), _query))
+LIBRARY.method("getQuery", Overload((URL,), map_of(STRING, list_of(STRING)), _query, cost=_size))
