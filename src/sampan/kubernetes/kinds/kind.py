@@ -127,7 +127,9 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     `from_stored` and `to_stored` do it at once, from JSON to JSON, a `conversion` is awaited.
     The stored version has a `from_stored` or `conversion` too when objects of other versions may
     still lie there. `deprecation` is the warning that goes with every answer. `begin_deletion`
-    is what becomes of an object, in place, when its deletion is first asked for.
+    is what becomes of an object, in place, when its deletion is first asked for. A kind that
+    `is_judged_patiently` has rules that may take their time, and say so when they are in a hurry
+    (`expressions.patience`), as all custom resources have.
     """
 
     resource: Resource
@@ -153,6 +155,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     scale: ScalePaths = ScalePaths()
     deprecation: str = ""
     begin_deletion: Callable[[Object, datetime], None] | None = None
+    is_judged_patiently: bool = False
 
     @property
     def place(self) -> Resource:

@@ -5,9 +5,11 @@ and `ValidateCustomResourceDefinitionOpenAPISchema`). Pure; a schema that passes
 `structural.parse` and compiled.
 """
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
+from sampan.kubernetes.expressions.budget import Budget
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery.causes import forbidden, invalid, required, unsupported
 from sampan.kubernetes.schema import formats
@@ -62,6 +64,9 @@ _SHAPES: dict[str, tuple[type, ...]] = {
     "x-kubernetes-map-type": (str,),
     "x-kubernetes-validations": (list,),
 }
+_UNBOUNDED = sys.maxsize
+# In units of what an expression costs: judging a place takes about ten microseconds.
+_COST_OF_PLACE = 20
 _ROOT, _MEMBER, _ITEM = "root", "member", "item"
 _NO_TYPE = {
     _ROOT: "must not be empty at the root",
@@ -72,7 +77,7 @@ _NO_TYPE = {
 
 def check_schema(schema: Any, field: str) -> Iterator[Cause]:
     """The causes for which a version's openAPIV3Schema is refused; `field` is its path."""
-    malformed = list(_check_shape(schema, field, 0))
+    malformed = list(_check_shape(schema, field, 0, Budget(_UNBOUNDED)))
     yield from malformed
     if malformed:
         return
@@ -87,8 +92,13 @@ def check_schema(schema: Any, field: str) -> Iterator[Cause]:
         yield from check_rules(schema, field)
 
 
-def _check_shape(schema: Any, field: str, depth: int) -> Iterator[Cause]:
-    """Every keyword has a value of its type, so that the rules below can read it."""
+def _check_shape(schema: Any, field: str, depth: int, budget: Budget) -> Iterator[Cause]:
+    """Every keyword has a value of its type, so that the rules below can read it.
+
+    The budget is charged for all that is done with a place: who is in a hurry hears of a large
+    schema early (TookTooLong).
+    """
+    budget.spend(_COST_OF_PLACE)
     if not isinstance(schema, dict):
         yield invalid(field, schema, "must be a schema")
         return
@@ -104,7 +114,7 @@ def _check_shape(schema: Any, field: str, depth: int) -> Iterator[Cause]:
             yield invalid(f"{field}.{keyword}", value, f"must be of type {wanted}")
             return
     for name, below in _children(schema):
-        yield from _check_shape(below, f"{field}.{name}", depth + 1)
+        yield from _check_shape(below, f"{field}.{name}", depth + 1, budget)
 
 
 def _names(types: tuple[type, ...]) -> Iterator[str]:

@@ -70,6 +70,7 @@ CUSTOM_RESOURCE_DEFINITION = make(
     rules=definition_rules,
     prepare=_prepare,
     begin_deletion=begin_deletion,
+    is_judged_patiently=True,
     prepare_status=strategies.only_status,
     status=True,
     columns=(NAME, CREATED_AT),
