@@ -70,7 +70,7 @@ def test_a_list_names_its_version(play):
 def test_an_event_that_repeats_is_counted(play):
     async def story(client, _wire):
         recorder = EventRecorder(client, "tester", lambda: NOW)
-        about = ObjectReference(kind="Pod", name="web", namespace="default", uid="u")
+        about = ObjectReference("Pod", "web", "v1", namespace="default", uid="u")
         for _ in range(3):
             recorder.record(about, "Warning", "Failed", "it failed")
         recorder.record(about, "Normal", "Started", "it started")
@@ -78,6 +78,7 @@ def test_an_event_that_repeats_is_counted(play):
         async def told():
             listed = await client.list(EVENTS, "default")
             events = [msgspec.json.decode(item) for item in listed.items]
+            assert all(it["involvedObject"]["apiVersion"] == "v1" for it in events)
             counts = {it["reason"]: it["count"] for it in events}
             return counts == {"Failed": 3, "Started": 1}
 

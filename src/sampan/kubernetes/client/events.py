@@ -33,7 +33,7 @@ class ObjectReference(msgspec.Struct, frozen=True, rename="camel", omit_defaults
 
     kind: str
     name: str
-    api_version: str = "v1"
+    api_version: str
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
