@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 
-from sampan.kubernetes.expressions.regular_expressions import InvalidPattern, compiled
+from sampan.kubernetes.expressions.budget import PER_OBJECT, Budget
+from sampan.kubernetes.expressions.errors import BudgetExceeded
+from sampan.kubernetes.expressions.regular_expressions import InvalidPattern, compiled, effort
 
 _DURATION = re.compile(r"-?([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h|d|w))+|0")
 _EMAIL = re.compile(r"[^@\s<>]{1,64}@[^@\s<>]{1,255}")
@@ -36,9 +38,21 @@ Pattern = Callable[[str], bool]
 
 
 def pattern(text: str) -> Pattern:
-    """Whether a value matches somewhere. Raises InvalidPattern."""
+    """Whether a value matches somewhere. Raises InvalidPattern.
+
+    A value with which a pattern would keep the engine busy for seconds doesn't match; in a hurry
+    (`expressions/patience`) any that takes longer than a moment ends in TookTooLong.
+    """
     search = compiled(text).search
-    return lambda value: search(value) is not None
+
+    def matches(value: str) -> bool:
+        try:
+            Budget(PER_OBJECT).spend(effort(value, text))
+        except BudgetExceeded:
+            return False
+        return search(value) is not None
+
+    return matches
 
 
 def known(name: str) -> bool:
