@@ -1,0 +1,20 @@
+"""What every test leaves behind: no thread, for others fork this process."""
+
+import gc
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+_GRPC_POLLER = "_poll_wrapper"
+
+
+@pytest.fixture(autouse=True)
+def _no_poller_is_left() -> Iterator[None]:
+    """gRPC's thread ends when the last of its channels is collected."""
+    yield
+    pollers = [thread for thread in threading.enumerate() if _GRPC_POLLER in thread.name]
+    if pollers:
+        gc.collect()
+        for thread in pollers:
+            thread.join(5)
