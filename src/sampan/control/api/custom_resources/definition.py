@@ -91,6 +91,7 @@ class Status(_View, frozen=True):
 
 class Metadata(_View, frozen=True):
     name: str
+    uid: str = ""
     generation: int = 0
     deletion_timestamp: str | None = None
     finalizers: tuple[str, ...] = ()
@@ -140,6 +141,11 @@ _claim_decoder = msgspec.json.Decoder(Claim)
 def definition_of(data: bytes) -> Definition:
     """Read a definition's JSON. Raises msgspec.DecodeError."""
     return _decoder.decode(data)
+
+
+def with_status(definition: Definition, status: Object) -> Definition:
+    """The definition with another status."""
+    return msgspec.structs.replace(definition, status=msgspec.convert(status, Status))
 
 
 def claim_of(data: bytes) -> Claim:

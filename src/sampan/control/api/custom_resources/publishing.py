@@ -25,6 +25,7 @@ from sampan.control.api.custom_resources.definition import (
     Definition,
     claim_of,
     definition_of,
+    with_status,
 )
 from sampan.control.api.custom_resources.kinds import ConversionTo, kinds_of, resource_of
 from sampan.control.api.deleting import DeleteOptions, marked
@@ -137,24 +138,26 @@ class CustomResources:
             await self._withdraw(name)
             return
         definition = definition_of(stored.data)
-        status = self._next_status(stored, definition)
-        accepted = msgspec.convert({**stored.decoded(), "status": status}, Definition)
+        before = stored.decoded().get("status") or {}
+        status = self._next_status(before, definition)
+        accepted = with_status(definition, status)
         if accepted.has(ESTABLISHED):
             await self._serve(accepted)
-        if status != stored.decoded().get("status"):
+        if status != before:
             await self._write_status(stored)
         if definition.is_terminating:
             await self._empty(definition)
 
-    def _next_status(self, stored: StoredObject, definition: Definition) -> Object:
+    def _next_status(self, status: Object, definition: Definition) -> Object:
         taken = taken_names(definition, self._claims, self._kinds.built_in)
-        status = stored.decoded().get("status") or {}
         return next_status(definition, status, taken, self._clock())
 
     async def _write_status(self, stored: StoredObject) -> None:
         def change(current: StoredObject) -> Object:
-            status = self._next_status(current, definition_of(current.data))
-            return {**current.decoded(), "status": status}
+            tree = current.decoded()
+            definition = definition_of(current.data)
+            tree["status"] = self._next_status(tree.get("status") or {}, definition)
+            return tree
 
         kind = self._kinds.of(CUSTOM_RESOURCE_DEFINITIONS)
         await self._writer.transform(kind, stored.key, change)
@@ -223,6 +226,6 @@ async def _compiled(definition: Definition, webhook: ConversionTo) -> tuple[Kind
 
 
 def _mark(definition: Definition) -> bytes:
-    """Two definitions of one mark are served alike."""
-    served = (definition.spec, definition.is_terminating, definition.status.accepted_names)
-    return msgspec.json.encode(served)
+    """Two definitions of one mark are served alike: the generation tells of each change."""
+    metadata, names = definition.metadata, definition.status.accepted_names
+    return msgspec.json.encode((metadata.uid, metadata.generation, names))
