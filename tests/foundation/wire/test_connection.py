@@ -43,7 +43,7 @@ async def settle():
 
 
 def connected(handler, maximum_body=1000):
-    service = Service(handler, maximum_body, lambda _transport, _header: None)
+    service = Service(handler, maximum_body, lambda _transport, _begun, _accepted: None)
     connection, pipe = HttpConnection(service), Pipe()
     connection.connection_made(pipe)
     return connection, pipe

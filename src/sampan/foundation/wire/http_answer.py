@@ -21,13 +21,20 @@ def _status_line(status: int) -> str:
     return f"HTTP/1.1 {status} {phrase}\r\n"
 
 
-def head(status: int, headers: dict[str, str], *, moment: float, length: int | None) -> bytes:
+def head(
+    status: int,
+    headers: dict[str, str],
+    *,
+    moment: float,
+    length: int | None,
+    cookies: Sequence[str] = (),
+) -> bytes:
     """Status line and headers; `length` None means that the body has no length beforehand.
 
     Line breaks in values are taken out, so that no value can begin another header.
     """
     lines = [_status_line(status), f"Date: {_date(int(moment))}\r\n"]
-    for name, value in headers.items():
+    for name, value in (*headers.items(), *(("Set-Cookie", cookie) for cookie in cookies)):
         if "\r" in value or "\n" in value:
             value = value.replace("\r", " ").replace("\n", " ")  # noqa: PLW2901
         lines.append(f"{name}: {value}\r\n")

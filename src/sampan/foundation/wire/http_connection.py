@@ -6,6 +6,7 @@ paused), and one that nobody asked for is thrown away before the connection ends
 body (headers, trailers, the frames of chunks) is bounded as it arrives, because the parser
 gathers an endless line without a word. Large answers leave piece by piece, at the peer's pace.
 One timer a connection ends it when a header takes too long or nothing comes at all.
+A header that asks for an upgrade is the last that is read here.
 """
 
 import asyncio
@@ -20,8 +21,9 @@ import httptools
 
 from sampan.foundation.wire import http_answer
 from sampan.foundation.wire.http_service import Service
+from sampan.foundation.wire.http_upgrade import UpgradedConnection
 from sampan.foundation.wire.keep_alive import watch_over
-from sampan.foundation.wire.message import BodyTooLarge, Request, Response
+from sampan.foundation.wire.message import Request, Response, let_go
 from sampan.foundation.wire.request_body import RequestBody
 from sampan.foundation.wire.request_head import (
     joined_headers,
@@ -110,8 +112,8 @@ class HttpConnection(asyncio.Protocol):
         self._around_bodies += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._hand_over()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._hand_over(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(400)
         else:
@@ -145,7 +147,13 @@ class HttpConnection(asyncio.Protocol):
         if self._parser.should_upgrade():
             return
         body = RequestBody(self, self._service.maximum_body)
-        request = self._request(body)
+        request = self._request()
+        if (
+            request.headers.get("content-length", "0") != "0"
+            or "transfer-encoding" in request.headers
+        ):
+            request.body_source = partial(body.read, request.headers)
+            request.body_flow = partial(body.pieces, request.headers)
         keep_alive = self._parser.should_keep_alive()
         version = self._parser.get_http_version()
         self._incoming = _Exchange(request, body, version, keep_alive=keep_alive)
@@ -176,18 +184,16 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(431)
             raise httptools.HttpParserError("the header is too large")
 
-    def _request(self, body: RequestBody) -> Request:
+    def _request(self) -> Request:
         headers = joined_headers(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers
         )
         path, query = target(self._url)
-        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
         return Request(
             method=self._parser.get_method().decode("latin-1"),
             path=path,
             query=query,
             headers=headers,
-            body_source=partial(body.read, headers) if has_body else None,
             peer_subject=self._peer_subject,
             peer_fingerprint=self._peer_fingerprint,
             peer_address=self._peer_address,
@@ -224,9 +230,9 @@ class HttpConnection(asyncio.Protocol):
 
     async def _answer(self, exchange: _Exchange) -> None:
         try:
-            response = await self._respond(exchange.request)
+            response = await self._service.respond(exchange.request)
             if self._transport is None or self._transport.is_closing():
-                await _let_go(response.body)
+                await let_go(response.body)
                 return
             ends = not exchange.keep_alive or self._service.closing or not exchange.body.complete
             await self._write(exchange, response, close=ends)
@@ -245,39 +251,26 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._task = None
 
-    async def _respond(self, request: Request) -> Response:
-        try:
-            return await self._service.handler(request)
-        except BodyTooLarge as error:
-            return Response(status=413, body=str(error).encode())
-        except TimeoutError:
-            return Response(status=408, body=b"the request took too long to arrive")
-        except ConnectionError:
-            raise
-        except Exception:  # noqa: BLE001 - logged whole; the peer learns nothing of it
-            _log.exception("a request handler failed")
-            return Response(status=500, body=b"internal error")
-
     async def _write(self, exchange: _Exchange, response: Response, *, close: bool) -> None:
         body, headers = response.body, response.headers
         if close:
             headers = {**headers, "Connection": "close"}
         if exchange.request.method == "HEAD":
             length = http_answer.length_of(body) if isinstance(body, bytes | Sequence) else None
-            await self._send(self._head(response.status, headers, length))
-            await _let_go(body)
+            await self._send(self._head(response, headers, length))
+            await let_go(body)
             return
         if not isinstance(body, bytes | Sequence):
-            await self._stream(exchange, response.status, headers, body)
+            await self._stream(exchange, response, headers, body)
             return
         length = http_answer.length_of(body)
         accepted = exchange.request.headers.get("accept-encoding", "")
         if length > http_answer.GZIP_ABOVE_BYTES and http_answer.takes_gzip(accepted):
             packed = http_answer.compressed(http_answer.gathered(body))
             headers = {**headers, "Content-Encoding": "gzip"}
-            await self._stream(exchange, response.status, headers, packed)
+            await self._stream(exchange, response, headers, packed)
             return
-        first = self._head(response.status, headers, length)
+        first = self._head(response, headers, length)
         if isinstance(body, bytes) and length <= http_answer.PIECE_BYTES:
             await self._send(first + body)
         else:
@@ -288,30 +281,37 @@ class HttpConnection(asyncio.Protocol):
     async def _stream(
         self,
         exchange: _Exchange,
-        status: int,
+        response: Response,
         headers: dict[str, str],
         body: AsyncIterator[bytes],
     ) -> None:
         """Write pieces as they come; the stream is let go whatever ends it."""
         self._streaming = True
-        chunked = exchange.version == "1.1"
+        measured = "content-length" in headers
+        chunked = exchange.version == "1.1" and not measured
         if chunked:
             headers = {**headers, "Transfer-Encoding": "chunked"}
         try:
-            await self._send(self._head(status, headers, None))
+            await self._send(self._head(response, headers, None))
             self.resume_reading()
             async for piece in body:
                 if piece:
                     await self._send(http_answer.chunk(piece) if chunked else piece)
             if chunked:
                 await self._send(http_answer.LAST_CHUNK)
-            else:
+            elif not measured:
                 self._close()
         finally:
-            await _let_go(body)
+            await let_go(body)
 
-    def _head(self, status: int, headers: dict[str, str], length: int | None) -> bytes:
-        return http_answer.head(status, headers, moment=time.time(), length=length)
+    def _head(self, response: Response, headers: dict[str, str], length: int | None) -> bytes:
+        return http_answer.head(
+            response.status,
+            headers,
+            moment=time.time(),
+            length=length,
+            cookies=response.cookies,
+        )
 
     async def _send(self, data: bytes) -> None:
         """Raises ConnectionResetError when the peer has gone; waits while it is slow."""
@@ -350,11 +350,12 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, status: int) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(self._head(status, {"Connection": "close"}, 0))
+            refusal = Response(status=status, headers={"Connection": "close"})
+            self._transport.write(self._head(refusal, refusal.headers, 0))
             self._transport.close()
 
-    def _hand_over(self) -> None:
-        """The peer wants a WebSocket: another protocol takes the connection from here."""
+    def _hand_over(self, rest: bytes) -> None:
+        """The peer wants an upgrade: another protocol has the connection from here."""
         if self._transport is None or self._task is not None:
             self._refuse(400)
             return
@@ -364,7 +365,8 @@ class HttpConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._service.forget(self)
-        self._service.take_over(transport, b"\r\n".join([*lines, b"", b""]))
+        header = b"\r\n".join([*lines, b"", b""])
+        UpgradedConnection(self._service, transport, header).begin(self._request(), rest)
 
     def _look_at_time(self) -> None:
         now = self._loop.time()
@@ -374,9 +376,3 @@ class HttpConnection(asyncio.Protocol):
             self._close()
         else:
             self._timer = self._loop.call_later(HEADER_SECONDS, self._look_at_time)
-
-
-async def _let_go(body: object) -> None:
-    close = getattr(body, "aclose", None)
-    if close is not None:
-        await close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sampan.foundation.wire.http_connection import HttpConnection
 from sampan.foundation.wire.http_service import Handler, Service
+from sampan.foundation.wire.message import Response
 
 if TYPE_CHECKING:
     from sampan.foundation.wire.web_socket_upgrade import WebSocketUpgrades
@@ -54,7 +55,7 @@ async def serve(
     The handler is called when a request's header is complete; its body waits on the wire until
     `Request.read_body`. Raises OSError when an address can't be bound.
     """
-    web_sockets = _WebSockets(handler)
+    web_sockets = _WebSockets()
     service = Service(handler, maximum_body, web_sockets.take_over)
     listener = await asyncio.get_running_loop().create_server(
         lambda: HttpConnection(service),
@@ -72,14 +73,13 @@ class _WebSockets:
     """Loads what speaks WebSocket when the first peer asks for it: most servers that start
     never need it soon, and it takes longer to import than all the rest of a server."""
 
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
+    def __init__(self) -> None:
         self._upgrades: WebSocketUpgrades | None = None
         self._waiting: set[asyncio.Task[None]] = set()
 
-    def take_over(self, transport: asyncio.Transport, header: bytes) -> None:
+    def take_over(self, transport: asyncio.Transport, begun: bytes, accepted: Response) -> None:
         transport.pause_reading()
-        task = asyncio.create_task(self._take_over(transport, header))
+        task = asyncio.create_task(self._take_over(transport, begun, accepted))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
@@ -89,11 +89,13 @@ class _WebSockets:
         if self._upgrades is not None:
             await self._upgrades.shutdown(seconds)
 
-    async def _take_over(self, transport: asyncio.Transport, header: bytes) -> None:
+    async def _take_over(
+        self, transport: asyncio.Transport, begun: bytes, accepted: Response
+    ) -> None:
         if self._upgrades is None:
             module = await asyncio.to_thread(
                 import_module, "sampan.foundation.wire.web_socket_upgrade"
             )
-            self._upgrades = self._upgrades or module.WebSocketUpgrades(self._handler)
+            self._upgrades = self._upgrades or module.WebSocketUpgrades()
         if not transport.is_closing():
-            self._upgrades.take_over(transport, header)
+            self._upgrades.take_over(transport, begun, accepted)

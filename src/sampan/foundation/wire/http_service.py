@@ -5,11 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from sampan.foundation.wire.message import Request, Response
+from sampan.foundation.wire.message import BodyTooLarge, Request, Response
 
 Handler = Callable[[Request], Awaitable[Response]]
-TakeOver = Callable[[asyncio.Transport, bytes], None]
-"""Gets a connection whose peer wants a WebSocket, with the header that said so."""
+TakeOver = Callable[[asyncio.Transport, bytes, Response], None]
+"""Gets a connection that becomes a WebSocket, with what came on it (the header that asked for
+that first), and the answer that accepts it."""
 
 _log = logging.getLogger("sampan.wire")
 
@@ -35,6 +36,20 @@ class Service:
         self.connections.pop(connection, None)
         if self.closing and not self.connections:
             self._emptied.set()
+
+    async def respond(self, request: Request) -> Response:
+        """The handler's answer, or one that tells of its failure. Raises ConnectionError."""
+        try:
+            return await self.handler(request)
+        except BodyTooLarge as error:
+            return Response(status=413, body=str(error).encode())
+        except TimeoutError:
+            return Response(status=408, body=b"the request took too long to arrive")
+        except ConnectionError:
+            raise
+        except Exception:  # noqa: BLE001 - logged whole; the peer learns nothing of it
+            _log.exception("a request handler failed")
+            return Response(status=500, body=b"internal error")
 
     async def drain(self, seconds: float) -> None:
         """Let running requests end, then cut the rest off."""

@@ -52,6 +52,16 @@ class WebSocket(Protocol):
     async def close(self, code: int = 1000, reason: str = "") -> None: ...
 
 
+class ByteStream(Protocol):
+    """A connection that has been upgraded: bytes both ways, whatever they mean."""
+
+    async def read(self) -> bytes:
+        """The next bytes, empty when the peer has said all. Raises ConnectionError."""
+
+    async def write(self, data: bytes) -> None:
+        """Waits while the peer is slow. Raises ConnectionError."""
+
+
 class Request(msgspec.Struct, kw_only=True):
     """One request.
 
@@ -62,7 +72,8 @@ class Request(msgspec.Struct, kw_only=True):
     `peer_address` is where it comes from, empty in the same process.
 
     A body that is still on the wire is behind `body_source`, so that nobody's bytes are taken
-    in before the request is authorized: use `read_body`, which works for both.
+    in before the request is authorized: use `read_body`, which works for both, or `pieces` for
+    one that is passed on as it comes.
     """
 
     method: str
@@ -77,6 +88,7 @@ class Request(msgspec.Struct, kw_only=True):
     peer_fingerprint: str = ""
     peer_address: str = ""
     body_source: Callable[[], Awaitable[bytes]] | None = None
+    body_flow: Callable[[], AsyncIterator[bytes]] | None = None
 
     async def read_body(self) -> bytes:
         """The whole body, read from the wire once. Raises BodyTooLarge, ConnectionError."""
@@ -85,12 +97,27 @@ class Request(msgspec.Struct, kw_only=True):
             self.body = await source()
         return self.body
 
+    def pieces(self) -> AsyncIterator[bytes] | None:
+        """The body piece by piece, of any length, at the reader's pace; None for an empty one.
+
+        In place of `read_body`; both raise ConnectionError when the client goes away.
+        """
+        if self.body_flow is not None:
+            self.body_source = None
+            return self.body_flow()
+        return _one_piece(self.body) if self.body else None
+
     def parameter(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
         return next((value for key, value in self.query if key == name), default)
 
 
+async def _one_piece(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
 WebSocketHandler = Callable[[WebSocket], Awaitable[None]]
+Tunnel = Callable[[ByteStream], Awaitable[None]]
 Body = bytes | Sequence[bytes] | AsyncIterator[bytes]
 
 
@@ -98,7 +125,10 @@ class Response(msgspec.Struct, kw_only=True):
     """One answer. `body` is whole, in pieces (written one after another), or a stream.
 
     When `websocket` is set the connection is upgraded with one of `subprotocols`
-    and handed to it; `status` and `body` are then not used.
+    and handed to it; `status` and `body` are then not used. When `tunnel` is set, status and
+    headers are sent and the connection's bytes are handed to it; that answers only a request
+    with an Upgrade header. `cookies` are the values of Set-Cookie, the one header that can't be
+    joined when it comes several times (RFC 6265, section 3).
     """
 
     status: int = 200
@@ -106,6 +136,15 @@ class Response(msgspec.Struct, kw_only=True):
     body: Body = b""
     websocket: WebSocketHandler | None = None
     subprotocols: tuple[str, ...] = ()
+    tunnel: Tunnel | None = None
+    cookies: tuple[str, ...] = ()
+
+
+async def let_go(body: object) -> None:
+    """End a stream that nobody reads on."""
+    close = getattr(body, "aclose", None)
+    if close is not None:
+        await close()
 
 
 async def whole(body: Body) -> bytes:
