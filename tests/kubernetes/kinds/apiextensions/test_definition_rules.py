@@ -181,3 +181,12 @@ def test_a_schema_that_was_taken_is_not_judged_again() -> None:
     old["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = broken
     assert causes(change) != {}
     assert causes(change, old) == {}
+
+
+def test_the_stored_version_stays_among_those_that_were_stored() -> None:
+    tree = established()
+    tree["status"]["storedVersions"] = []
+    found = CUSTOM_RESOURCE_DEFINITION.validate(tree, established())
+    assert [(it.field, it.message) for it in found] == [
+        ("status.storedVersions", "Invalid value: []: must have the storage version v1")
+    ]

@@ -275,7 +275,12 @@ def _check_conversion(conversion: Object) -> Iterator[Cause]:
 
 def _check_stored(new: Object) -> Iterator[Cause]:
     stored = (new.get("status") or {}).get("storedVersions") or ()
-    present = {it.get("name") for it in (new.get("spec") or {}).get("versions") or ()}
+    versions = (new.get("spec") or {}).get("versions") or ()
+    present = {it.get("name") for it in versions}
+    storage = next((it.get("name") for it in versions if it.get("storage")), None)
+    if storage is not None and storage not in stored:
+        detail = f"must have the storage version {storage}"
+        yield invalid("status.storedVersions", list(stored), detail)
     for index, version in enumerate(stored):
         if version not in present:
             detail = f"missing from spec.versions; {version} was previously a storage version, and "
