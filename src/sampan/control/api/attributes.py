@@ -77,12 +77,8 @@ def _verb(request: Request, name: str, subresource: str) -> str:
     if subresource in ("exec", "attach", "portforward"):
         return "create"
     if method in ("GET", "HEAD") and not name:
-        return "watch" if is_watch(request) else "list"
+        return "watch" if request.flag("watch") else "list"
     return _VERBS.get(method, method.lower())
-
-
-def is_watch(request: Request) -> bool:
-    return request.parameter("watch") in ("true", "1")
 
 
 def _selected_name(request: Request) -> str:

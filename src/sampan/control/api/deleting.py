@@ -18,7 +18,7 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import media_type, options_value
 from sampan.control.api.refusal import Refused
-from sampan.control.api.request_options import flag, integer, selection_of
+from sampan.control.api.request_options import integer, selection_of
 from sampan.control.api.updating import object_key
 from sampan.control.api.writer import ATTEMPTS, Writer
 from sampan.foundation.wire.message import Request, Response
@@ -275,7 +275,7 @@ def _with_query(options: DeleteOptions, request: Request) -> DeleteOptions:
         policy = request.parameter("propagationPolicy")
         options = msgspec.structs.replace(options, propagation_policy=policy)
     if "orphanDependents" in query:
-        orphan = flag(request, "orphanDependents")
+        orphan = request.flag("orphanDependents")
         options = msgspec.structs.replace(options, orphan_dependents=orphan)
     if "dryRun" in query:
         values = tuple(value for key, value in request.query if key == "dryRun")

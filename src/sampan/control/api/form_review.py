@@ -10,7 +10,6 @@ from typing import Any
 from sampan.control.api.admission.write import Form, Write
 from sampan.control.api.call import Call, Handler
 from sampan.control.api.decoding import Form as BodyForm
-from sampan.control.api.request_options import flag
 from sampan.control.api.writer import Writer
 from sampan.foundation.wire.message import Request, Response
 from sampan.kubernetes.kinds.kind import Object
@@ -19,12 +18,12 @@ Read = Callable[[Request, str], Any]
 
 
 def _flag(request: Request, name: str) -> Any:
-    return flag(request, name)
+    return request.flag(name)
 
 
 def _flag_unless_said(request: Request, name: str) -> Any:
     """Output is wanted unless the client says otherwise (v1.PodExecOptions)."""
-    return not request.parameter(name) or flag(request, name)
+    return not request.parameter(name) or request.flag(name)
 
 
 def _text(request: Request, name: str) -> Any:

@@ -58,7 +58,7 @@ def write_options(request: Request, kind: OptionsKind, *, applies: bool = False)
     if causes:
         raise Refused(status.invalid("meta.k8s.io", kind, "", causes))
     manager = manager or _product(request.headers.get("user-agent", "")) or "unknown"
-    return WriteOptions(bool(dry), manager, applies and flag(request, "force"))
+    return WriteOptions(bool(dry), manager, applies and request.flag("force"))
 
 
 def _manager_causes(manager: str, *, applies: bool) -> list[Cause]:
@@ -87,10 +87,6 @@ def integer(request: Request, name: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text[:20]) > _LARGEST:
         raise Refused(status.bad_request(f"{name}: Invalid value: {text[:40]!r}"))
     return int(text)
-
-
-def flag(request: Request, name: str) -> bool:
-    return request.parameter(name) in ("true", "1", "True")
 
 
 def dry_run(values: tuple[str, ...]) -> bool:

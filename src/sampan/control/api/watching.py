@@ -17,7 +17,6 @@ from sampan.control.api.negotiation import Wanted
 from sampan.control.api.protobuf import envelope
 from sampan.control.api.refusal import JSON_HEADERS
 from sampan.control.api.request_options import (
-    flag,
     fresh_enough,
     integer,
     resource_version,
@@ -50,7 +49,7 @@ class Watching:
         render = watch_rendering.render_for(kind, request, form, self._clock)
         watcher = Watcher(selection_of(call), render)
         stream = WatchStream(self._cache, cache, watcher, form, self._seconds(request))
-        stream.bookmarks = flag(request, "allowWatchBookmarks")
+        stream.bookmarks = request.flag("allowWatchBookmarks")
         self._begin(stream, cache, watcher, request, asked)
         cache.add_watcher(watcher)
         return _answer(request, stream, form)
@@ -64,7 +63,7 @@ class Watching:
         asked: int,
     ) -> None:
         """Put in what comes before the changes of from now on."""
-        wants_initial = flag(request, "sendInitialEvents")
+        wants_initial = request.flag("sendInitialEvents")
         if wants_initial or not (asked or request.parameter("sendInitialEvents")):
             told_end = wants_initial and stream.bookmarks
             stream.begin_with(list(cache.select(watcher.selection)), told_end=told_end)

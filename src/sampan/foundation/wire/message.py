@@ -111,6 +111,11 @@ class Request(msgspec.Struct, kw_only=True):
         """The first value of a query parameter."""
         return next((value for key, value in self.query if key == name), default)
 
+    def flag(self, name: str) -> bool:
+        """Whether a query parameter is there and says neither "false" nor "0", as apimachinery
+        converts parameters to booleans; clients send "True", "1" or nothing after the name."""
+        return self.parameter(name, "false").lower() not in ("false", "0")
+
 
 async def _one_piece(body: bytes) -> AsyncIterator[bytes]:
     yield body
@@ -127,7 +132,7 @@ class Response(msgspec.Struct, kw_only=True):
     When `websocket` is set the connection is upgraded with one of `subprotocols`
     and handed to it; `status` and `body` are then not used. When `tunnel` is set, status and
     headers are sent and the connection's bytes are handed to it; that answers only a request
-    with an Upgrade header. `cookies` are the values of Set-Cookie, the one header that can't be
+    with an Upgrade header; `body` is let go after it. `cookies` are the values of Set-Cookie, the one header that can't be
     joined when it comes several times (RFC 6265, section 3).
     """
 
