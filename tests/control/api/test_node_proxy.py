@@ -7,7 +7,7 @@ from random import Random
 import pytest
 import uvloop
 
-from sampan.control.api import node_proxy
+from sampan.control.api import kubelets
 from sampan.control.api.server import ApiServer
 from sampan.control.api.settings import settings_of
 from sampan.foundation.pki.cluster import prepare
@@ -113,7 +113,7 @@ async def fill(client, port):
 
 
 def play(credentials, story, monkeypatch):
-    monkeypatch.setattr(node_proxy, "_is_reachable", bool)
+    monkeypatch.setattr(kubelets, "is_proxyable", bool)
     uvloop.run(cluster(credentials, story))
 
 

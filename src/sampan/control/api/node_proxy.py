@@ -8,11 +8,11 @@ import asyncio
 import contextlib
 import ssl
 from importlib import import_module
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
+from sampan.control.api.kubelets import kubelet_of
 from sampan.control.api.refusal import Refused
 from sampan.control.api.updating import object_key
 from sampan.foundation.wire.message import (
@@ -24,14 +24,13 @@ from sampan.foundation.wire.message import (
 )
 from sampan.foundation.wire.request_head import offered_subprotocols
 from sampan.kubernetes.kinds.kind import Object
-from sampan.kubernetes.kinds.resource import NODES, PODS
+from sampan.kubernetes.kinds.resource import PODS
 from sampan.kubernetes.machinery import status
 
 if TYPE_CHECKING:
     from sampan.foundation.wire.http_client import HttpsTransport
 
 SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
-_KUBELET_PORT = 10250
 _LOG_PARAMETERS = frozenset(
     ("follow", "tailLines", "sinceSeconds", "sinceTime", "timestamps", "previous", "limitBytes")
 )
@@ -127,17 +126,7 @@ class NodeProxy:
         if not name:
             message = f"pod {pod['metadata']['name']} does not have a host assigned"
             raise Refused(status.bad_request(message))
-        stored = self._cache.of(NODES).get(f"/{name}")
-        if stored is None:
-            raise Refused(status.not_found(NODES, name))
-        now = stored.decoded().get("status") or {}
-        address = next(
-            (it["address"] for it in now.get("addresses") or () if it["type"] == "InternalIP"), ""
-        )
-        if not _is_reachable(address):
-            raise Refused(status.failure(500, "InternalError", f"node {name} has no address"))
-        endpoint = (now.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
-        return f"https://{address}:{endpoint.get('Port') or _KUBELET_PORT}"
+        return kubelet_of(self._cache, name).base_url
 
     async def _transport(self, base_url: str) -> "HttpsTransport":
         if self._context is None:
@@ -164,15 +153,6 @@ def _shared_subprotocol(request: Request, action: str) -> str:
         listed = ", ".join(SUBPROTOCOLS)
         raise Refused(status.bad_request(f"no shared subprotocol; served are {listed}"))
     return shared
-
-
-def _is_reachable(address: str) -> bool:
-    """Whether it is a node's address: agents write it, and must not point the API at itself."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return not (parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified)
 
 
 async def _relay(client: WebSocket, upstream: WebSocket) -> None:

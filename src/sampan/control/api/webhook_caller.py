@@ -13,17 +13,15 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.service_endpoints import find_service, ready_endpoints, service_port
 from sampan.foundation.wire.message import Body, Request, Response
 from sampan.kubernetes.kinds.kind import Object
-from sampan.kubernetes.kinds.resource import ENDPOINT_SLICES, SERVICES
-from sampan.kubernetes.machinery.selectors import parse
 
 if TYPE_CHECKING:
     from sampan.foundation.wire.http_client import HttpsTransport
@@ -150,11 +148,11 @@ class WebhookCaller:
         return _Target(f"https://{parts.netloc}", parts.path or "/", (), client.ca_bundle)
 
     def _service_target(self, service: WebhookService, ca_bundle: str) -> _Target:
-        stored = self._cache.of(SERVICES).get(f"{service.namespace}/{service.name}")
-        if stored is None:
+        found = find_service(self._cache, service.namespace, service.name)
+        if found is None:
             raise CallFailed(f'service "{service.name}" not found')
-        spec: Object = stored.decoded().get("spec") or {}
-        port = next((it for it in spec.get("ports") or () if it["port"] == service.port), None)
+        spec: Object = found.get("spec") or {}
+        port = service_port(found, service.port)
         if port is None:
             raise CallFailed(f'no service port {service.port} found for service "{service.name}"')
         path, _, _ = service.path.partition("?")
@@ -168,15 +166,10 @@ class WebhookCaller:
 
     def _endpoint(self, service: WebhookService, port_name: str) -> tuple[str, int]:
         """A ready endpoint's address and port. Raises CallFailed."""
-        labels = parse(f"kubernetes.io/service-name={service.name}")
-        selection = Selection(service.namespace, labels)
-        for stored in self._cache.of(ENDPOINT_SLICES).select(selection):
-            endpoints: dict[str, Any] = stored.decoded()
-            ports = [it for it in endpoints.get("ports") or () if it.get("name", "") == port_name]
-            for endpoint in endpoints.get("endpoints") or ():
-                ready = (endpoint.get("conditions") or {}).get("ready", True)
-                if ports and ready is not False and endpoint.get("addresses"):
-                    return endpoint["addresses"][0], ports[0]["port"]
+        endpoints = ready_endpoints(self._cache, service.namespace, service.name, port_name)
+        endpoint = next(endpoints, None)
+        if endpoint is not None:
+            return endpoint.address, endpoint.port
         raise CallFailed(f'no endpoints available for service "{service.name}"')
 
 

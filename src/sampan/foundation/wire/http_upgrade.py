@@ -97,8 +97,11 @@ class UpgradedConnection(asyncio.Protocol):
                 return
             if response.tunnel is not None:
                 self._tunnelling = True
-                await self.write(_head(response, response.headers))
-                await response.tunnel(self)
+                try:
+                    await self.write(_head(response, response.headers))
+                    await response.tunnel(self)
+                finally:
+                    await let_go(response.body)
             else:
                 await self._refuse(request, response)
         except ConnectionError:
