@@ -53,12 +53,12 @@ class Choice(msgspec.Struct, frozen=True):
     weight: float
 
 
-def wanted(accept: str, *, protobuf: bool = True) -> Wanted:
+def wanted(accept: str, *, protobuf: bool = True, transformed: bool = True) -> Wanted:
     """The best form in the header that can be served; objects without a message can't be in
-    `protobuf`. Raises Refused (406)."""
+    `protobuf`, and answers that are no resource's not `transformed`. Raises Refused (406)."""
     if not accept:
         return Wanted()
-    found = _wanted(accept[:_LONGEST_HEADER], protobuf, False)
+    found = _wanted(accept[:_LONGEST_HEADER], protobuf, False, transformed)
     if found is None:
         raise Refused(status.not_acceptable(_supported(protobuf=protobuf)))
     return found
@@ -68,7 +68,7 @@ def wanted_stream(accept: str, *, protobuf: bool = True) -> Wanted:
     """The same for a watch. Raises Refused (406)."""
     if not accept:
         return Wanted()
-    found = _wanted(accept[:_LONGEST_HEADER], protobuf, True)
+    found = _wanted(accept[:_LONGEST_HEADER], protobuf, True, True)
     if found is None:
         supported = _supported(protobuf=protobuf, streamed=True)
         raise Refused(status.not_acceptable(supported))
@@ -94,7 +94,7 @@ def _supported(*, protobuf: bool, streamed: bool = False) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=512)
-def _wanted(accept: str, protobuf: bool, streamed: bool) -> Wanted | None:
+def _wanted(accept: str, protobuf: bool, streamed: bool, transformed: bool) -> Wanted | None:
     for choice in choices_of(accept):
         encoding: Encoding | None = _ENCODINGS.get(choice.media_type)
         if choice.media_type in _ANYTHING:
@@ -102,6 +102,8 @@ def _wanted(accept: str, protobuf: bool, streamed: bool) -> Wanted | None:
         if encoding is None or (encoding == "protobuf" and not protobuf):
             continue
         if encoding == "yaml" and streamed:
+            continue
+        if "as" in choice.parameters and not transformed:
             continue
         found = _transformed(encoding, choice.parameters)
         if found is not None and choice.parameters.get("stream", "watch") == "watch":

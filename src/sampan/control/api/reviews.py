@@ -25,8 +25,10 @@ class Reviews:
         self._tokens = tokens
 
     async def create(self, call: Call) -> Response:
-        """Raises Refused: 400 or 422 for a question that can't be answered."""
+        """Raises Refused: 406 for a form that a review hasn't, 400 or 422 for a question that
+        can't be answered."""
         kind = call.routed.resource
+        form = wanted(call.request.headers.get("accept", ""), transformed=False)
         body = await decoded(call, form_of(call.routed))
         dry_run_of(call.request)
         if body.causes:
@@ -35,7 +37,7 @@ class Reviews:
         review["metadata"] = {"creationTimestamp": None, **_kept(review["metadata"])}
         spec = review.get("spec") or {}
         review["status"] = await self._answer(call, kind.kind, spec)
-        return rendering.document(review, wanted(call.request.headers.get("accept", "")), 201)
+        return rendering.document(review, form, 201)
 
     async def _answer(self, call: Call, kind: str, spec: Object) -> Object:
         if kind == "TokenReview":
