@@ -1,7 +1,7 @@
 """Requests for certificates through the API: every operation, and who may do which."""
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -80,6 +80,30 @@ def test_every_operation_on_a_request(play):
         assert (await api.send("DELETE", f"{PATH}/a")).code == 200
         assert (await api.send("DELETE", PATH, labelSelector="of=test")).code == 200
         assert (await api.send("GET", PATH))["items"] == []
+
+    play(story)
+
+
+def test_conditions_get_the_times_that_are_left_out(play):
+    async def story(api):
+        await api.create(PATH, request("a"))
+        early, late = "2026-11-23T12:00:00Z", "2026-11-23T12:01:00Z"
+
+        async def times(subresource, body):
+            answer = await api.send("PATCH", f"{PATH}/a/{subresource}", body, headers=MERGE)
+            assert answer.code == 200, answer.json
+            conditions = answer["status"]["conditions"]
+            return [(it["lastUpdateTime"], it["lastTransitionTime"]) for it in conditions]
+
+        assert await times("approval", status("Approved")) == [(early, early)]
+        api.now += timedelta(minutes=1)
+        assert await times("approval", status("Approved")) == [(late, early)]
+        given = condition("Approved") | {"lastUpdateTime": late, "lastTransitionTime": early}
+        failed = {"status": {"conditions": [given, condition("Failed")]}}
+        assert await times("status", failed) == [(late, early), (late, late)]
+        managed = (await api.send("GET", f"{PATH}/a"))["metadata"]["managedFields"]
+        approval = next(it for it in managed if it.get("subresource") == "approval")
+        assert list(approval["fieldsV1"]) == ["f:status"]
 
     play(story)
 

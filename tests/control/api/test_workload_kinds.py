@@ -54,6 +54,8 @@ def test_every_kind_is_written_listed_and_deleted(play, kind):
         assert patched["metadata"].get("generation") == made["metadata"].get("generation")
         table = await api.send("GET", f"{path}/web", headers=TABLE)
         assert len(table["rows"][0]["cells"]) == len(kind.columns)
+        released = {"metadata": {"finalizers": None}}
+        await api.send("PATCH", f"{path}/web", released, headers=MERGE)
         gone = await api.send("DELETE", f"{path}/web", propagationPolicy="Background")
         assert gone.code == 200
         assert (await api.send("GET", f"{path}/web")).code == 404

@@ -63,6 +63,8 @@ def _custom(key: _Same) -> Members:
 
 def scope_of(kind: Kind, subresource: str) -> Scope:
     """The parts that a write to the object (for "") or to a subresource can change."""
+    if subresource == "approval":
+        return _STATUS_AND_METADATA
     if subresource == "status":
         with_labels = kind.prepare_status is strategies.status_with_labels
         return _STATUS_AND_METADATA if with_labels else _STATUS

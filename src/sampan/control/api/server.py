@@ -44,6 +44,7 @@ from sampan.control.api.issuer_documents import IssuerDocuments
 from sampan.control.api.metering import Metering
 from sampan.control.api.names import new_uid
 from sampan.control.api.node_proxy import NodeProxy
+from sampan.control.api.proxies.proxies import Proxies
 from sampan.control.api.quota.charging import QuotaCharges
 from sampan.control.api.quota.counting import QuotaCounts
 from sampan.control.api.reviews import Reviews
@@ -101,6 +102,7 @@ class ApiServer:
                 kinds,
                 self._authorizer,
                 settings=settings,
+                clock=clock,
                 random=random,
                 caller=self._webhooks,
                 quotas=charges,
@@ -133,7 +135,15 @@ class ApiServer:
         )
         reviews = Reviews(self._authorizer, tokens)
         parts = Parts(
-            self._writer, cache, self._proxy, self._authorizer, signer, settings, clock, random
+            self._writer,
+            cache,
+            self._proxy,
+            Proxies(cache, self._authorizer, kubelet_context, random),
+            self._authorizer,
+            signer,
+            settings,
+            clock,
+            random,
         )
         paths = IssuerDocuments(signer, address, documents)
         router = Router(kinds, cache, handlers(parts), posted(parts, reviews.create), paths)

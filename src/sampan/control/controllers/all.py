@@ -12,9 +12,11 @@ from sampan.control.controllers import (
     certificate_approval,
     certificate_cleaning,
     certificate_signing,
+    claim_protection,
     deployment,
     disruption,
     endpoint_slice,
+    flow_schemas,
     garbage,
     namespace,
     node_lifecycle,
@@ -26,6 +28,7 @@ from sampan.control.controllers import (
     service_account,
     taint_eviction,
     token_cleaner,
+    volume_protection,
 )
 from sampan.control.controllers.caches import Cache, Caches
 from sampan.control.controllers.controller import Controller
@@ -128,6 +131,9 @@ def controllers(
         certificate_approval.CONTROLLER,
         certificate_signing.controller(settings.authority),
         certificate_cleaning.CONTROLLER,
+        claim_protection.CONTROLLER,
+        volume_protection.CONTROLLER,
+        flow_schemas.CONTROLLER,
         namespace.CONTROLLER,
         garbage.CONTROLLER,
         node_ranges.controller(settings.pod_range),

@@ -54,6 +54,16 @@ def by_node(pod: views.Pod) -> Iterable[str]:
     return (pod.spec.node_name,)
 
 
+def by_claim(pod: views.Pod) -> Iterable[str]:
+    """Index a pod by the claims that its volumes come from: `namespace/name`."""
+    metadata = pod.metadata
+    for volume in pod.spec.volumes:
+        if volume.persistent_volume_claim is not None:
+            yield f"{metadata.namespace}/{volume.persistent_volume_claim.claim_name}"
+        elif volume.ephemeral is not None:
+            yield f"{metadata.namespace}/{metadata.name}-{volume.name}"
+
+
 class Cache(Generic[ViewT]):
     """The objects of one resource, by key and by index."""
 
@@ -177,8 +187,11 @@ class Caches:
         self.nodes = Cache(resources.NODES, views.Node, plain)
         self.leases = Cache(resources.LEASES, views.Lease, plain)
         self.pods = Cache(
-            resources.PODS, views.Pod, {**controlled, "node": by_node, "phase": by_phase}
+            resources.PODS,
+            views.Pod,
+            {**controlled, "node": by_node, "phase": by_phase, "claim": by_claim},
         )
+        self.persistent_volumes = Cache(resources.PERSISTENT_VOLUMES, views.PersistentVolume, plain)
         self.services = Cache(resources.SERVICES, views.Service, plain)
         self.endpoint_slices = Cache(
             resources.ENDPOINT_SLICES, views.EndpointSlice, {**controlled, "service": by_service}
@@ -190,6 +203,7 @@ class Caches:
         self.disruption_budgets = Cache(
             resources.POD_DISRUPTION_BUDGETS, views.DisruptionBudget, plain
         )
+        self.flow_schemas = Cache(resources.FLOW_SCHEMAS, views.FlowSchema, plain)
         self.config_maps = Cache(resources.CONFIG_MAPS, views.ConfigMap, plain)
         self.service_accounts = Cache(resources.SERVICE_ACCOUNTS, views.ServiceAccount, plain)
         self.cluster_roles = Cache(resources.CLUSTER_ROLES, views.ClusterRole, plain)
@@ -254,6 +268,7 @@ class Caches:
             self.nodes,
             self.leases,
             self.pods,
+            self.persistent_volumes,
             self.services,
             self.endpoint_slices,
             self.replica_sets,
@@ -261,6 +276,7 @@ class Caches:
             self.stateful_sets,
             self.replication_controllers,
             self.disruption_budgets,
+            self.flow_schemas,
             self.config_maps,
             self.service_accounts,
             self.cluster_roles,

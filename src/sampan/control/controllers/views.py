@@ -48,10 +48,27 @@ class Container(msgspec.Struct, frozen=True, rename="camel"):
     ports: tuple[ContainerPort, ...] = ()
 
 
+class ClaimReference(msgspec.Struct, frozen=True, rename="camel"):
+    claim_name: str = ""
+
+
+class EphemeralClaim(msgspec.Struct, frozen=True):
+    """That a volume has a claim made for its pod; what is in it doesn't matter."""
+
+
+class Volume(msgspec.Struct, frozen=True, rename="camel"):
+    """Only volumes that come from a claim matter."""
+
+    name: str
+    persistent_volume_claim: ClaimReference | None = None
+    ephemeral: EphemeralClaim | None = None
+
+
 class PodSpec(msgspec.Struct, frozen=True, rename="camel"):
     node_name: str = ""
     hostname: str = ""
     subdomain: str = ""
+    volumes: tuple[Volume, ...] = ()
     tolerations: tuple[Toleration, ...] = ()
     containers: tuple[Container, ...] = ()
 
@@ -282,6 +299,33 @@ class LeaseSpec(msgspec.Struct, frozen=True, rename="camel"):
 class Lease(msgspec.Struct, frozen=True):
     metadata: Metadata
     spec: LeaseSpec = LeaseSpec()
+
+
+class PersistentVolumeStatus(msgspec.Struct, frozen=True):
+    phase: str = ""
+
+
+class PersistentVolume(msgspec.Struct, frozen=True):
+    metadata: Metadata
+    status: PersistentVolumeStatus = PersistentVolumeStatus()
+
+
+class LevelReference(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
+class FlowSchemaSpec(msgspec.Struct, frozen=True, rename="camel"):
+    priority_level_configuration: LevelReference = LevelReference()
+
+
+class FlowSchemaStatus(msgspec.Struct, frozen=True):
+    conditions: tuple[Condition, ...] = ()
+
+
+class FlowSchema(msgspec.Struct, frozen=True):
+    metadata: Metadata
+    spec: FlowSchemaSpec = FlowSchemaSpec()
+    status: FlowSchemaStatus = FlowSchemaStatus()
 
 
 class ConfigMap(msgspec.Struct, frozen=True):

@@ -1,15 +1,20 @@
 """All of admission in the order of its work: what may change an object, then what judges it."""
 
+from collections.abc import Callable
+from datetime import datetime
 from random import Random
 
+from sampan.control.api.admission.certificate_condition_times import CertificateConditionTimes
 from sampan.control.api.admission.certificate_requests import CertificateRequests, name_requestor
 from sampan.control.api.admission.chain import AdmissionChain
+from sampan.control.api.admission.claim_resize import ClaimResize
 from sampan.control.api.admission.default_classes import DefaultClasses
 from sampan.control.api.admission.expression_checks import check_expressions
 from sampan.control.api.admission.external_addresses import refuse_external_addresses
 from sampan.control.api.admission.limit_ranger import LimitRanger
 from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
 from sampan.control.api.admission.node_restriction import NodeRestriction
+from sampan.control.api.admission.node_taint import taint_new_node
 from sampan.control.api.admission.pod_security.plugin import PodSecurity
 from sampan.control.api.admission.policies.evaluation import Surroundings
 from sampan.control.api.admission.policies.mutating import MutatingPolicies
@@ -19,6 +24,7 @@ from sampan.control.api.admission.role_escalation import RoleEscalation
 from sampan.control.api.admission.runtime_class import RuntimeClasses
 from sampan.control.api.admission.service_account import ServiceAccount
 from sampan.control.api.admission.signer_permissions import SignerPermissions
+from sampan.control.api.admission.storage_protection import protect_storage
 from sampan.control.api.admission.tolerations import DefaultTolerations
 from sampan.control.api.admission.webhooks.asking import Asking
 from sampan.control.api.admission.webhooks.index import WebhookIndex
@@ -43,6 +49,7 @@ def admission_chain(
     authorizer: Authorizer,
     *,
     settings: ApiSettings,
+    clock: Callable[[], datetime],
     random: Random,
     caller: WebhookCaller,
     quotas: Validating,
@@ -56,11 +63,14 @@ def admission_chain(
             NamespaceLifecycle(cache),
             ServiceAccount(cache, random),
             limits.fill,
+            taint_new_node,
             DefaultTolerations(settings.toleration_seconds),
             priority.fill,
             RuntimeClasses(cache),
             DefaultClasses(cache),
+            protect_storage,
             name_requestor,
+            CertificateConditionTimes(clock),
         ),
         mutating=(
             MutatingPolicies(around),
@@ -72,6 +82,7 @@ def admission_chain(
             PodSecurity(cache),
             priority.judge,
             limits.judge,
+            ClaimResize(cache),
             refuse_external_addresses,
             RoleEscalation(authorizer),
             CertificateRequests(authorizer),
