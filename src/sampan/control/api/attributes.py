@@ -13,7 +13,10 @@ _OF_NAMESPACES = ("status", "finalize")
 
 
 class Attributes(msgspec.Struct, frozen=True):
-    """Verb and object of a request; only `verb` and `path` have meaning for other paths."""
+    """Verb and object of a request; only `verb` and `path` have meaning for other paths.
+
+    `is_deeper` says that the path goes on after the subresource, as those of proxies do.
+    """
 
     verb: str
     path: str
@@ -24,6 +27,7 @@ class Attributes(msgspec.Struct, frozen=True):
     subresource: str = ""
     namespace: str = ""
     name: str = ""
+    is_deeper: bool = False
 
     @property
     def full_resource(self) -> str:
@@ -46,16 +50,14 @@ def attributes_of(request: Request) -> Attributes:
         group, version, rest = parts[2], parts[3], parts[4:]
     else:
         return other
-    if "" in rest:
-        return other
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = rest[1]
-        if len(rest) > 2 and rest[2] not in _OF_NAMESPACES:
+        if namespace and len(rest) > 2 and rest[2] not in _OF_NAMESPACES:
             rest = rest[2:]
-    if len(rest) > 3:
+    if "" in rest[:3]:
         return other
-    resource, name, subresource = (*rest, "", "")[:3]
+    resource, name, subresource = (*rest[:3], "", "")[:3]
     return Attributes(
         verb=_verb(request, name, subresource),
         path=path,
@@ -66,6 +68,7 @@ def attributes_of(request: Request) -> Attributes:
         subresource=subresource,
         namespace=namespace,
         name=name or _selected_name(request),
+        is_deeper=len(rest) > 3,
     )
 
 

@@ -16,7 +16,8 @@ from sampan.control.api.form_review import connecting
 from sampan.control.api.getting import Getting
 from sampan.control.api.listing import Listing
 from sampan.control.api.node_proxy import NodeProxy
-from sampan.control.api.routing import Handlers
+from sampan.control.api.proxies.proxies import Proxies
+from sampan.control.api.routing import PROXY, Handlers
 from sampan.control.api.settings import ApiSettings
 from sampan.control.api.subresources.binding import Binding
 from sampan.control.api.subresources.eviction import Eviction
@@ -28,7 +29,8 @@ from sampan.control.api.watching import Watching
 from sampan.control.api.writer import Writer
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Response
-from sampan.kubernetes.kinds.resource import BINDINGS
+from sampan.kubernetes.kinds.record import PROXY_VERBS
+from sampan.kubernetes.kinds.resource import BINDINGS, NODES, PODS
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -37,6 +39,7 @@ class Parts(msgspec.Struct, frozen=True):
     writer: Writer
     cache: WatchCache
     proxy: NodeProxy
+    proxies: Proxies
     authorizer: Authorizer
     signer: TokenSigner
     settings: ApiSettings
@@ -91,7 +94,22 @@ def handlers(parts: Parts) -> Handlers:
         ("log", "get"): parts.proxy.log,
         ("exec", "create"): connecting(writer, parts.proxy.execute, "PodExecOptions"),
         ("attach", "create"): connecting(writer, parts.proxy.attach, "PodAttachOptions"),
+        **dict.fromkeys(((PROXY, verb) for verb in PROXY_VERBS), _proxied(parts)),
     }
+
+
+def _proxied(parts: Parts) -> Handler:
+    """What answers for the servers behind pods, services and nodes."""
+    proxies, writer = parts.proxies, parts.writer
+    pod = connecting(writer, proxies.pod, "PodProxyOptions")
+    service = connecting(writer, proxies.service, "ServiceProxyOptions")
+    node = connecting(writer, proxies.node, "NodeProxyOptions")
+
+    async def handle(call: Call) -> Response:
+        chosen = {PODS: pod, NODES: node}.get(call.routed.resource, service)
+        return await chosen(call)
+
+    return handle
 
 
 def posted(parts: Parts, review: Handler) -> Handler:

@@ -10,6 +10,8 @@ from sampan.kubernetes.kinds.registry import Kinds
 from sampan.kubernetes.kinds.resource import NAMESPACES
 from sampan.kubernetes.machinery import status
 
+PROXY = "proxy"
+"""The subresource whose paths go on: they are those of another server."""
 _ACROSS_NAMESPACES = ("list", "watch", "create")
 
 Handlers = dict[tuple[str, str], Handler]
@@ -62,7 +64,9 @@ class Router:
 
     def _handler(self, kind: Kind, call: Call) -> Handler:
         attributes = call.attributes
-        if not _scope_fits(kind, attributes):
+        if not _scope_fits(kind, attributes) or (
+            attributes.is_deeper and attributes.subresource != PROXY
+        ):
             raise Refused(status.path_not_found())
         if attributes.verb not in _verbs(kind, call):
             raise Refused(status.method_not_allowed())
