@@ -26,6 +26,9 @@ async def decoded(call: Call, group_version: str) -> Object:
     problems = [status.duplicate_field(path) for path in body.duplicates]
     if problems and policy == "Strict":
         listed = ", ".join(problems)
+        if body.complaints:
+            lines = "\n".join(f"  {line}" for line in body.complaints)
+            listed = f"error converting YAML to JSON: yaml: unmarshal errors:\n{lines}"
         raise Refused(status.bad_request(f"error strict decoding YAML: {listed}"))
     if policy == "Warn":
         call.warnings += problems

@@ -21,10 +21,14 @@ class InvalidBody(ValueError):
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """A tree, and the paths of fields that the body names twice (the last value counts)."""
+    """A tree, and the paths of fields that the body names twice (the last value counts).
+
+    `complaints` tell the same of YAML, in the words of those who read it by line.
+    """
 
     tree: Any
     duplicates: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
 
 
 def decode_json(body: bytes, *, report_duplicates: bool = True) -> Decoded:

@@ -46,18 +46,19 @@ def decode(body: bytes) -> Decoded:
         raise InvalidBody(f"error converting YAML to JSON: yaml: {problem}") from error
     if reader.documents == 0:
         return Decoded(None)
-    return Decoded(reader.root, tuple(reader.duplicates))
+    return Decoded(reader.root, tuple(reader.duplicates), tuple(reader.complaints))
 
 
 class _Level:
     """An object or list that is being read, and the key whose value comes next."""
 
-    __slots__ = ("key", "node", "path")
+    __slots__ = ("key", "line", "node", "path")
 
     def __init__(self, node: dict[str, Any] | list[Any], path: str) -> None:
         self.node = node
         self.path = path
         self.key: Any = _NOTHING
+        self.line = 0
 
 
 class _Reader:
@@ -67,6 +68,7 @@ class _Reader:
         self.root: Any = None
         self.levels: list[_Level] = []
         self.duplicates: list[str] = []
+        self.complaints: list[str] = []
         self.nodes = 0
         self.documents = 0
 
@@ -89,6 +91,7 @@ class _Reader:
         if level is not None and isinstance(level.node, dict) and level.key is _NOTHING:
             self._count()
             level.key = event.value
+            level.line = event.start_mark.line + 1 if event.start_mark else 0
         else:
             self._place(_resolve(event))
 
@@ -112,6 +115,7 @@ class _Reader:
         path = f"{level.path}.{level.key}".removeprefix(".")
         if level.key in level.node:
             self.duplicates.append(path)
+            self.complaints.append(f'line {level.line}: key "{level.key}" already set in map')
         level.node[level.key] = value
         level.key = _NOTHING
         return path
