@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -34,7 +34,10 @@ def head(
     Line breaks in values are taken out, so that no value can begin another header.
     """
     lines = [_status_line(status), f"Date: {_date(int(moment))}\r\n"]
-    for name, value in (*headers.items(), *(("Set-Cookie", cookie) for cookie in cookies)):
+    pairs: Iterable[tuple[str, str]] = headers.items()
+    if cookies:
+        pairs = (*pairs, *(("Set-Cookie", cookie) for cookie in cookies))
+    for name, value in pairs:
         if "\r" in value or "\n" in value:
             value = value.replace("\r", " ").replace("\n", " ")  # noqa: PLW2901
         lines.append(f"{name}: {value}\r\n")

@@ -95,11 +95,11 @@ class Proxies:
         """A node's kubelet, or any other port of the node; only the first gets this server's
         credentials. Raises Refused: 400, 403, 404, 503 when nobody answers."""
         wanted = _wanted(call, "node")
+        self._authorize(call)
         kubelet = kubelet_of(self._cache, wanted.name)
         if wanted.port and _number(wanted.port) != kubelet.port:
             port = _number(wanted.port)
             return await self._pass(call, self._origin(wanted.scheme, kubelet.address, port))
-        self._authorize(call)
         return await self._pass(call, self._kubelet_origin(kubelet))
 
     def _kubelet_origin(self, kubelet: Kubelet) -> Origin:
@@ -108,7 +108,10 @@ class Proxies:
         return Origin(kubelet.address, kubelet.port, self._kubelets)
 
     def _authorize(self, call: Call) -> None:
-        """To enter a pod by way of its node, the caller must be allowed to enter the pod."""
+        """To enter a pod by way of its node, the caller must be allowed to enter the pod.
+
+        Whatever the port: which of them is the kubelet's, the node says.
+        """
         parts = joined("", _remainder(call)).split("/")
         subresource = _IN_PODS.get(parts[1])
         if subresource is None:
