@@ -7,11 +7,9 @@ strategy that writes down who a request is from.
 from sampan.control.api.admission.write import Write
 from sampan.control.api.authorization.authorizer import ADMINISTRATORS, Authorizer
 from sampan.control.api.authorization.signers import may_use_signer
-from sampan.control.api.refusal import Refused
 from sampan.foundation.pki.signing_requests import InvalidRequest, requested
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import CERTIFICATE_SIGNING_REQUESTS
-from sampan.kubernetes.machinery import status
 
 _CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 
@@ -55,7 +53,7 @@ class CertificateRequests:
         signer = str((request.get("spec") or {}).get("signerName", ""))
         if not may_use_signer(self._authorizer, write.identity, verb, signer):
             explanation = f'user not permitted to {verb} requests with signerName "{signer}"'
-            raise _refused(write, explanation)
+            raise write.refusal(explanation)
 
 
 def _answer(request: Object) -> object:
@@ -73,11 +71,7 @@ def _check_subject(write: Write, request: Object) -> None:
     try:
         organizations = requested(spec.get("request", "")).organizations
     except InvalidRequest as error:
-        raise _refused(write, f"unable to parse CSR: {error}") from error
+        raise write.refusal(f"unable to parse CSR: {error}") from error
     if ADMINISTRATORS in organizations:
         explanation = f"use of {_CLIENT_SIGNER} signer with {ADMINISTRATORS} group is not allowed"
-        raise _refused(write, explanation)
-
-
-def _refused(write: Write, explanation: str) -> Refused:
-    return Refused(status.forbidden(CERTIFICATE_SIGNING_REQUESTS, write.object_name, explanation))
+        raise write.refusal(explanation)

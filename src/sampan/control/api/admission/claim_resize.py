@@ -5,10 +5,9 @@ That it does not shrink is a rule of the kind's own.
 
 from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES
-from sampan.kubernetes.machinery import quantities, status
+from sampan.kubernetes.machinery import quantities
 
 _OLD_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _UNBOUND = "only bound persistent volume claims can be expanded"
@@ -30,9 +29,9 @@ class ClaimResize:
         if new is None or old is None or not _grows(new, old):
             return
         if (old.get("status") or {}).get("phase") != "Bound":
-            raise _refused(write, _UNBOUND)
+            raise write.refusal(_UNBOUND)
         if not self._may_grow(_class_of(new), _class_of(old)):
-            raise _refused(write, _FIXED)
+            raise write.refusal(_FIXED)
 
     def _may_grow(self, name: str, before: str) -> bool:
         if not name or name != before:
@@ -55,7 +54,3 @@ def _class_of(claim: Object) -> str:
     annotations = claim["metadata"].get("annotations") or {}
     named = annotations.get(_OLD_CLASS_ANNOTATION)
     return str(named or (claim.get("spec") or {}).get("storageClassName") or "")
-
-
-def _refused(write: Write, explanation: str) -> Refused:
-    return Refused(status.forbidden(PERSISTENT_VOLUME_CLAIMS, write.object_name, explanation))

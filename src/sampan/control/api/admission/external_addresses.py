@@ -5,10 +5,8 @@ themselves what others send to an address. One that was stored before may be tak
 """
 
 from sampan.control.api.admission.write import Write
-from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import SERVICES
-from sampan.kubernetes.machinery import status
 
 
 def refuse_external_addresses(write: Write) -> None:
@@ -16,9 +14,7 @@ def refuse_external_addresses(write: Write) -> None:
     if write.kind.resource != SERVICES or write.new is None:
         return
     if _addresses(write.new) - _addresses(write.old or {}):
-        name = str(write.new["metadata"].get("name", ""))
-        explanation = "Use of external IPs is denied by admission control."
-        raise Refused(status.forbidden(SERVICES, name, explanation))
+        raise write.refusal("Use of external IPs is denied by admission control.")
 
 
 def _addresses(service: Object) -> set[str]:

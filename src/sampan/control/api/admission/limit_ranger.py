@@ -11,10 +11,8 @@ from typing import Any
 from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import LIMIT_RANGES, PERSISTENT_VOLUME_CLAIMS, PODS
-from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.pod_resources import (
     Amounts,
     amounts,
@@ -60,8 +58,7 @@ class LimitRanger:
         ]
         if found:
             explanation = found[0] if len(found) == 1 else f"[{', '.join(found)}]"
-            name = write.object["metadata"].get("name", "")
-            raise Refused(status.forbidden(write.kind.resource, name, explanation))
+            raise write.refusal(explanation)
 
     def _limit_ranges(self, namespace: str) -> Iterator[Object]:
         for stored in self._cache.of(LIMIT_RANGES).select(Selection(namespace=namespace)):

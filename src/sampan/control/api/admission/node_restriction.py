@@ -11,7 +11,6 @@ from sampan.control.api.admission.write import Write
 from sampan.control.api.authorization.node_rules import LEASE_NAMESPACE, node_name
 from sampan.control.api.authorization.pod_references import references_of
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.control.api.refusal import Refused
 from sampan.foundation.pki.signing_requests import InvalidRequest, requested
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
@@ -26,7 +25,6 @@ from sampan.kubernetes.kinds.resource import (
     SERVICE_ACCOUNTS,
     Resource,
 )
-from sampan.kubernetes.machinery import status
 
 MIRROR = "kubernetes.io/config.mirror"
 _NODE_SIGNERS = (
@@ -55,8 +53,7 @@ class NodeRestriction:
         check = self._checks.get(write.kind.resource) if node else None
         problem = next(check(write, node), "") if check is not None else ""
         if problem:
-            resource, name = write.kind.resource, write.object_name
-            raise Refused(status.forbidden(resource, name, problem))
+            raise write.refusal(problem)
 
     def _pod_problem(self, write: Write, node: str) -> Iterator[str]:
         """The first problem is told; what comes after it may not even make sense."""

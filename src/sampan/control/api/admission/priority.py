@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import PODS, PRIORITY_CLASSES
-from sampan.kubernetes.machinery import status
 
 _NO_CLASS: Object = {"metadata": {"name": ""}, "value": 0}
 _POLICY = "PreemptLowerPriority"
@@ -34,10 +32,10 @@ class Priority:
         value, policy = chosen["value"], chosen.get("preemptionPolicy") or _POLICY
         if spec.get("priority") not in (None, value):
             told = f"the integer value of priority ({spec['priority']}) "
-            raise _refusal(write, told + _COMPUTED.format(value=value))
+            raise write.refusal(told + _COMPUTED.format(value=value))
         if spec.get("preemptionPolicy") not in (None, policy):
             told = f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) "
-            raise _refusal(write, told + _COMPUTED.format(value=policy))
+            raise write.refusal(told + _COMPUTED.format(value=policy))
         if chosen["metadata"]["name"]:
             spec["priorityClassName"] = chosen["metadata"]["name"]
         spec["priority"], spec["preemptionPolicy"] = value, policy
@@ -53,14 +51,14 @@ class Priority:
                     f"PriorityClass {other['metadata']['name']} is already marked as default. "
                     "Only one default can exist"
                 )
-                raise _refusal(write, explanation)
+                raise write.refusal(explanation)
 
     def _class_of(self, write: Write, name: str) -> Object:
         if not name:
             return min(self._defaults(), key=lambda it: int(it["value"]), default=_NO_CLASS)
         stored = self._cache.of(PRIORITY_CLASSES).get(f"/{name}")
         if stored is None:
-            raise _refusal(write, f"no PriorityClass with name {name} was found")
+            raise write.refusal(f"no PriorityClass with name {name} was found")
         return stored.decoded()
 
     def _defaults(self) -> Iterator[Object]:
@@ -68,8 +66,3 @@ class Priority:
             tree = stored.decoded()
             if tree.get("globalDefault"):
                 yield tree
-
-
-def _refusal(write: Write, explanation: str) -> Refused:
-    name = write.object["metadata"].get("name", "")
-    return Refused(status.forbidden(write.kind.resource, name, explanation))

@@ -48,7 +48,7 @@ class RoleEscalation:
             return
         if role.get("aggregationRule") and self._missing(write, EVERYTHING):
             explanation = "must have cluster-admin privileges to use the aggregationRule"
-            raise Refused(status.forbidden(write.kind.resource, name, explanation))
+            raise write.refusal(explanation)
         rules = msgspec.convert(role.get("rules") or [], tuple[PolicyRule, ...])
         self._refuse_if(write, self._missing(write, rules))
 
@@ -88,8 +88,7 @@ class RoleEscalation:
             f'user "{identity.name}" (groups=[{groups}]) is attempting to grant RBAC permissions '
             f"not currently held:\n{listed}"
         )
-        name = str(write.object["metadata"].get("name", ""))
-        raise Refused(status.forbidden(write.kind.resource, name, explanation))
+        raise write.refusal(explanation)
 
 
 def _is_same(write: Write, *fields: str) -> bool:

@@ -2,10 +2,8 @@
 
 from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import PODS, RUNTIME_CLASSES
-from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.pod_resources import amounts
 
 
@@ -25,13 +23,13 @@ class RuntimeClasses:
         if fixed:
             if "overhead" in spec and amounts(spec["overhead"]) != amounts(fixed):
                 told = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
-                raise _refusal(write, told)
+                raise write.refusal(told)
             spec["overhead"] = fixed
         elif spec.get("overhead"):
             told = (
                 "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
             )
-            raise _refusal(write, told)
+            raise write.refusal(told)
         scheduling = chosen.get("scheduling") or {}
         _select_nodes(write, spec, scheduling.get("nodeSelector") or {})
         _tolerate(spec, scheduling.get("tolerations") or [])
@@ -41,7 +39,7 @@ class RuntimeClasses:
             return {}
         stored = self._cache.of(RUNTIME_CLASSES).get(f"/{name}")
         if stored is None:
-            raise _refusal(write, f'pod rejected: RuntimeClass "{name}" not found')
+            raise write.refusal(f'pod rejected: RuntimeClass "{name}" not found')
         return stored.decoded()
 
 
@@ -55,7 +53,7 @@ def _select_nodes(write: Write, spec: Object, wanted: dict[str, str]) -> None:
                 f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
                 f"pod.spec.nodeSelector[{key}] = {selector[key]}"
             )
-            raise _refusal(write, told)
+            raise write.refusal(told)
 
 
 def _tolerate(spec: Object, tolerations: list[Object]) -> None:
@@ -63,8 +61,3 @@ def _tolerate(spec: Object, tolerations: list[Object]) -> None:
     added = [it for it in tolerations if it not in present]
     if added:
         spec["tolerations"] = [*present, *added]
-
-
-def _refusal(write: Write, explanation: str) -> Refused:
-    name = write.object["metadata"].get("name", "")
-    return Refused(status.forbidden(PODS, name, explanation))

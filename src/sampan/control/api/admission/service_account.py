@@ -13,10 +13,8 @@ from sampan.control.api.admission.write import Write
 from sampan.control.api.authorization.node_rules import node_name
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.names import random_suffix
-from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import PODS, SERVICE_ACCOUNTS
-from sampan.kubernetes.machinery import status
 
 DEFAULT = "default"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -57,7 +55,7 @@ class ServiceAccount:
                 f"error looking up service account {write.namespace}/{name}: "
                 f'serviceaccount "{name}" not found'
             )
-            raise Refused(status.forbidden(PODS, pod["metadata"].get("name", ""), explanation))
+            raise write.refusal(explanation)
         account = _decode_account(stored.data)
         if account.image_pull_secrets and not spec.get("imagePullSecrets"):
             spec["imagePullSecrets"] = list(account.image_pull_secrets)

@@ -6,10 +6,8 @@ As Kubernetes' ClusterTrustBundleAttest, and the strategy of PodCertificateReque
 from sampan.control.api.admission.write import Write
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.authorization.signers import may_use_signer
-from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import CLUSTER_TRUST_BUNDLES, POD_CERTIFICATE_REQUESTS
-from sampan.kubernetes.machinery import status
 
 
 class SignerPermissions:
@@ -32,7 +30,7 @@ class SignerPermissions:
         explanation = (
             f'user "{write.identity.name}" is not permitted to {verb} for signerName "{signer}"'
         )
-        raise Refused(status.forbidden(write.kind.resource, write.object_name, explanation))
+        raise write.refusal(explanation)
 
 
 def _signer_of(tree: Object) -> str:

@@ -5,8 +5,10 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Identity, Request
 from sampan.kubernetes.kinds.kind import Cause, Kind, Object
+from sampan.kubernetes.machinery import status
 
 Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
 
@@ -68,6 +70,10 @@ class Write(msgspec.Struct):
     def object_name(self) -> str:
         """The name in the request, or that of the object; empty while it is to be generated."""
         return self.name or str((self.object.get("metadata") or {}).get("name", ""))
+
+    def refusal(self, explanation: str) -> Refused:
+        """The refusal (403) that names the object."""
+        return Refused(status.forbidden(self.kind.resource, self.object_name, explanation))
 
 
 Admission = Callable[[Write], None]

@@ -19,7 +19,6 @@ from sampan.control.api.quota.usage import is_in_scope, unspecified, usage_of
 from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Kind, Object
 from sampan.kubernetes.kinds.resource import PODS, RESOURCE_QUOTAS
-from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.pod_resources import Amounts, amounts, shown
 
 Change = Callable[[StoredObject], Object]
@@ -126,7 +125,7 @@ def _check_said(quota: Object, write: Write, hard: Iterable[str]) -> None:
     missing = unspecified(write.kind, write.object, hard)
     if missing:
         name = quota["metadata"]["name"]
-        raise _refusal(write, f"failed quota: {name}: must specify {missing}")
+        raise write.refusal(f"failed quota: {name}: must specify {missing}")
 
 
 def _raised(write: Write, charge: Amounts, stored: StoredObject) -> Object:
@@ -137,11 +136,10 @@ def _raised(write: Write, charge: Amounts, stored: StoredObject) -> Object:
     unknown = sorted(key for key in charge if key not in hard or key not in used)
     if unknown:
         explanation = f"status unknown for quota: {name}, resources: {','.join(unknown)}"
-        raise _refusal(write, explanation)
+        raise write.refusal(explanation)
     over = sorted(key for key, value in charge.items() if used[key] + value > hard[key])
     if over:
-        raise _refusal(
-            write,
+        raise write.refusal(
             f"exceeded quota: {name}, requested: {_told(charge, over)}, "
             f"used: {_told(used, over)}, limited: {_told(hard, over)}",
         )
@@ -151,8 +149,3 @@ def _raised(write: Write, charge: Amounts, stored: StoredObject) -> Object:
 
 def _told(values: Amounts, names: list[str]) -> str:
     return ",".join(f"{name}={shown(name, values[name])}" for name in names)
-
-
-def _refusal(write: Write, explanation: str) -> Refused:
-    name = (write.object["metadata"]).get("name", "")
-    return Refused(status.forbidden(write.kind.resource, name, explanation))

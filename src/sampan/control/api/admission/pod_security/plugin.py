@@ -78,9 +78,7 @@ class PodSecurity:
         enforced = standard_of(labels, "enforce")
         found = violations(enforced, pod["metadata"], pod.get("spec") or {})
         if found:
-            explanation = f'violates PodSecurity "{enforced}": {found}'
-            name = pod["metadata"].get("name", "")
-            raise Refused(status.forbidden(PODS, name, explanation))
+            raise write.refusal(f'violates PodSecurity "{enforced}": {found}')
         self._tell(write, labels, pod["metadata"], pod.get("spec") or {})
 
     def _look_at_template(self, write: Write, path: tuple[str, ...]) -> None:

@@ -65,8 +65,7 @@ class Asking:
         except ConditionsFailed as error:
             if webhook.ignores:
                 return False
-            refusal = status.forbidden(write.kind.resource, write.object_name, str(error))
-            raise Refused(refusal) from error
+            raise write.refusal(str(error)) from error
 
     async def ask(
         self, webhook: Webhook, target: Kind, write: Write, objects: Objects, *, mutating: bool
