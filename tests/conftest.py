@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from sampan.kubernetes.expressions import patience
+
 _GRPC_POLLER = "_poll_wrapper"
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_of_expressions_is_left() -> Iterator[None]:
+    yield
+    patience.end_threads()
 
 
 @pytest.fixture(autouse=True)

@@ -57,6 +57,7 @@ from sampan.foundation import tasks
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Identity, Request, Response
 from sampan.kubernetes.client.api_client import ApiClient
+from sampan.kubernetes.expressions import patience
 from sampan.kubernetes.kinds.all import ALL, BY_RESOURCE
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.registry import Kinds
@@ -240,6 +241,7 @@ class ApiServer:
         if self._audit_log is not None:
             await self._audit_log.close()
         await self._webhooks.close()
+        patience.end_threads()
 
     async def _account(self, key: str, change: Callable[[StoredObject], Object]) -> None:
         """Write a quota's account."""

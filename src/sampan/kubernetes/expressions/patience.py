@@ -39,6 +39,13 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="expressions")
 
 
+def end_threads() -> None:
+    """Let the threads go, once they have done what they are at; new ones come when needed."""
+    if _threads.cache_info().currsize:
+        _threads().shutdown()
+        _threads.cache_clear()
+
+
 async def evaluated(program: Program, bindings: Mapping[str, Any], budget: Budget) -> Any:
     """The value. Raises EvaluationFailed, BudgetExceeded."""
     return await patiently(program.evaluate, bindings, budget)
