@@ -6,7 +6,9 @@ from typing import Any
 
 from sampan.kubernetes.client.contract import NotFound
 from sampan.kubernetes.kinds.resource import (
+    CONFIG_MAPS,
     FLOW_SCHEMAS,
+    NAMESPACES,
     PERSISTENT_VOLUME_CLAIMS,
     PERSISTENT_VOLUMES,
     PODS,
@@ -122,5 +124,43 @@ def test_every_flow_schema_tells_of_its_level() -> None:
             return all(statuses) and verdicts == {("Dangling", "False")}
 
         await until(cluster, told)
+
+    tell(story)
+
+
+def test_a_namespace_tells_what_keeps_it() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await cluster.admin.create(NAMESPACES, {"metadata": {"name": "team"}})
+        kept = {"metadata": {"name": "kept", "finalizers": ["example.com/mine"]}}
+        await cluster.admin.create(CONFIG_MAPS, kept, "team")
+        await cluster.admin.create(CONFIG_MAPS, {"metadata": {"name": "plain"}}, "team")
+        await cluster.admin.delete(NAMESPACES, "team")
+
+        async def conditions() -> Any:
+            namespace = await get(cluster, NAMESPACES, "team")
+            return {it["type"]: it for it in namespace["status"].get("conditions", ())}
+
+        told = await until(cluster, conditions)
+        assert {kind: (it["status"], it["reason"]) for kind, it in told.items()} == {
+            "NamespaceDeletionDiscoveryFailure": ("False", "ResourcesDiscovered"),
+            "NamespaceDeletionGroupVersionParsingFailure": ("False", "ParsedGroupVersions"),
+            "NamespaceDeletionContentFailure": ("False", "ContentDeleted"),
+            "NamespaceContentRemaining": ("True", "SomeResourcesRemain"),
+            "NamespaceFinalizersRemaining": ("True", "SomeFinalizersRemain"),
+        }
+        assert told["NamespaceContentRemaining"]["message"] == (
+            "Some resources are remaining: configmaps. has 1 resource instances"
+        )
+        assert told["NamespaceFinalizersRemaining"]["message"] == (
+            "Some content in the namespace has finalizers remaining: "
+            "example.com/mine in 1 resource instances"
+        )
+        release = {"metadata": {"finalizers": None}}
+        await cluster.admin.patch(CONFIG_MAPS, "kept", release, "team")
+
+        async def is_gone() -> bool:
+            return await get(cluster, NAMESPACES, "team") is None
+
+        await until(cluster, is_gone)
 
     tell(story)

@@ -235,10 +235,26 @@ def test_a_namespace_that_is_ending_takes_nothing_new(play):
         spaces = "/api/v1/namespaces"
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}}
         await api.create(spaces, body)
+        await api.create(f"{spaces}/team/serviceaccounts", {"metadata": {"name": "robot"}})
         assert (await api.send("DELETE", f"{spaces}/team"))["status"]["phase"] == "Terminating"
-        answer = await api.send("POST", f"{spaces}/team/configmaps", config_map())
-        assert answer.code == 403
-        assert answer["details"]["causes"][0]["reason"] == "NamespaceTerminating"
+        ends = "because it is being terminated"
+        for path, body, shown in (
+            ("configmaps", config_map(), 'configmaps "x"'),
+            ("configmaps", {"metadata": {"generateName": "some-"}}, 'configmaps "some-"'),
+            ("pods/web/eviction", {"metadata": {"name": "web"}}, 'pods "web"'),
+            ("pods/web/binding", {"target": {"name": "node-1"}}, 'pods "web"'),
+            ("serviceaccounts/robot/token", {}, 'serviceaccounts "robot"'),
+        ):
+            answer = await api.send("POST", f"{spaces}/team/{path}", body)
+            assert answer.code == 403, answer.json
+            explanation = f"unable to create new content in namespace team {ends}"
+            assert answer["message"] == f"{shown} is forbidden: {explanation}"
+            (cause,) = answer["details"]["causes"]
+            assert cause == {
+                "reason": "NamespaceTerminating",
+                "message": "namespace team is being terminated",
+                "field": "metadata.namespace",
+            }
         current = (await api.send("GET", f"{spaces}/team")).json
         current["spec"] = {"finalizers": []}
         assert (await api.send("PUT", f"{spaces}/team/finalize", current)).code == 200
@@ -246,7 +262,26 @@ def test_a_namespace_that_is_ending_takes_nothing_new(play):
         absent = await api.send("POST", f"{spaces}/team/configmaps", config_map())
         assert absent.code == 404
         assert absent["message"] == 'namespaces "team" not found'
-        assert (await api.send("DELETE", f"{spaces}/default")).code == 403
+        for name in ("default", "kube-system", "kube-public"):
+            refused = await api.send("DELETE", f"{spaces}/{name}")
+            assert refused.code == 403
+            assert refused["message"] == (
+                f'namespaces "{name}" is forbidden: this namespace may not be deleted'
+            )
+
+    play(story)
+
+
+def test_a_namespace_is_labelled_with_its_name(play):
+    async def story(api):
+        spaces, label = "/api/v1/namespaces", "kubernetes.io/metadata.name"
+        made = await api.create(spaces, {"metadata": {"generateName": "team-"}})
+        name = made["metadata"]["name"]
+        assert made["metadata"]["labels"] == {label: name}
+        for labels in ({label: "other"}, {label: None}, None):
+            change = {"metadata": {"labels": labels}}
+            kept = await api.send("PATCH", f"{spaces}/{name}", change, headers=MERGE)
+            assert kept["metadata"]["labels"] == {label: name}
 
     play(story)
 

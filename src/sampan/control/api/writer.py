@@ -87,6 +87,8 @@ class Writer:
         for attempt in range(GENERATED_NAME_ATTEMPTS if base else 1):
             if base:
                 metadata["name"] = generated_name(base, self._random)
+                # Some defaults follow from the name.
+                write.kind.default(new)
             if attempt == 0:
                 await self._judge(write)
             with self._reserved(write):

@@ -1,8 +1,9 @@
 """Empties a namespace that is being deleted, and then lets it go.
 
 What lies in the namespace is asked of the API itself, not of a cache: only an answer that is
-newer than the namespace's end proves that nothing is left. The end of an object in it wakes the
-plan again; events, of which no cache is kept, are gone as soon as they are deleted.
+newer than the namespace's end proves that nothing is left. That an object in it begins to end, or
+is gone, wakes the plan again; events, of which no cache is kept, are gone as soon as they are
+deleted. What takes its time is told in the namespace's status.
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from sampan.control.controllers import namespace_conditions
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
@@ -18,16 +20,20 @@ from sampan.kubernetes.kinds.resource import EVENTS, NAMESPACES, PODS, Resource
 
 ACCOUNT = COMPONENT = "namespace-controller"
 FINALIZER = "kubernetes"
+Content = list[tuple[Resource, plans.Head]]
 _EVENTS_GONE_SECONDS = 0.05
 
 
 class Snapshot(msgspec.Struct, frozen=True):
+    """`failure` is why a deletion was refused."""
+
     namespace: Namespace
     resources: tuple[Resource, ...]
     answers: plans.Answers
+    failure: str = ""
 
 
-def plan(snapshot: Snapshot, _now: datetime) -> plans.Plan:
+def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
     """Delete all that is there; when nothing is, take the finalizer away."""
     namespace = snapshot.namespace
     if not namespace.is_terminating or FINALIZER not in namespace.spec.finalizers:
@@ -37,15 +43,39 @@ def plan(snapshot: Snapshot, _now: datetime) -> plans.Plan:
         return plans.Plan(reads=reads)
     content = [(read.resource, head) for read in reads for head in snapshot.answers[read]]
     if not content:
-        return plans.Plan(actions=(_finalization(namespace),))
+        return plans.Plan(actions=_ending(namespace, now))
+    deletions = [
+        _deletion(resource, head)
+        for resource, head in content
+        if head.metadata.deletion_timestamp is None
+    ]
+    # Most content is gone at once: only what stays is worth telling.
+    settled = snapshot.failure or not deletions
+    telling = _telling(namespace, content, snapshot.failure, now) if settled else ()
     return plans.Plan(
-        actions=tuple(
-            _deletion(resource, head)
-            for resource, head in content
-            if head.metadata.deletion_timestamp is None
-        ),
+        actions=(*telling, *deletions),
         again_after=_EVENTS_GONE_SECONDS if any(each == EVENTS for each, _ in content) else None,
     )
+
+
+def _telling(
+    namespace: Namespace, content: Content, failure: str, now: datetime
+) -> tuple[plans.Action, ...]:
+    """The conditions written, if they have changed."""
+    present = [msgspec.to_builtins(each) for each in namespace.status.conditions]
+    following = namespace_conditions.told(present, content, failure, now)
+    if following == present:
+        return ()
+    change = {"conditions": following}
+    return (plans.status_patch(NAMESPACES, namespace.metadata, change),)
+
+
+def _ending(namespace: Namespace, now: datetime) -> tuple[plans.Action, ...]:
+    """The finalizer goes, and with the last of them the namespace; others are told that it is
+    empty."""
+    others = any(each != FINALIZER for each in namespace.spec.finalizers)
+    waits = others or bool(namespace.metadata.finalizers)
+    return (_finalization(namespace), *(_telling(namespace, [], "", now) if waits else ()))
 
 
 def _deletion(resource: Resource, head: plans.Head) -> plans.Delete:
@@ -83,24 +113,29 @@ def _observe(caches: Caches, key: str, circumstances: Circumstances) -> Snapshot
         return None
     content = (each for each in (*caches.heads, EVENTS) if each.namespaced)
     ordered = sorted(content, key=lambda each: (each == PODS, each.group, each.plural))
-    return Snapshot(namespace, tuple(ordered), circumstances.answers)
+    return Snapshot(namespace, tuple(ordered), circumstances.answers, circumstances.failure)
 
 
-def _keys_of_vanished(
+def _keys_of_ending(
     caches: Caches, old: plans.Head | None, new: plans.Head | None
 ) -> Iterable[str]:
-    """A namespace that is being deleted is looked at again when something in it is gone."""
-    if old is None or new is not None:
+    """A namespace that is being deleted is looked at again when something in it begins to end,
+    or is gone."""
+    if old is None or (new is not None and not _begins_to_end(old, new)):
         return ()
     namespace = caches.namespaces.get(old.metadata.namespace)
     return () if namespace is None or not namespace.is_terminating else (old.metadata.namespace,)
+
+
+def _begins_to_end(old: plans.Head, new: plans.Head) -> bool:
+    return old.metadata.deletion_timestamp is None and new.metadata.deletion_timestamp is not None
 
 
 CONTROLLER = Controller(
     account=ACCOUNT,
     component=COMPONENT,
     watches=(Watch(lambda caches: caches.namespaces, keys_of_self),),
-    every=lambda _resource: _keys_of_vanished,
+    every=lambda _resource: _keys_of_ending,
     observe=_observe,
     plan=plan,
 )

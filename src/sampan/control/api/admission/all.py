@@ -59,8 +59,8 @@ def admission_chain(
     limits, priority = LimitRanger(cache), Priority(cache)
     asking = Asking(cache, authorizer, caller, lambda: new_uid(random))
     return AdmissionChain(
+        gate=NamespaceLifecycle(cache),
         filling=(
-            NamespaceLifecycle(cache),
             ServiceAccount(cache, random),
             limits.fill,
             taint_new_node,

@@ -19,16 +19,21 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AdmissionChain:
-    """The phases in their order; each list is worked off from its first entry."""
+    """The phases in their order; each list is worked off from its first entry.
+
+    `gate` is asked first, of what comes in any form.
+    """
 
     def __init__(
         self,
         *,
+        gate: Admission,
         filling: tuple[Admission, ...],
         mutating: tuple[Mutating, ...] = (),
         judging: tuple[Admission, ...],
         validating: tuple[Validating, ...] = (),
     ) -> None:
+        self._gate = gate
         self._filling = filling
         self._mutating = mutating
         self._judging = judging
@@ -36,6 +41,7 @@ class AdmissionChain:
 
     async def mutate(self, write: Write) -> None:
         """May change the object or put another in its place. Raises Refused."""
+        self._gate(write)
         self._fill(write)
         if write.reviewed:
             return

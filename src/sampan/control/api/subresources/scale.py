@@ -143,6 +143,7 @@ class Scale:
             name=call.attributes.name,
             dry_run=options.dry_run,
             request=call.request,
+            annotations=call.annotations,
         )
         before = seen.object["spec"]["replicas"]
         await self._writer.review(seen)
