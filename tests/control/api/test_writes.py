@@ -230,12 +230,15 @@ def test_a_collection_is_deleted_by_selector(play):
     play(story)
 
 
-def test_a_namespace_that_is_ending_takes_nothing_new(play):
+def test_a_namespace_that_is_ending_takes_nothing_new(play, pod):
     async def story(api):
         spaces = "/api/v1/namespaces"
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}}
         await api.create(spaces, body)
         await api.create(f"{spaces}/team/serviceaccounts", {"metadata": {"name": "robot"}})
+        given = pod()
+        given["spec"]["serviceAccountName"] = "robot"
+        await api.create(f"{spaces}/team/pods", given)
         assert (await api.send("DELETE", f"{spaces}/team"))["status"]["phase"] == "Terminating"
         ends = "because it is being terminated"
         for path, body, shown in (
