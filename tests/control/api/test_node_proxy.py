@@ -1,5 +1,6 @@
 """Logs and commands pass through the API to the agent of the pod's node, over real TLS."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from random import Random
@@ -43,11 +44,19 @@ class Agent:
             return Response(websocket=echo, subprotocols=("v5.channel.k8s.io",))
         if request.path.endswith("/broken"):
             return Response(status=400, body=b"container is waiting to start")
+        if request.path.endswith("/endless"):
+            return Response(status=400, body=endless())
 
         async def lines():
             yield json.dumps([request.path, request.query]).encode()
 
         return Response(body=lines())
+
+
+async def endless():
+    while True:
+        yield bytes(64 * 1024)
+        await asyncio.sleep(0)
 
 
 async def cluster(credentials, story):
@@ -88,7 +97,7 @@ async def fill(client, port):
             "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
         },
     }
-    names = ("main", "broken")
+    names = ("main", "broken", "endless")
     pod = {
         "metadata": {"name": "web"},
         "spec": {
@@ -135,6 +144,9 @@ def test_logs_are_streamed_from_the_node(credentials, monkeypatch):
         assert code == 400
         assert "a container name must be specified" in json.loads(body)["message"]
         assert (await log(client, "other"))[0] == 400
+        code, body = await log(client, "endless")
+        assert code == 500
+        assert "larger than" in json.loads(body)["message"]
 
     play(credentials, story, monkeypatch)
 

@@ -1,6 +1,7 @@
 """Server and client of HTTPS against each other, on the loopback."""
 
 import asyncio
+import gzip
 import ssl
 from datetime import UTC, datetime
 
@@ -154,7 +155,21 @@ def test_large_answers_arrive_whole(credentials, encoding):
         request = Request(method="GET", path="/", headers={"Accept-Encoding": encoding})
         received = await transport.send(request)
         assert (received.headers.get("content-encoding") == "gzip") is (encoding == "gzip")
-        assert await whole(received.body) == b"".join(pieces)
+        body = await whole(received.body)
+        assert (gzip.decompress(body) if encoding == "gzip" else body) == b"".join(pieces)
+
+    play(story, credentials, answer)
+
+
+def test_what_comes_compressed_unasked_is_not_unpacked(credentials):
+    bomb = gzip.compress(bytes(10_000_000))
+
+    async def answer(_request):
+        return Response(headers={"Content-Encoding": "gzip"}, body=bomb)
+
+    async def story(transport, _server):
+        received = await transport.send(Request(method="GET", path="/"))
+        assert received.body == bomb
 
     play(story, credentials, answer)
 

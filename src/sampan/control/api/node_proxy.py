@@ -20,7 +20,7 @@ from sampan.foundation.wire.message import (
     Request,
     Response,
     WebSocket,
-    whole,
+    bounded,
 )
 from sampan.foundation.wire.request_head import offered_subprotocols
 from sampan.kubernetes.kinds.kind import Object
@@ -34,6 +34,8 @@ SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _LOG_PARAMETERS = frozenset(
     ("follow", "tailLines", "sinceSeconds", "sinceTime", "timestamps", "previous", "limitBytes")
 )
+_LONGEST_PROBLEM = 64 * 1024
+_SHOWN_PROBLEM = 1024
 _STREAM_PARAMETERS = frozenset(("command", "stdin", "stdout", "stderr", "tty"))
 
 
@@ -57,10 +59,11 @@ class NodeProxy:
         try:
             transport = await self._transport(node)
             answer = await transport.send(request)
+            problem = await bounded(answer.body, _LONGEST_PROBLEM) if answer.status >= 400 else b""
         except ConnectionError as error:
             raise Refused(_unreachable(pod, error)) from error
         if answer.status >= 400:
-            message = (await whole(answer.body)).decode(errors="replace")[:1024]
+            message = problem.decode(errors="replace")[:_SHOWN_PROBLEM]
             raise Refused(status.failure(answer.status, _reason(answer.status), message))
         return Response(headers={"Content-Type": "text/plain"}, body=answer.body)
 

@@ -10,7 +10,7 @@ import base64
 import binascii
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ import msgspec
 
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.service_endpoints import find_service, ready_endpoints, service_port
-from sampan.foundation.wire.message import Body, Request, Response
+from sampan.foundation.wire.message import Request, Response, bounded
 from sampan.kubernetes.kinds.kind import Object
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class WebhookCaller:
             # A connection that was kept open may have been closed by the other side just now;
             # reviews may be asked twice.
             response = await transport.send(request)
-        return response, await _bounded(response.body)
+        return response, await bounded(response.body, MAXIMUM_ANSWER)
 
     async def close(self) -> None:
         while self._transports:
@@ -180,25 +180,6 @@ def _shown(client: WebhookClient, query: Sequence[tuple[str, str]]) -> str:
         return f"{client.url}{tail}"
     host = f"{service.name}.{service.namespace}.svc:{service.port}"
     return f"https://{host}{service.path}{tail}"
-
-
-async def _bounded(body: Body) -> bytes:
-    """The whole body. Raises ConnectionError for more than a webhook may say."""
-    if isinstance(body, bytes):
-        pieces = [body]
-    elif isinstance(body, AsyncIterator):
-        pieces = []
-        size = 0
-        async for piece in body:
-            pieces.append(piece)
-            size += len(piece)
-            if size > MAXIMUM_ANSWER:
-                break
-    else:
-        pieces = list(body)
-    if sum(len(piece) for piece in pieces) > MAXIMUM_ANSWER:
-        raise ConnectionError(f"the answer is larger than {MAXIMUM_ANSWER} bytes")
-    return b"".join(pieces)
 
 
 @lru_cache(maxsize=_OPEN_TRANSPORTS)

@@ -119,6 +119,8 @@ class HttpsTransport:
                     total=None, sock_connect=CONNECT_SECONDS, sock_read=IDLE_STREAM_SECONDS
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                # Nothing compressed was asked for, and a little of it could fill the memory.
+                auto_decompress=False,
                 max_line_size=64 * 1024,
                 read_bufsize=256 * 1024,
             )

@@ -162,6 +162,24 @@ async def whole(body: Body) -> bytes:
     return b"".join(body)
 
 
+async def bounded(body: Body, most: int) -> bytes:
+    """A body of at most so many bytes as one piece. Raises ConnectionError for a longer one, of
+    which no more is read."""
+    if isinstance(body, AsyncIterator):
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in body:
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
+                await let_go(body)
+                break
+        body = pieces
+    if (len(body) if isinstance(body, bytes) else sum(map(len, body))) > most:
+        raise ConnectionError(f"the answer is larger than {most} bytes")
+    return await whole(body)
+
+
 class Transport(Protocol):
     """Takes a request to whoever answers it: in process, or over HTTPS."""
 

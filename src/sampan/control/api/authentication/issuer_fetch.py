@@ -2,11 +2,10 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
 from importlib import import_module
 from urllib.parse import urlsplit
 
-from sampan.foundation.wire.message import Body, Request, Transport, whole
+from sampan.foundation.wire.message import Request, Transport, bounded, let_go
 
 MAXIMUM_BYTES = 1024 * 1024
 SECONDS = 10.0
@@ -26,7 +25,9 @@ async def fetch(address: str, authorities: str) -> bytes:
         raise ConnectionError("the issuer's certificate authority can't be read") from error
     # An HTTP client takes long to import, and most clusters have no such issuer.
     module = await asyncio.to_thread(import_module, "sampan.foundation.wire.http_client")
-    transport: Transport = module.HttpsTransport(f"https://{parts.netloc}", context)
+    transport: Transport = module.HttpsTransport(
+        f"https://{parts.netloc}", context, largest_body=MAXIMUM_BYTES
+    )
     try:
         async with asyncio.timeout(SECONDS):
             return await _answer(transport, parts.path or "/")
@@ -41,24 +42,6 @@ async def _answer(transport: Transport, path: str) -> bytes:
     try:
         if response.status != 200:
             raise ConnectionError(f"{path} was answered with {response.status}")
-        return await _bounded(response.body, path)
+        return await bounded(response.body, MAXIMUM_BYTES)
     finally:
-        close = getattr(response.body, "aclose", None)
-        if close is not None:
-            await close()
-
-
-async def _bounded(body: Body, path: str) -> bytes:
-    if not isinstance(body, AsyncIterator):
-        pieces = [await whole(body)]
-    else:
-        pieces, size = [], 0
-        async for piece in body:
-            pieces.append(piece)
-            size += len(piece)
-            if size > MAXIMUM_BYTES:
-                break
-    content = b"".join(pieces)
-    if len(content) > MAXIMUM_BYTES:
-        raise ConnectionError(f"{path} is too large")
-    return content
+        await let_go(response.body)
