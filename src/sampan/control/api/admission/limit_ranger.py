@@ -61,8 +61,10 @@ class LimitRanger:
             raise write.refusal(explanation)
 
     def _limit_ranges(self, namespace: str) -> Iterator[Object]:
-        for stored in self._cache.of(LIMIT_RANGES).select(Selection(namespace=namespace)):
-            yield stored.decoded()
+        cache = self._cache.of(LIMIT_RANGES)
+        if cache.count(namespace):
+            for stored in cache.select(Selection(namespace=namespace)):
+                yield stored.decoded()
 
 
 def _is_new(write: Write, resource: Any) -> bool:

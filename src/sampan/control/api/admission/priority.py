@@ -21,6 +21,8 @@ class Priority:
 
     def __init__(self, cache: WatchCache) -> None:
         self._cache = cache
+        self._usual = _NO_CLASS
+        self._usual_at = -1
 
     def fill(self, write: Write) -> None:
         """Put a class's value and preemption policy into a new pod."""
@@ -55,11 +57,19 @@ class Priority:
 
     def _class_of(self, write: Write, name: str) -> Object:
         if not name:
-            return min(self._defaults(), key=lambda it: int(it["value"]), default=_NO_CLASS)
+            return self._default()
         stored = self._cache.of(PRIORITY_CLASSES).get(f"/{name}")
         if stored is None:
             raise write.refusal(f"no PriorityClass with name {name} was found")
         return stored.decoded()
+
+    def _default(self) -> Object:
+        """The class of pods that name none; looked for when a class has changed."""
+        changed = self._cache.of(PRIORITY_CLASSES).last_change
+        if changed != self._usual_at:
+            self._usual_at = changed
+            self._usual = min(self._defaults(), key=lambda it: int(it["value"]), default=_NO_CLASS)
+        return self._usual
 
     def _defaults(self) -> Iterator[Object]:
         for stored in self._cache.of(PRIORITY_CLASSES).select(Selection()):

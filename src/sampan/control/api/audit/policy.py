@@ -4,6 +4,7 @@ The file is an audit.k8s.io/v1 Policy; the first rule that matches a request cou
 request that none matches is not told of.
 """
 
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -58,7 +59,7 @@ class Rule(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
     def matches(self, identity: Identity, attributes: Attributes) -> bool:
         if self.users and identity.name not in self.users:
             return False
-        if self.user_groups and not set(self.user_groups) & set(identity.groups):
+        if self.user_groups and not any(it in identity.groups for it in self.user_groups):
             return False
         if self.verbs and attributes.verb not in self.verbs:
             return False
@@ -99,6 +100,13 @@ class Verdict(msgspec.Struct, frozen=True):
 _UNTOLD = Verdict()
 
 
+@lru_cache(maxsize=256)
+def _verdict(
+    level: Level, always: tuple[Stage, ...], omitted: tuple[Stage, ...], omits_managed_fields: bool
+) -> Verdict:
+    return Verdict(level, frozenset((*always, *omitted)), omits_managed_fields)
+
+
 class Policy(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """A whole policy."""
 
@@ -113,16 +121,14 @@ class Policy(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
         """What the first matching rule says."""
         for rule in self.rules:
             if rule.matches(identity, attributes):
-                return self._of(rule)
+                omits = rule.omit_managed_fields
+                return _verdict(
+                    rule.level,
+                    self.omit_stages,
+                    rule.omit_stages,
+                    self.omit_managed_fields if omits is None else omits,
+                )
         return _UNTOLD
-
-    def _of(self, rule: Rule) -> Verdict:
-        omits = rule.omit_managed_fields
-        return Verdict(
-            rule.level,
-            frozenset((*self.omit_stages, *rule.omit_stages)),
-            self.omit_managed_fields if omits is None else omits,
-        )
 
 
 def policy_of(tree: object) -> Policy:

@@ -84,7 +84,7 @@ class Audit:
             self._tell(record, call, "Panic")
             raise
         response.headers = {**response.headers, HEADER: record.identifier}
-        if isinstance(response.body, AsyncIterator):
+        if not isinstance(response.body, bytes) and isinstance(response.body, AsyncIterator):
             self._tell(record, call, "ResponseStarted", response)
             told = msgspec.structs.replace(response, body=b"")
             end = partial(self._tell, record, call, "ResponseComplete", told)

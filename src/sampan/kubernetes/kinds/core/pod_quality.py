@@ -21,20 +21,20 @@ def quality_of_service(spec: Object) -> str:
         if whole
         else [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     )
-    given = [
-        (_amount(it, "requests", name), _amount(it, "limits", name))
-        for it in containers
-        for name in _RESOURCES
-    ]
-    if all(not request and not limit for request, limit in given):
-        return "BestEffort"
-    if all(limit and request == limit for request, limit in given):
-        return "Guaranteed"
-    return "Burstable"
+    asked, unbound = False, False
+    for container in containers:
+        resources = container.get("resources") or {}
+        requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
+        for name in _RESOURCES:
+            request, limit = _amount(requests.get(name)), _amount(limits.get(name))
+            asked = asked or bool(request or limit)
+            unbound = unbound or not limit or request != limit
+            if asked and unbound:
+                return "Burstable"
+    return "Guaranteed" if asked else "BestEffort"
 
 
-def _amount(container: Object, part: str, name: str) -> Decimal:
-    quantity = ((container.get("resources") or {}).get(part) or {}).get(name)
+def _amount(quantity: str | int | float | None) -> Decimal:
     try:
         return max(_NOTHING, quantities.parse(quantity)) if quantity else _NOTHING
     except quantities.InvalidQuantity:
