@@ -66,3 +66,23 @@ def test_memory_is_bounded_and_what_was_dropped_is_told(
     written(path, [b"x" * 40] * 5, Rotation())
     assert path.stat().st_size == 80
     assert "3 lines of the audit log were dropped" in caplog.text
+
+
+def test_a_file_that_cannot_be_put_aside_costs_lines_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed: list[int] = []
+    close = os.close
+
+    def noted(descriptor: int) -> None:
+        closed.append(descriptor)
+        close(descriptor)
+
+    def refused(*_: object) -> None:
+        raise OSError("the folder is read-only")
+
+    monkeypatch.setattr(Path, "rename", refused)
+    monkeypatch.setattr(log_file.os, "close", noted)
+    written(tmp_path / "audit.log", [b"a" * 40, b"b" * 40], Rotation(size=50))
+    assert len(closed) == 1
+    assert "were lost: the folder is read-only" in caplog.text

@@ -8,6 +8,9 @@ import asyncio
 import logging
 import os
 import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -82,22 +85,16 @@ class AuditLog:
             _log.error("%d lines of the audit log were lost: %s", len(lines), error)
 
     def _append(self, lines: list[bytes]) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        batch: list[bytes] = []
-        descriptor = os.open(self._path, flags, 0o600)
-        try:
-            size = os.fstat(descriptor).st_size
-            for line in lines:
-                if size + len(line) > self._rotation.size and size:
-                    _write_all(descriptor, b"".join(batch))
-                    os.close(descriptor)
-                    self._rotate()
-                    descriptor, batch, size = os.open(self._path, flags, 0o600), [], 0
-                batch.append(line)
-                size += len(line)
-            _write_all(descriptor, b"".join(batch))
-        finally:
-            os.close(descriptor)
+        left = deque(lines)
+        while left:
+            with _opened(self._path) as descriptor:
+                size, batch = os.fstat(descriptor).st_size, []
+                while left and (not size or size + len(left[0]) <= self._rotation.size):
+                    batch.append(left.popleft())
+                    size += len(batch[-1])
+                _write_all(descriptor, b"".join(batch))
+            if left:
+                self._rotate()
 
     def _rotate(self) -> None:
         """The file gets the moment into its name; the oldest of those are removed."""
@@ -111,6 +108,17 @@ class AuditLog:
             extra += [path for path in found if path.stat().st_mtime < oldest]
         for path in set(extra):
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """The descriptor to add lines by; never that of another file behind a link."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
