@@ -96,3 +96,66 @@ def test_a_bad_policy_is_refused_at_the_start_with_its_file(tmp_path: Path) -> N
     policy.write_text("rules: []")
     with pytest.raises(InvalidPolicy, match=r"audit-policy\.yaml: "):
         audited(tmp_path / "audit.log", None, policy)
+
+
+NAMESPACES = "/api/v1/namespaces"
+STANDARDS = {
+    f"pod-security.kubernetes.io/{mode}": level
+    for mode, level in (("enforce", "baseline"), ("audit", "restricted"))
+}
+
+
+def test_what_admission_found_is_told(tmp_path: Path) -> None:
+    async def story(api: Api) -> None:
+        team = {"metadata": {"name": "team", "labels": STANDARDS}}
+        await api.create(NAMESPACES, team)
+        await api.create(f"{NAMESPACES}/team/serviceaccounts", {"metadata": {"name": "default"}})
+        containers = [{"name": "main", "image": "hello:1"}]
+        for name, more, code in (("p", {}, 201), ("q", {"hostPID": True}, 403)):
+            pod = {"metadata": {"name": name}, "spec": {"containers": containers, **more}}
+            answer = await api.send("POST", f"{NAMESPACES}/team/pods", pod)
+            assert answer.code == code, answer.json
+        template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": containers}}
+        spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+        deployment = {"metadata": {"name": "d"}, "spec": spec}
+        await api.create("/apis/apps/v1/namespaces/team/deployments", deployment)
+
+    events = audited(tmp_path / "audit.log", story)
+    let_in, refused, deployed = (it["annotations"] for it in events[-3:])
+    enforced, violations = (
+        f"pod-security.kubernetes.io/{it}" for it in ("enforce-policy", "audit-violations")
+    )
+    assert (let_in[enforced], refused[enforced]) == ("baseline:latest", "baseline:latest")
+    assert let_in[violations].startswith('would violate PodSecurity "restricted:latest": ')
+    assert deployed[violations] == let_in[violations]
+    assert violations not in refused
+
+
+def test_what_hooks_say_of_any_form_is_told(tmp_path: Path) -> None:
+    group = "/apis/admissionregistration.k8s.io/v1"
+
+    async def story(api: Api) -> None:
+        rule = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"]}
+        part = "(has(request.subResource) ? request.subResource : '')"
+        seen = {"key": "seen", "valueExpression": f"request.operation + {part}"}
+        spec = {"matchConstraints": {"resourceRules": [rule]}, "auditAnnotations": [seen]}
+        policy = {"metadata": {"name": "rules"}, "spec": spec}
+        await api.create(f"{group}/validatingadmissionpolicies", policy)
+        binding = {"policyName": "rules", "validationActions": ["Audit"]}
+        body = {"metadata": {"name": "bound"}, "spec": binding}
+        await api.create(f"{group}/validatingadmissionpolicybindings", body)
+        path = "/apis/apps/v1/namespaces/default/deployments"
+        template = {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {"containers": [{"name": "main", "image": "hello:1"}]},
+        }
+        wanted = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+        await api.create(path, {"metadata": {"name": "d"}, "spec": wanted})
+        scale = {"content-type": "application/merge-patch+json"}
+        await api.send("PATCH", f"{path}/d/scale", {"spec": {"replicas": 2}}, headers=scale)
+        await api.send("PATCH", f"{path}/d/status", {"status": {"replicas": 2}}, headers=scale)
+        await api.send("DELETE", f"{path}/d")
+
+    events = audited(tmp_path / "audit.log", story)
+    said = [it["annotations"].get("rules/seen") for it in events[-4:]]
+    assert said == ["CREATE", "UPDATEscale", "UPDATEstatus", "DELETE"]

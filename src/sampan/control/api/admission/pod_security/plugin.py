@@ -73,9 +73,10 @@ class PodSecurity:
 
     def _look_at_pod(self, write: Write) -> None:
         pod, labels = write.object, self._labels(write.namespace)
+        enforced = standard_of(labels, "enforce")
+        write.annotations[f"{PREFIX}enforce-policy"] = str(enforced)
         if not _asks_for_anything(labels):
             return
-        enforced = standard_of(labels, "enforce")
         found = violations(enforced, pod["metadata"], pod.get("spec") or {})
         if found:
             raise write.refusal(f'violates PodSecurity "{enforced}": {found}')
