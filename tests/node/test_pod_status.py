@@ -56,6 +56,14 @@ def test_a_running_pod_shows_its_address_and_its_container(make_pod, make_run):
         assert condition(status, kind)["status"] == "True"
 
 
+def test_a_pod_is_pending_until_each_container_has_been_started(make_pod, make_run):
+    status = pod_status(make_pod(), state(make_run(phase="created")), NOW, HOST)
+    assert status["phase"] == "Pending"
+    assert container(status)["state"] == {"waiting": {"reason": "ContainerCreating"}}
+    again = state(make_run(phase="created", attempt=1))
+    assert pod_status(make_pod(), again, NOW, HOST)["phase"] == "Running"
+
+
 def test_a_running_container_that_no_probe_has_passed_is_not_ready(make_pod, make_run):
     status = pod_status(make_pod(), state(make_run()), NOW, HOST)
     assert status["phase"] == "Running"

@@ -55,12 +55,17 @@ def pod_phase(pod: Pod, state: PodState, now: float) -> str:
     if broken and not state.living:
         return "Failed"
     runs = [state.latest(item.name) for item in pod.spec.containers]
-    if not _initialized(pod, state) or any(run is None for run in runs):
+    if not _initialized(pod, state) or not all(_has_ever_started(run) for run in runs):
         return "Pending"
     if not state.living and (state.ending or pod_plan.has_ended(pod, state, now)):
         ended_well = all(run is not None and run.exit_code == 0 for run in runs)
         return "Succeeded" if ended_well else "Failed"
     return "Running"
+
+
+def _has_ever_started(run: Run | None) -> bool:
+    """A container that is made, but doesn't run yet, keeps its pod pending the first time."""
+    return run is not None and (run.phase != "created" or run.attempt > 0)
 
 
 def _reason(pod: Pod, state: PodState, now: float) -> tuple[str, str]:
