@@ -109,7 +109,7 @@ def outcome(command: tuple[str, ...], code: int) -> dict[str, Any]:
         "status": "Failure",
         "message": (
             "command terminated with non-zero exit code: "
-            f"error executing command {list(command)}, exit code {code}"
+            f"error executing command [{' '.join(command)}], exit code {code}"
         ),
         "reason": "NonZeroExitCode",
         "details": {"causes": [{"reason": "ExitCode", "message": str(code)}]},
