@@ -22,10 +22,11 @@ DEMO_URL := http://127.0.0.1:30080/
 
 # What the code uses of Debian, and the package that has it.
 PROGRAMS := crun:crun conmon:conmon nft:nftables
-TEST_PROGRAMS := ip:iproute2 curl:curl etcd:etcd-server
+TEST_PROGRAMS := ip:iproute2 curl:curl etcd:etcd-server node:nodejs npm:npm
+CLIENTS := tests/real/clients
 CAN_MAKE_VENV := python3 -c 'import ensurepip' 2>/dev/null
 
-.PHONY: up down clean test bench root packages install kubectl demo
+.PHONY: up down clean test bench root packages install clients kubectl demo
 
 up: root packages install kubectl
 	@$(SAMPAN) up --nodes $(NODES)
@@ -43,9 +44,7 @@ clean: down
 	rm -rf $(VENV) $(CACHE)
 
 test: PROGRAMS += $(TEST_PROGRAMS)
-test: packages $(VENV)/.development
-	@$(PYTHON) scripts/fetch_kubectl.py 37 $(CACHE)/bin
-	@$(PYTHON) scripts/fetch_kubectl.py 32 $(CACHE)/bin
+test: packages $(VENV)/.development clients
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
@@ -93,11 +92,29 @@ $(VENV)/.development: pyproject.toml hatch_build.py | $(PYTHON)
 	@$(PYTHON) -m pip --disable-pip-version-check install --quiet -e '.[development]'
 	@touch $@ $(VENV)/.installed
 
+# The clients that the tests try the API with, each in a place of its own.
+clients: $(VENV)/.development $(CACHE)/python/.installed $(CACHE)/node/.installed
+	@$(PYTHON) scripts/fetch_program.py kubectl 37 $(CACHE)/bin/kubectl-1.37
+	@$(PYTHON) scripts/fetch_program.py kubectl 32 $(CACHE)/bin/kubectl-1.32
+	@$(PYTHON) scripts/fetch_program.py helm 37 $(CACHE)/bin/helm
+
+$(CACHE)/python/.installed: $(CLIENTS)/requirements.txt | packages
+	@echo "installing client libraries into $(CACHE)/python"
+	@python3 -m venv --clear $(CACHE)/python
+	@$(CACHE)/python/bin/python -m pip --disable-pip-version-check install --quiet -r $<
+	@touch $@
+
+$(CACHE)/node/.installed: $(CLIENTS)/package.json | packages
+	@echo "installing a client library into $(CACHE)/node"
+	@rm -rf $(CACHE)/node && mkdir -p $(CACHE)/node && cp $< $(CACHE)/node/
+	@npm install --prefix $(CACHE)/node --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 # 1.30 is the oldest kubectl that speaks to a server of 1.37 the way it wants to be spoken to.
 kubectl:
 	@if ! $(PYTHON) scripts/has_kubectl.py 30; then \
 		echo "fetching kubectl 1.37"; \
-		$(PYTHON) scripts/fetch_kubectl.py 37 $(VENV)/bin; \
+		$(PYTHON) scripts/fetch_program.py kubectl 37 $(VENV)/bin/kubectl-1.37; \
 		ln -sf kubectl-1.37 $(VENV)/bin/kubectl; \
 		command -v kubectl >/dev/null || ln -sf $(CURDIR)/$(VENV)/bin/kubectl $(KUBECTL_LINK); \
 	fi

