@@ -1,6 +1,6 @@
 """The API server: the stages in their order, and the parts that they share.
 
-    a request → answering → authentication → impersonation → authorization → routing
+    a request → answering → authentication → impersonation → authorization → aggregation → routing
     → (for a write: decoding → defaulting → admission → validation → verdicts → store)
 
 A client in the same process enters after authentication, under its own name, and passes every
@@ -16,6 +16,7 @@ from random import Random
 
 from sampan.control.api.admission.all import admission_chain
 from sampan.control.api.admission.policies.policy_status import PolicyStatus
+from sampan.control.api.aggregation.aggregator import Aggregator
 from sampan.control.api.answering import answer
 from sampan.control.api.attributes import attributes_of
 from sampan.control.api.audit import configured as audit_log
@@ -42,7 +43,6 @@ from sampan.control.api.handlers import Parts, handlers, posted
 from sampan.control.api.impersonation import Impersonation
 from sampan.control.api.issuer_documents import IssuerDocuments
 from sampan.control.api.metering import Metering
-from sampan.control.api.names import new_uid
 from sampan.control.api.node_proxy import NodeProxy
 from sampan.control.api.proxies.proxies import Proxies
 from sampan.control.api.quota.charging import QuotaCharges
@@ -62,6 +62,7 @@ from sampan.kubernetes.kinds.all import ALL, BY_RESOURCE
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.registry import Kinds
 from sampan.kubernetes.kinds.resource import RESOURCE_QUOTAS, SERVICES
+from sampan.kubernetes.machinery.generated_names import new_uid
 from sampan.store.contract import Store, StoreError
 
 COMPACTION_SECONDS = 300.0
@@ -118,6 +119,9 @@ class ApiServer:
             clock,
             lambda it: webhook_conversion(it, self._webhooks, lambda: new_uid(random)),
         )
+        self._aggregator = Aggregator(
+            self._writer, cache, kinds, settings, clock=clock, random=random
+        )
         self._expiry = EventExpiry(self._writer, cache)
         self._proxy = NodeProxy(cache, kubelet_context)
         self._bootstrap = Bootstrap(self._writer, cache, settings, clock)
@@ -133,6 +137,7 @@ class ApiServer:
                 "shutdown": self._shutdown_check,
             },
             self._metering.exposition,
+            self._aggregator.versions,
         )
         reviews = Reviews(self._authorizer, tokens)
         parts = Parts(
@@ -149,12 +154,13 @@ class ApiServer:
         paths = IssuerDocuments(signer, address, documents)
         router = Router(kinds, cache, handlers(parts), posted(parts, reviews.create), paths)
         current = (ConsistentReads(store, cache),) if store.is_shared else ()
+        last = (*current, self._aggregator.stage)
         audited = audit_log.configured(settings, clock, random)
         self._audit_log = audited[1] if audited else None
         audit = (audited[0],) if audited else ()
         unauthenticated = (audited[0].unauthenticated,) if audited else ()
         self._inside: Handler = chained(
-            (self._metering, answer, *audit, self._authorizer, *current), router
+            (self._metering, answer, *audit, self._authorizer, *last), router
         )
         self._outside: Handler = chained(
             (
@@ -166,7 +172,7 @@ class ApiServer:
                 Impersonation(self._authorizer),
                 Fairness(cache, settings.concurrent_requests, width_by_objects(kinds, cache)),
                 self._authorizer,
-                *current,
+                *last,
             ),
             router,
         )
@@ -201,6 +207,7 @@ class ApiServer:
         await self._custom_resources.load()
         self._addresses.load(self._cache.of(SERVICES).select(Selection()))
         await self._bootstrap.run()
+        self._aggregator.start()
         self._expiry.start()
         self._custom_resources.start()
         self._policy_status.start()
@@ -236,6 +243,7 @@ class ApiServer:
         await self._quotas.close()
         await self._custom_resources.close()
         await self._policy_status.close()
+        await self._aggregator.close()
         await self._cache.close()
         await self._proxy.close()
         if self._audit_log is not None:

@@ -23,12 +23,12 @@ from sampan.control.api.cache.stored_object import (
 )
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.field_management import MANAGED, differs_in_times_alone
-from sampan.control.api.names import generated_name, new_uid
 from sampan.control.api.refusal import Refused
 from sampan.kubernetes.expressions.patience import patiently
 from sampan.kubernetes.kinds.kind import ConversionFailed, Kind, Object
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.kubernetes.machinery import status
+from sampan.kubernetes.machinery.generated_names import generated_name, new_uid
 from sampan.kubernetes.machinery.timestamps import to_seconds
 from sampan.store.contract import Conflict, Store
 

@@ -15,14 +15,12 @@ import msgspec
 from sampan.control.controllers import plan as plans
 from sampan.kubernetes.client.contract import AlreadyExists, Client, NotFound, Object
 from sampan.kubernetes.kinds.resource import SUBJECT_ACCESS_REVIEWS, Resource
+from sampan.kubernetes.machinery.generated_names import generated_name
 
 REQUEST_SECONDS = 15.0
 CONCURRENT_WRITES = 16
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 5.0
-_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_SUFFIX_LENGTH = 5
-_LONGEST_BASE = 58
 
 
 class _Decision(msgspec.Struct):
@@ -157,8 +155,7 @@ class Executor:
         metadata = body["metadata"]
         if "name" in metadata:
             return body
-        suffix = "".join(self._random.choices(_SUFFIX_LETTERS, k=_SUFFIX_LENGTH))
-        name = metadata["generateName"][:_LONGEST_BASE] + suffix
+        name = generated_name(metadata["generateName"], self._random)
         return {**body, "metadata": {**metadata, "name": name}}
 
     async def _found(self, action: plans.Create, body: Object) -> plans.Head | None:

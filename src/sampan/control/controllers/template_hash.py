@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from sampan.kubernetes.machinery.generated_names import SIGNS
+
 HASH_LABEL = "pod-template-hash"
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _LENGTH = 10
 
 
@@ -34,6 +35,6 @@ def _hash(encoded: bytes, collisions: int) -> str:
     number = int.from_bytes(digest, "big")
     letters = []
     for _ in range(_LENGTH):
-        number, index = divmod(number, len(_ALPHABET))
-        letters.append(_ALPHABET[index])
+        number, index = divmod(number, len(SIGNS))
+        letters.append(SIGNS[index])
     return "".join(letters)

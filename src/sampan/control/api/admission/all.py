@@ -33,7 +33,6 @@ from sampan.control.api.admission.webhooks.validating import ValidatingWebhooks
 from sampan.control.api.admission.write import Validating
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.control.api.names import new_uid
 from sampan.control.api.settings import ApiSettings
 from sampan.control.api.webhook_caller import WebhookCaller
 from sampan.kubernetes.kinds.registry import Kinds
@@ -41,6 +40,7 @@ from sampan.kubernetes.kinds.resource import (
     MUTATING_WEBHOOK_CONFIGURATIONS,
     VALIDATING_WEBHOOK_CONFIGURATIONS,
 )
+from sampan.kubernetes.machinery.generated_names import new_uid
 
 
 def admission_chain(

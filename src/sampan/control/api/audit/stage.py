@@ -15,9 +15,9 @@ from sampan.control.api.audit.event import Record, line
 from sampan.control.api.audit.log_file import AuditLog
 from sampan.control.api.audit.policy import Policy, Stage
 from sampan.control.api.call import ANONYMOUS, Call, Handler
-from sampan.control.api.names import new_uid
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Response, WebSocket, WebSocketHandler
+from sampan.kubernetes.machinery.generated_names import new_uid
 
 HEADER = "Audit-Id"
 _LONGEST_IDENTIFIER = 64

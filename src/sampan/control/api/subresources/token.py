@@ -12,7 +12,6 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.decoding import Form, decoded
 from sampan.control.api.form_review import reviewed
-from sampan.control.api.names import new_uid
 from sampan.control.api.negotiation import wanted
 from sampan.control.api.refusal import Refused
 from sampan.control.api.subresources.token_binding import bound_claims, check_node
@@ -24,6 +23,7 @@ from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import SERVICE_ACCOUNTS
 from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.causes import invalid
+from sampan.kubernetes.machinery.generated_names import new_uid
 from sampan.kubernetes.machinery.timestamps import to_seconds
 from sampan.kubernetes.schema.definitions import definition_name
 

@@ -1,11 +1,11 @@
-"""Names and uids that the server makes up. Randomness is an argument."""
+"""Names and uids that are made up. Pure: randomness is an argument."""
 
 from random import Random
 
 # No vowels and no look-alikes, so that no words come out.
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+SIGNS = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX = 5
-_SUFFIXES = len(_ALPHABET) ** _SUFFIX
+_SUFFIXES = len(SIGNS) ** _SUFFIX
 _VARIANTS = "89ab"
 _LONGEST_BASE = 63 - _SUFFIX
 
@@ -14,8 +14,8 @@ def random_suffix(random: Random) -> str:
     number = random.randrange(_SUFFIXES)
     signs = ""
     for _ in range(_SUFFIX):
-        number, position = divmod(number, len(_ALPHABET))
-        signs += _ALPHABET[position]
+        number, position = divmod(number, len(SIGNS))
+        signs += SIGNS[position]
     return signs
 
 
