@@ -73,7 +73,9 @@ packages:
 			--no-install-recommends $$missing >/dev/null; \
 	fi
 
+# Python's own installer compiles what it copies, but nothing of a project that it only points to.
 install: $(VENV)/.installed
+	@$(PYTHON) -m compileall -q src/sampan
 	@if [ "$$(readlink $(LINK))" != "$(CURDIR)/$(SAMPAN)" ]; then \
 		ln -sf $(CURDIR)/$(SAMPAN) $(LINK); \
 	fi

@@ -4,6 +4,7 @@ It goes through the same command line as a user's; afterwards nothing of it is l
 """
 
 import asyncio
+import compileall
 import contextlib
 import json
 import os
@@ -105,6 +106,8 @@ def prepared_cluster() -> Iterator[BenchCluster]:
         raise NotMeasured("a cluster needs root")
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         cluster = BenchCluster(Path(folder))
+        # As it is wherever it was installed.
+        compileall.compile_dir(_PROJECT / "src", quiet=1)
         _forget_state()
         try:
             yield cluster
