@@ -128,6 +128,8 @@ def _settings(instance: Instance, credentials: ClusterCredentials) -> ApiSetting
         audit_log=log_folder(instance) / "audit.log",
         audit_policy_file=audit_policy_file if audit_policy_file.exists() else None,
         client_authority=credentials.authority.read_text(),
+        front_proxy_authority=credentials.front_proxy_authority.certificate.read_text(),
+        front_proxy_client=credentials.front_proxy_client,
     )
 
 

@@ -60,7 +60,7 @@ def test_what_is_about_to_expire_is_renewed_by_the_same_authority(
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {
         f"{name}.{end}"
-        for name in ("api-server", "administrator", "kubelet-client")
+        for name in ("api-server", "administrator", "kubelet-client", "front-proxy-client")
         for end in ("crt", "key")
     }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from sampan.foundation.pki.contexts import KeyPairPaths
 from sampan.foundation.settings import Instance
 
 
@@ -14,7 +15,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     may show which tokens, beside the cluster's own (see `authentication/`). At most
     `concurrent_requests` are served at once, divided by priority levels (see `fairness/`); what
     is done is told in `audit_log`, as `audit_policy_file` says (see `audit/`). `client_authority`
-    is the certificate (PEM) of who signs those of clients."""
+    is the certificate (PEM) of who signs those of clients. With `front_proxy_client` requests
+    are passed on to the servers of APIServices, which trust `front_proxy_authority` (PEM)."""
 
     service_range: IPv4Network
     kubernetes_service_address: IPv4Address
@@ -30,6 +32,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     audit_log: Path | None = None
     audit_policy_file: Path | None = None
     client_authority: str = ""
+    front_proxy_authority: str = ""
+    front_proxy_client: KeyPairPaths | None = None
 
     @property
     def issuer(self) -> str:

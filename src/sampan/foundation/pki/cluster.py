@@ -7,6 +7,8 @@ Layout of the folder (mode 700; every key 600):
     api-server.crt .key                 the API's serving certificate
     administrator.crt .key              group system:masters
     kubelet-client.crt .key             the API's identity towards nodes
+    front-proxy-ca.crt .key             the authority that vouches for who passes requests on
+    front-proxy-client.crt .key         the API's identity towards the servers behind it
     service-account.key                 signs the tokens of workloads
     service-account.NAME.key            one that it replaced; its tokens are still taken
     nodes/NAME/client.crt .key          group system:nodes
@@ -28,6 +30,7 @@ from sampan.foundation.settings import Instance
 ADMINISTRATORS_GROUP = "system:masters"
 NODES_GROUP = "system:nodes"
 KUBELET_CLIENT_NAME = "kube-apiserver-kubelet-client"
+FRONT_PROXY_CLIENT_NAME = "front-proxy-client"
 
 _RENEW_BEFORE = timedelta(days=30)
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -82,6 +85,15 @@ class ClusterCredentials(msgspec.Struct, frozen=True):
         return _pair(self.folder, "kubelet-client")
 
     @property
+    def front_proxy_authority(self) -> KeyPairPaths:
+        """Servers behind this API believe whom its certificates name; nobody else trusts it."""
+        return _pair(self.folder, "front-proxy-ca")
+
+    @property
+    def front_proxy_client(self) -> KeyPairPaths:
+        return _pair(self.folder, "front-proxy-client")
+
+    @property
     def service_account_key(self) -> Path:
         return self.folder / "service-account.key"
 
@@ -102,7 +114,7 @@ class ClusterCredentials(msgspec.Struct, frozen=True):
         with exclusive(self.folder):
             make_private_folder(folder.parent)
             make_private_folder(folder)
-            authority = _ensure_authority(self, now)
+            authority = _ensure_cluster_authority(self, now)
             address = self.instance.node_address(number)
             _ensure_pair(authority, credentials.client, _node_client(name), now)
             _ensure_pair(authority, credentials.server, _node_server(name, address), now)
@@ -118,10 +130,13 @@ def prepare(folder: Path, instance: Instance, now: datetime) -> ClusterCredentia
     credentials = ClusterCredentials(folder, instance)
     make_private_folder(folder)
     with exclusive(folder):
-        authority = _ensure_authority(credentials, now)
+        authority = _ensure_cluster_authority(credentials, now)
         _ensure_pair(authority, credentials.api_server, _api_server(instance), now)
         _ensure_pair(authority, credentials.administrator, _ADMINISTRATOR, now)
         _ensure_pair(authority, credentials.kubelet_client, _KUBELET_CLIENT, now)
+        name = f"{instance.full_name}-front-proxy-ca"
+        front_proxy = _ensure_authority(credentials.front_proxy_authority, name, now)
+        _ensure_pair(front_proxy, credentials.front_proxy_client, _FRONT_PROXY_CLIENT, now)
         if not credentials.service_account_key.exists():
             write_atomically(credentials.service_account_key, generate_key())
     return credentials
@@ -133,6 +148,8 @@ _ADMINISTRATOR = _Subject(
 _KUBELET_CLIENT = _Subject(
     common_name=KUBELET_CLIENT_NAME, organizations=(ADMINISTRATORS_GROUP,), usage="client"
 )
+
+_FRONT_PROXY_CLIENT = _Subject(common_name=FRONT_PROXY_CLIENT_NAME, usage="client")
 
 
 def _api_server(instance: Instance) -> _Subject:
@@ -178,18 +195,23 @@ def _pair(folder: Path, name: str) -> KeyPairPaths:
     return KeyPairPaths(folder / f"{name}.crt", folder / f"{name}.key")
 
 
-def _ensure_authority(credentials: ClusterCredentials, now: datetime) -> Authority:
+def _ensure_cluster_authority(credentials: ClusterCredentials, now: datetime) -> Authority:
+    paths = KeyPairPaths(credentials.authority, credentials.authority_key)
+    return _ensure_authority(paths, f"{credentials.instance.full_name}-ca", now)
+
+
+def _ensure_authority(paths: KeyPairPaths, name: str, now: datetime) -> Authority:
     # The key is written first: a crash in between leaves a key that the next try certifies.
-    if not credentials.authority_key.exists():
-        write_atomically(credentials.authority_key, generate_key())
-        credentials.authority.unlink(missing_ok=True)
-    key = credentials.authority_key.read_bytes()
-    if credentials.authority.exists():
-        authority = Authority(credentials.authority.read_bytes(), key)
+    if not paths.key.exists():
+        write_atomically(paths.key, generate_key())
+        paths.certificate.unlink(missing_ok=True)
+    key = paths.key.read_bytes()
+    if paths.certificate.exists():
+        authority = Authority(paths.certificate.read_bytes(), key)
         if authority.expires - now > _RENEW_BEFORE:
             return authority
-    authority = Authority.create(f"{credentials.instance.full_name}-ca", now, key=key)
-    write_atomically(credentials.authority, authority.certificate, 0o644)
+    authority = Authority.create(name, now, key=key)
+    write_atomically(paths.certificate, authority.certificate, 0o644)
     return authority
 
 

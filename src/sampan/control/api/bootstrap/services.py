@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from sampan.control.api.bootstrap.standing import Renewal, Standing, named
 from sampan.control.api.settings import ApiSettings
+from sampan.foundation.pki.cluster import FRONT_PROXY_CLIENT_NAME
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
     CONFIG_MAPS,
@@ -16,6 +17,14 @@ from sampan.kubernetes.kinds.resource import (
 )
 from sampan.kubernetes.kinds.scheduling import SYSTEM_CLASSES
 
+_FRONT_PROXY_AUTHORITY = "requestheader-client-ca-file"
+_FRONT_PROXY_HEADERS = {
+    "requestheader-allowed-names": f'["{FRONT_PROXY_CLIENT_NAME}"]',
+    "requestheader-username-headers": '["X-Remote-User"]',
+    "requestheader-uid-headers": '["X-Remote-Uid"]',
+    "requestheader-group-headers": '["X-Remote-Group"]',
+    "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+}
 _CLIENT_AUTHORITY = "client-ca-file"
 
 
@@ -47,19 +56,24 @@ def standing_service_range(settings: ApiSettings, now: str) -> Standing:
 
 
 def standing_authentication(settings: ApiSettings) -> Iterator[Standing]:
-    """How API servers of others know this one's clients: only where there is an authority."""
+    """How API servers of others know this one's clients, and this one when it passes requests
+    on: only where there is an authority."""
+    data: dict[str, str] = {}
     if settings.client_authority:
+        data[_CLIENT_AUTHORITY] = settings.client_authority
+    if settings.front_proxy_authority:
+        data |= {_FRONT_PROXY_AUTHORITY: settings.front_proxy_authority, **_FRONT_PROXY_HEADERS}
+    if data:
         tree = named(CONFIG_MAPS, "extension-apiserver-authentication", "kube-system")
-        tree["data"] = {_CLIENT_AUTHORITY: settings.client_authority}
-        yield Standing(CONFIG_MAPS, tree, _with_authority(settings.client_authority))
+        tree["data"] = data
+        yield Standing(CONFIG_MAPS, tree, _with_data(data))
 
 
-def _with_authority(certificate: str) -> Renewal:
+def _with_data(wanted: dict[str, str]) -> Renewal:
     def renew(current: Object) -> Object | None:
         data = current.get("data") or {}
-        if data.get(_CLIENT_AUTHORITY) == certificate:
-            return None
-        return {**current, "data": {**data, _CLIENT_AUTHORITY: certificate}}
+        changed = {**data, **wanted}
+        return None if changed == data else {**current, "data": changed}
 
     return renew
 

@@ -1,0 +1,1 @@
+"""APIs that servers in the cluster serve under this one's address: APIServices."""
