@@ -63,6 +63,27 @@ def test_every_kind_is_written_listed_and_deleted(play, kind):
     play(story)
 
 
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind.subresource("status")], ids=identifier
+)
+def test_of_a_write_to_the_status_nothing_else_counts(play, kind):
+    path = kind.resource.path("default")
+
+    async def story(api):
+        if kind.resource.kind == "Pod":
+            await _with_account(api)
+        made = await api.create(path, _new(kind))
+        head = {"kind": kind.resource.kind, "apiVersion": kind.resource.group_version}
+        status = {key: value for key, value in made.items() if key == "status"}
+        for spec in ({}, {"spec": {}}):
+            bare = {**head, "metadata": {"name": "web"}, **spec, **status}
+            answer = await api.send("PUT", f"{path}/web/status", bare)
+            assert answer.code == 200, answer.json
+            assert answer.json.get("spec") == made.get("spec")
+
+    play(story)
+
+
 @pytest.mark.parametrize("path", SCALED)
 def test_workloads_are_scaled(play, path):
     kind = next(it for it in KINDS if it.resource.path("default") == path)

@@ -31,6 +31,7 @@ PATCH_TYPES = (
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
 )
+_STATUS_ALONE = ("status", "approval")
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 Patch = Callable[[Object], Object]
@@ -165,6 +166,9 @@ def write_of(
     if namespace:
         new["metadata"].setdefault("namespace", namespace)
     owner_references.keep_once(new, call.warnings)
+    if call.attributes.subresource in _STATUS_ALONE:
+        # The rest of the body is replaced by what is stored, however little there is of it.
+        causes = [it for it in causes if it.field.startswith(("status", "metadata"))]
     return Write(
         kind=kind,
         identity=call.identity,
