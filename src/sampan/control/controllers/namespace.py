@@ -34,7 +34,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
-    """Delete all that is there; when nothing is, take the finalizer away."""
+    """Delete all that is there, pods before the rest (KEP-5080: none shall run on without the
+    policies and settings it was started under); when nothing is, take the finalizer away."""
     namespace = snapshot.namespace
     if not namespace.is_terminating or FINALIZER not in namespace.spec.finalizers:
         return plans.NOTHING
@@ -44,9 +45,10 @@ def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
     content = [(read.resource, head) for read in reads for head in snapshot.answers[read]]
     if not content:
         return plans.Plan(actions=_ending(namespace, now))
+    pods = [each for each in content if each[0] == PODS]
     deletions = [
         _deletion(resource, head)
-        for resource, head in content
+        for resource, head in pods or content
         if head.metadata.deletion_timestamp is None
     ]
     # Most content is gone at once: only what stays is worth telling.
