@@ -75,11 +75,14 @@ def test_of_a_write_to_the_status_nothing_else_counts(play, kind):
         made = await api.create(path, _new(kind))
         head = {"kind": kind.resource.kind, "apiVersion": kind.resource.group_version}
         status = {key: value for key, value in made.items() if key == "status"}
+        version = made["metadata"]["resourceVersion"]
         for spec in ({}, {"spec": {}}):
-            bare = {**head, "metadata": {"name": "web"}, **spec, **status}
+            named = {"name": "web", "resourceVersion": version}
+            bare = {**head, "metadata": named, **spec, **status}
             answer = await api.send("PUT", f"{path}/web/status", bare)
-            assert answer.code == 200, answer.json
+            assert answer.code == 200, answer.json["message"]
             assert answer.json.get("spec") == made.get("spec")
+            version = answer["metadata"]["resourceVersion"]
 
     play(story)
 
