@@ -13,7 +13,6 @@ import msgspec
 from sampan.control.api.call import Call
 from sampan.control.api.protobuf import decoding as protobuf
 from sampan.control.api.protobuf.envelope import CONTENT_TYPE as PROTOBUF
-from sampan.control.api.protobuf.messages import UnknownMessage, message_name
 from sampan.control.api.protobuf.wire import InvalidProtobuf
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
@@ -150,11 +149,6 @@ async def _from_yaml(body: bytes) -> codecs.Decoded:
 
 
 async def _from_protobuf(body: bytes, form: Form) -> Object:
-    try:
-        message_name(form.group_version, form.kind)
-    except UnknownMessage as error:
-        # Custom resources have no message.
-        raise Refused(status.unsupported_media_type(_SUPPORTED[:-1])) from error
     if len(body) <= _QUICK_PROTOBUF:
         return protobuf.decode(body, form.group_version, form.kind)
     return await asyncio.to_thread(protobuf.decode, body, form.group_version, form.kind)
@@ -164,7 +158,7 @@ async def _decode(content_type: str, body: bytes, form: Form, *, watchful: bool)
     """`watchful` looks for fields that the body names twice."""
     try:
         if content_type == PROTOBUF and form.check is None:
-            return codecs.Decoded(protobuf.decode(body, form.group_version, form.kind))
+            return codecs.Decoded(await _from_protobuf(body, form))
         if content_type in _JSON:
             return codecs.decode_object(body, report_duplicates=watchful)
         if content_type in _YAML:
