@@ -4,7 +4,6 @@ Who joins with a token can so tell that `kube-public/cluster-info` is the cluste
 trusting the authority in it. The form is a detached JWS (RFC 7515, appendix F).
 """
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch
 from sampan.control.controllers.views import ConfigMap, Secret
+from sampan.foundation.pki.tokens import base64url
 from sampan.kubernetes.kinds.resource import CONFIG_MAPS
 from sampan.kubernetes.machinery.token_secrets import (
     BOOTSTRAP_NAMESPACE,
@@ -66,14 +66,10 @@ def _signatures(content: str, tokens: Iterable[Secret]) -> dict[str, str]:
 
 def detached(content: str, identifier: str, secret: str) -> str:
     """The signature of `content` without it: `header..signature`."""
-    header = _base64url(b'{"alg":"HS256","kid":"%b"}' % identifier.encode())
-    signed = f"{header}.{_base64url(content.encode())}".encode()
+    header = base64url(b'{"alg":"HS256","kid":"%b"}' % identifier.encode())
+    signed = f"{header}.{base64url(content.encode())}".encode()
     mark = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
-    return f"{header}..{_base64url(mark)}"
-
-
-def _base64url(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    return f"{header}..{base64url(mark)}"
 
 
 def observe(caches: Caches, key: str, _circumstances: Circumstances) -> Snapshot | None:

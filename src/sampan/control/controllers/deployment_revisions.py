@@ -42,10 +42,11 @@ class Generations(msgspec.Struct, frozen=True):
             return self.active[0]
         if self.new is not None:
             return self.new
-        return max(self.old, key=_age, default=None)
+        return max(self.old, key=age, default=None)
 
 
-def _age(replica_set: ReplicaSet) -> tuple[str, str]:
+def age(replica_set: ReplicaSet) -> tuple[str, str]:
+    """Sorts the oldest first."""
     return (replica_set.metadata.creation_timestamp or "", replica_set.metadata.name)
 
 
@@ -53,7 +54,7 @@ def generations(deployment: Deployment, owned: tuple[ReplicaSet, ...]) -> Genera
     """Part the ReplicaSets by template; of several with the present one the oldest is the new."""
     wanted = template_hash(deployment.spec.template)
     matching = [each for each in owned if template_hash(each.spec.template) == wanted]
-    new = min(matching, key=_age, default=None)
+    new = min(matching, key=age, default=None)
     return Generations(new=new, old=tuple(each for each in owned if each is not new))
 
 
@@ -100,7 +101,7 @@ def superfluous(deployment: Deployment, old: tuple[ReplicaSet, ...]) -> tuple[Re
     surplus = len(kept) - limit
     if surplus <= 0:
         return ()
-    ordered = sorted(kept, key=lambda each: (revision(each), _age(each)))
+    ordered = sorted(kept, key=lambda each: (revision(each), age(each)))
     return tuple(each for each in ordered[:surplus] if _is_empty(each))
 
 

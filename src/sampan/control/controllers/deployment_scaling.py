@@ -8,6 +8,7 @@ shares the difference among its ReplicaSets in proportion to their sizes.
 
 import msgspec
 
+from sampan.control.controllers.deployment_revisions import age
 from sampan.control.controllers.views import Deployment, IntOrString, ReplicaSet, RollingUpdate
 
 DESIRED = "deployment.kubernetes.io/desired-replicas"
@@ -72,7 +73,7 @@ def old_sizes(
     budget = total - least - waiting
     if budget <= 0:
         return {}
-    ordered = sorted(old, key=_age)
+    ordered = sorted(old, key=age)
     sizes = {each.metadata.name: each.spec.replicas for each in ordered}
     for each in ordered:
         unhealthy = max(0, each.spec.replicas - each.status.available_replicas)
@@ -89,10 +90,6 @@ def old_sizes(
         for each in ordered
         if sizes[each.metadata.name] != each.spec.replicas
     }
-
-
-def _age(replica_set: ReplicaSet) -> tuple[str, str]:
-    return (replica_set.metadata.creation_timestamp or "", replica_set.metadata.name)
 
 
 def is_resized(deployment: Deployment, active: tuple[ReplicaSet, ...]) -> bool:
@@ -116,7 +113,7 @@ def proportional_sizes(deployment: Deployment, active: tuple[ReplicaSet, ...]) -
         leaving = sum(max(0, each.status.replicas - each.spec.replicas) for each in active)
         missing = max(0, missing - leaving)
     newest_first = missing >= 0
-    ordered = sorted(active, key=_age, reverse=newest_first)
+    ordered = sorted(active, key=age, reverse=newest_first)
     ordered.sort(key=lambda each: -each.spec.replicas)
     sizes: dict[str, int] = {}
     given = 0

@@ -129,7 +129,7 @@ def _key_id(public: ec.EllipticCurvePublicKey) -> str:
     encoded = public.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return _base64url(hashlib.sha256(encoded).digest())
+    return base64url(hashlib.sha256(encoded).digest())
 
 
 def _json_web_key(key_id: str, public: ec.EllipticCurvePublicKey) -> dict[str, str]:
@@ -140,10 +140,11 @@ def _json_web_key(key_id: str, public: ec.EllipticCurvePublicKey) -> dict[str, s
         "kid": key_id,
         "crv": "P-256",
         "alg": ALGORITHM,
-        "x": _base64url(numbers.x.to_bytes(_COORDINATE_BYTES, "big")),
-        "y": _base64url(numbers.y.to_bytes(_COORDINATE_BYTES, "big")),
+        "x": base64url(numbers.x.to_bytes(_COORDINATE_BYTES, "big")),
+        "y": base64url(numbers.y.to_bytes(_COORDINATE_BYTES, "big")),
     }
 
 
-def _base64url(content: bytes) -> str:
+def base64url(content: bytes) -> str:
+    """Without padding (RFC 7515, section 2)."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

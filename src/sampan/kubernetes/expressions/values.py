@@ -177,8 +177,3 @@ def compare(function: str, left: Any, right: Any) -> int:
     elif one is not other or one not in _ORDERED:
         raise no_such_overload(function, left, right)
     return int(left > right) - int(left < right)
-
-
-def size_of(value: Any) -> int:
-    """The actual size that costs are reckoned by."""
-    return len(value) if isinstance(value, str | bytes | list | tuple | dict) else 1

@@ -5,11 +5,11 @@ That it does not shrink is a rule of the kind's own.
 
 from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.kubernetes.kinds.core.volume_modes import storage_class
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES
 from sampan.kubernetes.machinery import quantities
 
-_OLD_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 _UNBOUND = "only bound persistent volume claims can be expanded"
 _FIXED = (
     "only dynamically provisioned pvc can be resized and the storageclass that provisions the "
@@ -30,7 +30,7 @@ class ClaimResize:
             return
         if (old.get("status") or {}).get("phase") != "Bound":
             raise write.refusal(_UNBOUND)
-        if not self._may_grow(_class_of(new), _class_of(old)):
+        if not self._may_grow(storage_class(new), storage_class(old)):
             raise write.refusal(_FIXED)
 
     def _may_grow(self, name: str, before: str) -> bool:
@@ -47,10 +47,3 @@ def _grows(new: Object, old: Object) -> bool:
 def _request(claim: Object) -> str:
     resources = (claim.get("spec") or {}).get("resources") or {}
     return str((resources.get("requests") or {}).get("storage", "0"))
-
-
-def _class_of(claim: Object) -> str:
-    """The class of a claim; older clients name it in an annotation."""
-    annotations = claim["metadata"].get("annotations") or {}
-    named = annotations.get(_OLD_CLASS_ANNOTATION)
-    return str(named or (claim.get("spec") or {}).get("storageClassName") or "")

@@ -5,6 +5,7 @@ import msgspec
 from sampan.control.api.admission.write import Write
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.kubernetes.kinds.core.volume_modes import CLASS_ANNOTATION
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
     INGRESS_CLASSES,
@@ -30,7 +31,7 @@ _ALL = (
         PERSISTENT_VOLUME_CLAIMS,
         STORAGE_CLASSES,
         "storageClassName",
-        "volume.beta.kubernetes.io/storage-class",
+        CLASS_ANNOTATION,
         "storageclass.kubernetes.io/is-default-class",
     ),
     _Defaulted(

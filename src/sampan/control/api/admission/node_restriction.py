@@ -12,6 +12,7 @@ from sampan.control.api.authorization.node_rules import LEASE_NAMESPACE, node_na
 from sampan.control.api.authorization.pod_references import references_of
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.foundation.pki.signing_requests import InvalidRequest, requested
+from sampan.kubernetes.kinds.core.pod_subresources import MIRROR
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
     CERTIFICATE_SIGNING_REQUESTS,
@@ -26,7 +27,6 @@ from sampan.kubernetes.kinds.resource import (
     Resource,
 )
 
-MIRROR = "kubernetes.io/config.mirror"
 _NODE_SIGNERS = (
     "kubernetes.io/kubelet-serving",
     "kubernetes.io/kube-apiserver-client-kubelet",

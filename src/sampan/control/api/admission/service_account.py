@@ -8,10 +8,10 @@ from random import Random
 
 import msgspec
 
-from sampan.control.api.admission.node_restriction import MIRROR
 from sampan.control.api.admission.write import Write
 from sampan.control.api.authorization.node_rules import node_name
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.kubernetes.kinds.core.pod_subresources import MIRROR
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import PODS, SERVICE_ACCOUNTS
 from sampan.kubernetes.machinery.generated_names import random_suffix

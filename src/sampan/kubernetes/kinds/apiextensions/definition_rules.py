@@ -25,7 +25,6 @@ _STRATEGIES = ("None", "Webhook")
 _REVIEWS = ("v1", "v1beta1")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
-_SCHEMAS = "spec.versions[*].schema"
 _MOST_SELECTABLE = 8
 _LONGEST_WARNING = 256
 

@@ -9,7 +9,7 @@ from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery.causes import forbidden, invalid
 
 _RESIZED = ("cpu", "memory")
-_STATIC = "kubernetes.io/config.mirror"
+MIRROR = "kubernetes.io/config.mirror"
 _LISTS = ("containers", "initContainers")
 
 
@@ -30,7 +30,7 @@ def ephemeral_container_rules(new: Object, old: Object | None) -> Iterator[Cause
     """pkg/apis/core/validation ValidatePodEphemeralContainersUpdate: they only become more."""
     yield from check_pod_spec(new["spec"], "spec")
     field = "spec.ephemeralContainers"
-    if _STATIC in (new["metadata"].get("annotations") or {}):
+    if MIRROR in (new["metadata"].get("annotations") or {}):
         yield forbidden(field, "static pods do not support ephemeral containers")
     now = {it.get("name", ""): it for it in new["spec"].get("ephemeralContainers") or ()}
     for container in ((old or {}).get("spec") or {}).get("ephemeralContainers") or ():
@@ -76,7 +76,7 @@ def resize_rules(new: Object, old: Object | None) -> Iterator[Cause]:
         return
     spec, before = new["spec"], old["spec"]
     yield from check_pod_spec(spec, "spec")
-    if _STATIC in (new["metadata"].get("annotations") or {}):
+    if MIRROR in (new["metadata"].get("annotations") or {}):
         yield forbidden("", "Pod Resize is unsupported for mirror pods")
     if (spec.get("os") or {}).get("name") == "windows":
         yield forbidden("spec", "windows pods cannot be resized")

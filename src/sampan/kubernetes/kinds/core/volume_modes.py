@@ -14,7 +14,7 @@ _MODES = {
     "ReadWriteOncePod": "RWOP",
 }
 _SINGLE = "ReadWriteOncePod"
-_CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 
 
 def check_access_modes(modes: Iterable[str], field: str) -> Iterator[Cause]:
@@ -42,8 +42,8 @@ def access_modes_text(modes: Iterable[str] | None) -> str:
 def storage_class(obj: Object) -> str:
     """The class of a volume or claim, from its annotation of old or its spec."""
     annotations = obj["metadata"].get("annotations") or {}
-    if _CLASS_ANNOTATION in annotations:
-        return str(annotations[_CLASS_ANNOTATION])
+    if CLASS_ANNOTATION in annotations:
+        return str(annotations[CLASS_ANNOTATION])
     return part(obj, "spec", "storageClassName") or ""
 
 

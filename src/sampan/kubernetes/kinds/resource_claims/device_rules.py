@@ -11,7 +11,6 @@ from sampan.kubernetes.kinds.field_rules import check_choice, check_driver_name,
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery import names
 from sampan.kubernetes.machinery.causes import (
-    forbidden,
     invalid,
     required,
     too_long,
@@ -167,9 +166,3 @@ def check_names(
         if name in seen:
             yield Cause(path, "FieldValueDuplicate", f'Duplicate value: "{name}"')
         seen.add(name)
-
-
-def check_forbidden(given: Object, keys: Collection[str], field: str, why: str) -> Iterator[Cause]:
-    for key in keys:
-        if key in given:
-            yield forbidden(f"{field}.{key}", why)
