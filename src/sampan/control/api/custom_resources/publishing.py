@@ -19,7 +19,6 @@ from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.stored_object import CacheEvent, StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.custom_resources.acceptance import ESTABLISHED, next_status, taken_names
-from sampan.control.api.custom_resources.api_services import CustomApiServices
 from sampan.control.api.custom_resources.definition import (
     Claim,
     Definition,
@@ -66,7 +65,6 @@ class CustomResources:
         self._kinds = kinds
         self._clock = clock
         self._webhook = webhook
-        self._api_services = CustomApiServices(writer, cache, kinds)
         self._served: dict[str, Served] = {}
         self._claims: dict[str, Claim] = {}
         self._emptying: dict[Resource, str] = {}
@@ -122,7 +120,6 @@ class CustomResources:
             del self._waiting[name]
             try:
                 await self._settle(name)
-                await self._api_services.settle()
             except (Refused, StoreError, ConnectionError) as error:
                 _log.warning("%s: %s; it is tried again", name, error)
                 self._wake_later(name)
