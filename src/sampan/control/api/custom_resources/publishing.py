@@ -31,6 +31,7 @@ from sampan.control.api.deleting import DeleteOptions, marked
 from sampan.control.api.refusal import Refused
 from sampan.control.api.writer import Writer
 from sampan.foundation import tasks
+from sampan.kubernetes.client.queue import WorkQueue
 from sampan.kubernetes.kinds.apiextensions.custom_resource_definitions import CLEANUP
 from sampan.kubernetes.kinds.kind import Kind, Object
 from sampan.kubernetes.kinds.registry import Kinds
@@ -68,8 +69,7 @@ class CustomResources:
         self._served: dict[str, Served] = {}
         self._claims: dict[str, Claim] = {}
         self._emptying: dict[Resource, str] = {}
-        self._waiting: dict[str, None] = {}
-        self._woken = asyncio.Event()
+        self._queue = WorkQueue[str]()
         self._task: asyncio.Task[None] | None = None
         cache.on_event(self._note)
 
@@ -83,12 +83,13 @@ class CustomResources:
                     await self._serve(definition)
             except Exception:  # noqa: BLE001 - one definition must not keep the server from starting
                 _log.exception("the definition %s can't be served", definition.name)
-            self._wake(definition.name)
+            self._queue.add(definition.name)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="custom resources")
+        self._task = asyncio.create_task(self._queue.work(self._try), name="custom resources")
 
     async def close(self) -> None:
+        self._queue.close()
         await tasks.end(self._task)
         self._task = None
 
@@ -100,34 +101,21 @@ class CustomResources:
                 self._claims.pop(changed.name, None)
                 # Others may have waited for its names.
                 for name in self._claims:
-                    self._wake(name)
+                    self._queue.add(name)
             else:
                 self._claims[changed.name] = claim_of(event.new.data)
-            self._wake(changed.name)
+            self._queue.add(changed.name)
         elif event.new is None and kind.resource in self._emptying:
-            self._wake(self._emptying[kind.resource])
+            self._queue.add(self._emptying[kind.resource])
 
-    def _wake(self, name: str) -> None:
-        self._waiting[name] = None
-        self._woken.set()
-
-    async def _run(self) -> None:
-        while True:
-            while not self._waiting:
-                self._woken.clear()
-                await self._woken.wait()
-            name = next(iter(self._waiting))
-            del self._waiting[name]
-            try:
-                await self._settle(name)
-            except (Refused, StoreError, ConnectionError) as error:
-                _log.warning("%s: %s; it is tried again", name, error)
-                self._wake_later(name)
-            except Exception:  # noqa: BLE001 - one definition must not end the service of all
-                _log.exception("the definition %s can't be served", name)
-
-    def _wake_later(self, name: str) -> None:
-        asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._wake, name)
+    async def _try(self, name: str) -> None:
+        try:
+            await self._settle(name)
+        except (Refused, StoreError, ConnectionError) as error:
+            _log.warning("%s: %s; it is tried again", name, error)
+            self._queue.add_after(name, _RETRY_SECONDS)
+        except Exception:  # noqa: BLE001 - one definition must not end the service of all
+            _log.exception("the definition %s can't be served", name)
 
     async def _settle(self, name: str) -> None:
         stored = self._cache.of(CUSTOM_RESOURCE_DEFINITIONS).get(f"/{name}")

@@ -13,6 +13,7 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.refusal import Refused
 from sampan.control.api.writer import Writer
 from sampan.foundation import tasks
+from sampan.kubernetes.client.queue import WorkQueue
 from sampan.kubernetes.kinds.kind import Kind, Object
 from sampan.kubernetes.kinds.registry import Kinds
 from sampan.kubernetes.kinds.resource import VALIDATING_ADMISSION_POLICIES
@@ -29,40 +30,30 @@ class PolicyStatus:
         self._writer = writer
         self._cache = cache
         self._kinds = kinds
-        self._waiting: dict[str, None] = {}
-        self._woken = asyncio.Event()
+        self._queue = WorkQueue[str]()
         self._task: asyncio.Task[None] | None = None
         cache.on_event(self._note)
 
     def start(self) -> None:
         for stored in self._cache.of(VALIDATING_ADMISSION_POLICIES).select(Selection()):
-            self._wake(stored.key)
-        self._task = asyncio.create_task(self._run(), name="policy status")
+            self._queue.add(stored.key)
+        self._task = asyncio.create_task(self._queue.work(self._try), name="policy status")
 
     async def close(self) -> None:
+        self._queue.close()
         await tasks.end(self._task)
         self._task = None
 
     def _note(self, kind: Kind, event: CacheEvent) -> None:
         if kind.resource == VALIDATING_ADMISSION_POLICIES and event.new is not None:
-            self._wake(event.new.key)
+            self._queue.add(event.new.key)
 
-    def _wake(self, key: str) -> None:
-        self._waiting[key] = None
-        self._woken.set()
-
-    async def _run(self) -> None:
-        while True:
-            while not self._waiting:
-                self._woken.clear()
-                await self._woken.wait()
-            key = next(iter(self._waiting))
-            del self._waiting[key]
-            try:
-                await self._settle(key)
-            except (Refused, StoreError, msgspec.ValidationError) as error:
-                _log.warning("the status of the policy %s: %s; it is tried again", key, error)
-                asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._wake, key)
+    async def _try(self, key: str) -> None:
+        try:
+            await self._settle(key)
+        except (Refused, StoreError, msgspec.ValidationError) as error:
+            _log.warning("the status of the policy %s: %s; it is tried again", key, error)
+            self._queue.add_after(key, _RETRY_SECONDS)
 
     async def _settle(self, key: str) -> None:
         """A policy whose newest version has been checked is left alone."""
