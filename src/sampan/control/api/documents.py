@@ -1,7 +1,7 @@
 """What the API tells about itself: discovery, OpenAPI, version, health and metrics.
 
-Discovery and OpenAPI are made when first asked for after a change of the kinds, and leave as
-bytes.
+Discovery and OpenAPI are made when first asked for after a change of the kinds, or of what
+other servers serve, and leave as bytes.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from email.utils import formatdate
 from functools import lru_cache
 
+from sampan.control.api.aggregation import merged_documents as merged
+from sampan.control.api.aggregation.remote_versions import OpenApi, RemoteVersions
 from sampan.control.api.call import Call
 from sampan.control.api.document_forms import DocumentForm, document_bytes, document_form
 from sampan.control.api.refusal import JSON_HEADERS, Refused
@@ -48,8 +50,10 @@ class Documents:
         server_address: str,
         checks: dict[str, Check],
         metrics: Callable[[], bytes],
+        remote: RemoteVersions,
     ) -> None:
         self._kinds = kinds
+        self._remote = remote
         self._server_address = server_address
         self._checks = checks
         self._metrics = metrics
@@ -65,7 +69,7 @@ class Documents:
         if path == "/metrics":
             return Response(headers=_TEXT_HEADERS, body=self._metrics())
         form = document_form(path, call.request.headers.get("accept", ""))
-        revision = self._kinds.revision
+        revision = self._kinds.revision, self._remote.revision
         if path.startswith("/openapi/"):
             # The documents are large: they are made beside the loop.
             body = await asyncio.to_thread(self._cached, path, form, revision)
@@ -82,7 +86,7 @@ class Documents:
         """A document asked for by the hash of its content, which stays true for ever; another
         content has another address."""
         name = path.removeprefix(_PUBLISHED)
-        current = await asyncio.to_thread(openapi.content_hash, self._kinds.all, name)
+        current = await asyncio.to_thread(self._content_hash, name)
         if named != current:
             headers = {**JSON_HEADERS, "Location": f"{path}?hash={current}"}
             return Response(status=301, headers=headers)
@@ -90,6 +94,15 @@ class Documents:
         content = {"Content-Type": form.content_type, "ETag": f'"{current}"'}
         headers = {**JSON_HEADERS, **forever, **content}
         return Response(headers=headers, body=body)
+
+    def _content_hash(self, name: str) -> str:
+        remote = self._remote_openapi(name)
+        if remote is not None:
+            return remote.content_hash
+        return openapi.content_hash(self._kinds.all, name)
+
+    def _remote_openapi(self, name: str) -> OpenApi | None:
+        return next((it.openapi for it in self._remote if it.document_name == name), None)
 
     def _answer(self, call: Call, path: str, body: bytes, form: DocumentForm) -> Response:
         headers = {**JSON_HEADERS, "Content-Type": form.content_type}
@@ -100,26 +113,29 @@ class Documents:
                 return Response(status=304, headers=headers)
         return Response(headers=headers, body=body)
 
-    def _made(self, path: str, form: DocumentForm, _revision: int) -> bytes | None:
+    def _made(self, path: str, form: DocumentForm, _revision: tuple[int, int]) -> bytes | None:
         document = self._document(path, aggregated=form.is_aggregated)
         return None if document is None else document_bytes(document, form)
 
     def _document(self, path: str, *, aggregated: bool) -> Object | None:
         kinds = self._kinds.all
         if aggregated:
-            return discovery.aggregated(kinds, core=path == "/api")
+            document = discovery.aggregated(kinds, core=path == "/api")
+            return document if path == "/api" else merged.aggregated(document, self._remote)
         made: dict[str, Callable[[], Object]] = {
             "/": lambda: {"paths": self._paths()},
             "/version": lambda: VERSION,
             "/api": lambda: discovery.core_versions(self._server_address),
-            "/apis": lambda: discovery.group_list(kinds),
+            "/apis": lambda: merged.group_list(discovery.group_list(kinds), self._remote),
             "/openapi/v2": lambda: openapi.version_2(kinds),
-            "/openapi/v3": lambda: openapi.index(kinds),
+            "/openapi/v3": lambda: merged.index(openapi.index(kinds), self._remote),
         }
         if path in made:
             return made[path]()
         if path.startswith(_PUBLISHED):
-            return openapi.version_3(kinds, path.removeprefix(_PUBLISHED))
+            name = path.removeprefix(_PUBLISHED)
+            remote = self._remote_openapi(name)
+            return remote.document if remote else openapi.version_3(kinds, name)
         return self._of_group(path.split("/")[1:])
 
     def _of_group(self, parts: list[str]) -> Object | None:
@@ -127,13 +143,14 @@ class Documents:
             case ["api", version]:
                 return discovery.resource_list(self._kinds.all, "", version)
             case ["apis", group]:
-                return discovery.group(self._kinds.all, group)
+                return merged.group(discovery.group(self._kinds.all, group), group, self._remote)
             case ["apis", group, version]:
                 return discovery.resource_list(self._kinds.all, group, version)
         return None
 
     def _paths(self) -> list[str]:
         names = [f"/{name}" for name in openapi.document_names(self._kinds.all)]
+        names += [f"/{it.document_name}" for it in self._remote]
         return sorted({"/api", "/apis", "/openapi/v2", "/openapi/v3", "/version", *names})
 
     def _health(self, call: Call, path: str) -> Response:
