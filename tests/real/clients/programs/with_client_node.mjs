@@ -90,7 +90,10 @@ async function applied() {
       selector: { matchLabels: labels },
       template: {
         metadata: { labels },
-        spec: { containers: [{ name: "main", image: "hello:1" }] },
+        spec: {
+          terminationGracePeriodSeconds: 0,
+          containers: [{ name: "main", image: "hello:1" }],
+        },
       },
     },
   };
@@ -123,8 +126,10 @@ async function executed() {
       { name: "main", image: "hello:1", command: ["sh", "-c", "echo started; exec sleep 600"] },
     ],
   };
-  const list = () => core.listNamespacedPod({ namespace });
-  const informer = makeInformer(config, `/api/v1/namespaces/${namespace}/pods`, list);
+  const fieldSelector = "metadata.name=long";
+  const list = () => core.listNamespacedPod({ namespace, fieldSelector });
+  const path = `/api/v1/namespaces/${namespace}/pods`;
+  const informer = makeInformer(config, path, list, undefined, fieldSelector);
   const running = new Promise((resolve) => {
     informer.on("update", (pod) => pod.status.phase === "Running" && resolve());
   });

@@ -118,9 +118,7 @@ async def main():
         await definitions.create_custom_resource_definition(DEFINITION)
         ready, stop = asyncio.Event(), asyncio.Event()
         operator = asyncio.create_task(
-            kopf.operator(
-                namespaces=[NAMESPACE], standalone=True, ready_flag=ready, stop_flag=stop
-            )
+            kopf.operator(namespaces=[NAMESPACE], standalone=True, ready_flag=ready, stop_flag=stop)
         )
         await ready.wait()
         await use(api)

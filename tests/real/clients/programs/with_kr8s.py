@@ -22,13 +22,14 @@ def objects():
 
 def workloads():
     container = {"name": "main", "image": "hello:1", "ports": [{"containerPort": 8080}]}
+    spec = {"terminationGracePeriodSeconds": 0, "containers": [container]}
     deployment = Deployment(
         {
             "metadata": {"name": "web", "namespace": NAMESPACE},
             "spec": {
                 "replicas": 1,
                 "selector": {"matchLabels": LABELS},
-                "template": {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}},
+                "template": {"metadata": {"labels": LABELS}, "spec": spec},
             },
         }
     )
