@@ -7,13 +7,13 @@ frames pass unchanged, at the pace of the slower side.
 import asyncio
 import contextlib
 import ssl
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
 from sampan.control.api.kubelets import kubelet_of
 from sampan.control.api.refusal import Refused
+from sampan.control.api.transports import Peer, Transports
 from sampan.control.api.updating import object_key
 from sampan.foundation.wire.message import (
     HandshakeRefused,
@@ -34,6 +34,9 @@ SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _LOG_PARAMETERS = frozenset(
     ("follow", "tailLines", "sinceSeconds", "sinceTime", "timestamps", "previous", "limitBytes")
 )
+# Addresses are written by agents: whatever they write, memory has an end.
+_OPEN_TRANSPORTS = 1024
+_LARGEST_ANSWER = 512 << 20
 _LONGEST_PROBLEM = 64 * 1024
 _SHOWN_PROBLEM = 1024
 _STREAM_PARAMETERS = frozenset(("command", "stdin", "stdout", "stderr", "tty"))
@@ -45,7 +48,7 @@ class NodeProxy:
     def __init__(self, cache: WatchCache, context: ssl.SSLContext | None) -> None:
         self._cache = cache
         self._context = context
-        self._transports: dict[str, HttpsTransport] = {}
+        self._transports = Transports(_OPEN_TRANSPORTS, _LARGEST_ANSWER)
 
     async def log(self, call: Call) -> Response:
         """Raises Refused: 404, 400 while there is nothing to read, 500 without the node."""
@@ -74,8 +77,7 @@ class NodeProxy:
         return await self._stream(call, "attach")
 
     async def close(self) -> None:
-        for transport in self._transports.values():
-            await transport.close()
+        await self._transports.close()
 
     async def _stream(self, call: Call, action: str) -> Response:
         # A client that is refused tries another way: what is wrong with the pod comes first.
@@ -134,11 +136,7 @@ class NodeProxy:
     async def _transport(self, base_url: str) -> "HttpsTransport":
         if self._context is None:
             raise Refused(status.service_unavailable("this server has no credentials for nodes"))
-        if base_url not in self._transports:
-            # The client's library takes long to import; the loop goes on meanwhile.
-            module = await asyncio.to_thread(import_module, "sampan.foundation.wire.http_client")
-            self._transports.setdefault(base_url, module.HttpsTransport(base_url, self._context))
-        return self._transports[base_url]
+        return await self._transports.to(Peer(base_url), self._context)
 
 
 def _shared_subprotocol(request: Request, action: str) -> str:

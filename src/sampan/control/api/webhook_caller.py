@@ -9,22 +9,17 @@ import asyncio
 import base64
 import binascii
 import ssl
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import import_module
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.service_endpoints import find_service, ready_endpoints, service_port
+from sampan.control.api.transports import Peer, Transports
 from sampan.foundation.wire.message import Request, Response, bounded
 from sampan.kubernetes.kinds.kind import Object
-
-if TYPE_CHECKING:
-    from sampan.foundation.wire.http_client import HttpsTransport
 
 MAXIMUM_ANSWER = 8 << 20
 _HTTPS = 443
@@ -61,15 +56,12 @@ class _Target(msgspec.Struct, frozen=True):
     server_name: str | None = None
 
 
-_Key = tuple[str, str, str | None]
-
-
 class WebhookCaller:
     """Keeps connections to the webhooks that are asked often."""
 
     def __init__(self, cache: WatchCache) -> None:
         self._cache = cache
-        self._transports: OrderedDict[_Key, HttpsTransport] = OrderedDict()
+        self._transports = Transports(_OPEN_TRANSPORTS, MAXIMUM_ANSWER)
 
     async def call(
         self,
@@ -106,7 +98,8 @@ class WebhookCaller:
 
     async def _sent(self, target: _Target, request: Request) -> tuple[Response, bytes]:
         """Raises ConnectionError, ssl.SSLError."""
-        transport = await self._transport(target)
+        peer = Peer(target.base, target.ca_bundle, target.server_name)
+        transport = await self._transports.to(peer, _context(target.ca_bundle))
         try:
             response = await transport.send(request)
         except ConnectionError:
@@ -116,28 +109,7 @@ class WebhookCaller:
         return response, await bounded(response.body, MAXIMUM_ANSWER)
 
     async def close(self) -> None:
-        while self._transports:
-            await self._transports.popitem()[1].close()
-
-    async def _transport(self, target: _Target) -> "HttpsTransport":
-        key = (target.base, target.ca_bundle, target.server_name)
-        if key not in self._transports:
-            # Imported when the first webhook is asked, beside the loop: it takes long.
-            module = await asyncio.to_thread(import_module, "sampan.foundation.wire.http_client")
-            context = _context(target.ca_bundle)
-            made = module.HttpsTransport(
-                target.base,
-                context,
-                server_name=target.server_name,
-                largest_body=MAXIMUM_ANSWER,
-            )
-            # Another call may have made it meanwhile.
-            transport = self._transports.setdefault(key, made)
-            if len(self._transports) > _OPEN_TRANSPORTS:
-                await self._transports.popitem(last=False)[1].close()
-            return transport
-        self._transports.move_to_end(key)
-        return self._transports[key]
+        await self._transports.close()
 
     def _target(self, client: WebhookClient) -> _Target:
         if client.service is not None:
