@@ -88,7 +88,7 @@ def test_an_event_that_repeats_is_counted(play):
     play(story)
 
 
-def test_one_candidate_leads_at_a_time(play):
+def test_one_candidate_leads_at_a_time(play_in_process):
     async def story(client, _wire):
         leading = []
 
@@ -119,4 +119,4 @@ def test_one_candidate_leads_at_a_time(play):
         second.cancel()
         await asyncio.gather(second, return_exceptions=True)
 
-    play(story)
+    play_in_process(story)

@@ -60,7 +60,12 @@ def test_an_informer_has_what_is_there_and_then_every_change(play):
     play(story)
 
 
-def test_a_cut_is_bridged_without_another_list(play):
+def beginnings(wire):
+    """The watches that began with what is there, as opposed to those that went on."""
+    return [it for it in wire.requests if it.parameter("sendInitialEvents")]
+
+
+def test_a_cut_is_bridged_without_beginning_anew(play):
     async def story(client, wire):
         informer = Informer(client, CONFIG_MAPS, ConfigMap, namespace="default")
         informer.start()
@@ -73,8 +78,7 @@ def test_a_cut_is_bridged_without_another_list(play):
         wire.down = False
         await create(client, "b")
         await until(lambda: "default/b" in informer.items)
-        lists = [it for it in wire.requests if it.method == "GET" and not it.parameter("watch")]
-        assert len(lists) == 1
+        assert len(beginnings(wire)) == 1
         await informer.close()
 
     play(story)
@@ -105,6 +109,54 @@ def test_after_expiry_the_differences_are_reported(play, monkeypatch: pytest.Mon
         await until(lambda: len(informer.items) == 4)
         assert changes[0] == ("gone", "")
         assert sorted(changes[1:]) == [("", "x"), ("", "y"), ("", "z")]
+        await informer.close()
+
+    play(story)
+
+
+def test_a_beginning_that_breaks_off_is_begun_anew(play):
+    async def story(client, wire):
+        for number in range(3):
+            await create(client, f"map-{number}")
+        wire.lines_until_cut = 2
+        informer = Informer(client, CONFIG_MAPS, ConfigMap, namespace="default")
+        informer.start()
+        await informer.synced.wait()
+        assert len(informer.items) == 3
+        assert len(beginnings(wire)) == 2
+        await informer.close()
+
+    play(story)
+
+
+def test_a_server_that_can_only_list_is_listed(play):
+    async def story(client, wire):
+        await create(client, "a")
+        wire.refuses_beginnings = True
+        informer = Informer(client, CONFIG_MAPS, ConfigMap, namespace="default")
+        informer.start()
+        await informer.synced.wait()
+        await create(client, "b")
+        await until(lambda: set(informer.items) == {"default/a", "default/b"})
+        assert len(beginnings(wire)) == 1
+        await informer.close()
+
+    play(story)
+
+
+def test_a_server_that_starts_again_is_followed_from_where_it_was_left(play):
+    async def story(client, wire):
+        await create(client, "a")
+        informer = Informer(client, CONFIG_MAPS, ConfigMap, namespace="default")
+        changes = []
+        informer.start()
+        await informer.synced.wait()
+        informer.on_change(lambda old, new: changes.append((old, new)))
+        changes.clear()
+        await wire.restart_server()
+        await create(client, "b")
+        await until(lambda: "default/b" in informer.items)
+        assert [(old, new.metadata.name) for old, new in changes] == [(None, "b")]
         await informer.close()
 
     play(story)

@@ -24,7 +24,7 @@ from sampan.engine.contract import (
     NameInUse,
 )
 from sampan.foundation.settings import Instance
-from sampan.kubernetes.client.contract import NotFound, RawEvent, RawList
+from sampan.kubernetes.client.contract import NotFound, RawEvent
 from sampan.kubernetes.machinery.metadata import Metadata
 from sampan.network.contract import Attachment, ServicePort
 from sampan.node import node_object
@@ -265,21 +265,18 @@ class FakeApi:
         if not self.reachable:
             raise ConnectionError("no server")
 
-    async def list(self, resource: Any, namespace: str = "", **selectors: str) -> RawList:
-        self._check()
-        found = [
-            json.dumps(body).encode()
-            for (plural, name), body in self.objects.items()
-            if plural == resource.plural and selectors["field_selector"] == f"metadata.name={name}"
-        ]
-        return RawList(tuple(found), str(self._version))
-
     async def watch(
         self, resource: Any, namespace: str = "", **selectors: str
     ) -> AsyncIterator[RawEvent]:
         self._check()
         queue: asyncio.Queue[RawEvent] = asyncio.Queue()
         self._watchers.append((f"{resource.plural} {selectors['field_selector']}", queue))
+        if not selectors["resource_version"]:
+            for (plural, name), body in self.objects.items():
+                if f"{plural} metadata.name={name}" == self._watchers[-1][0]:
+                    queue.put_nowait(RawEvent("ADDED", json.dumps(body).encode()))
+            told = {"metadata": {"resourceVersion": str(self._version)}}
+            queue.put_nowait(RawEvent("BOOKMARK", json.dumps(told).encode(), ends_initial=True))
         while True:
             yield await queue.get()
 

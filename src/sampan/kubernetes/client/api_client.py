@@ -4,12 +4,13 @@ It translates between verbs and requests, and Status bodies into the contract's 
 It must not retry, cache or wait; informers and runners do.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any, Literal
 
 import msgspec
 
-from sampan.foundation.wire.message import Body, Request, Response, Transport, whole
+from sampan.foundation.wire.message import Body, Request, Response, Transport, let_go, whole
 from sampan.kubernetes.client.contract import (
     AlreadyExists,
     ApiError,
@@ -21,6 +22,7 @@ from sampan.kubernetes.client.contract import (
     NotFound,
     Object,
     PatchKind,
+    Propagation,
     RawEvent,
     RawList,
     Unauthorized,
@@ -32,8 +34,12 @@ _PATCH_TYPES: dict[PatchKind, str] = {
     "json": "application/json-patch+json",
     "merge": "application/merge-patch+json",
     "strategic": "application/strategic-merge-patch+json",
-    "apply": "application/apply-patch+yaml",
 }
+# A JSON document is a YAML document.
+_APPLY = "application/apply-patch+yaml"
+_ENDS_INITIAL = "k8s.io/initial-events-end"
+_BEGINNING = (("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan"))
+Query = tuple[tuple[str, str], ...]
 _ERRORS: dict[int, type[ApiError]] = {
     400: BadRequest,
     401: Unauthorized,
@@ -47,6 +53,7 @@ _ERRORS: dict[int, type[ApiError]] = {
 
 class _ListMetadata(msgspec.Struct, rename="camel"):
     resource_version: str = ""
+    continue_token: str = msgspec.field(default="", name="continue")
 
 
 class _List(msgspec.Struct):
@@ -59,9 +66,18 @@ class _Event(msgspec.Struct):
     object: msgspec.Raw
 
 
+class _BookmarkMetadata(msgspec.Struct):
+    annotations: dict[str, str] = {}
+
+
+class _Bookmark(msgspec.Struct):
+    metadata: _BookmarkMetadata
+
+
 _encode = msgspec.json.Encoder().encode
 _decode_list = msgspec.json.Decoder(_List).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
+_decode_bookmark = msgspec.json.Decoder(_Bookmark).decode
 
 
 class ApiClient:
@@ -71,8 +87,10 @@ class ApiClient:
         self._transport = transport
         self._headers = {"accept": _JSON, "user-agent": user_agent}
 
-    async def get(self, resource: Resource, name: str, namespace: str = "") -> bytes:
-        return await self._ask("GET", resource.path(namespace, name))
+    async def get(
+        self, resource: Resource, name: str, namespace: str = "", *, subresource: str = ""
+    ) -> bytes:
+        return await self._ask("GET", resource.path(namespace, name, subresource))
 
     async def list(
         self,
@@ -81,11 +99,17 @@ class ApiClient:
         *,
         label_selector: str = "",
         field_selector: str = "",
+        limit: int = 0,
+        continue_token: str = "",
     ) -> RawList:
-        query = _selectors(label_selector, field_selector)
+        page = {"limit": str(limit) if limit else "", "continue": continue_token}
+        query = _query(labelSelector=label_selector, fieldSelector=field_selector, **page)
         found = _decode_list(await self._ask("GET", resource.path(namespace), query))
-        items = tuple(bytes(item) for item in found.items)
-        return RawList(items=items, resource_version=found.metadata.resource_version)
+        return RawList(
+            items=tuple(bytes(item) for item in found.items),
+            resource_version=found.metadata.resource_version,
+            continue_token=found.metadata.continue_token,
+        )
 
     async def watch(
         self,
@@ -95,19 +119,17 @@ class ApiClient:
         resource_version: str,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> AsyncIterator[RawEvent]:
+    ) -> AsyncGenerator[RawEvent, None]:
         query = (
             ("watch", "true"),
             ("allowWatchBookmarks", "true"),
-            ("resourceVersion", resource_version),
-            *_selectors(label_selector, field_selector),
+            *((("resourceVersion", resource_version),) if resource_version else _BEGINNING),
+            *_query(labelSelector=label_selector, fieldSelector=field_selector),
         )
         response = await self._send("GET", resource.path(namespace), query)
-        async for line in _lines(response.body):
-            event = _decode_event(line)
-            if event.type == "ERROR":
-                raise error_of(msgspec.json.decode(event.object))
-            yield RawEvent(type=event.type, object=bytes(event.object))
+        async with aclosing(_lines(response.body)) as lines:
+            async for line in lines:
+                yield _read_event(line)
 
     async def create(
         self,
@@ -117,15 +139,24 @@ class ApiClient:
         *,
         subresource: str = "",
         name: str = "",
+        field_manager: str = "",
+        dry_run: bool = False,
     ) -> bytes:
         path = resource.path(namespace, name, subresource)
-        return await self._ask("POST", path, body=body)
+        return await self._ask("POST", path, _write_query(field_manager, dry_run), body=body)
 
     async def update(
-        self, resource: Resource, body: Object, namespace: str = "", *, subresource: str = ""
+        self,
+        resource: Resource,
+        body: Object,
+        namespace: str = "",
+        *,
+        subresource: str = "",
+        field_manager: str = "",
+        dry_run: bool = False,
     ) -> bytes:
         path = resource.path(namespace, str(body["metadata"]["name"]), subresource)
-        return await self._ask("PUT", path, body=body)
+        return await self._ask("PUT", path, _write_query(field_manager, dry_run), body=body)
 
     async def patch(
         self,
@@ -136,9 +167,27 @@ class ApiClient:
         *,
         kind: PatchKind = "merge",
         subresource: str = "",
+        field_manager: str = "",
+        dry_run: bool = False,
     ) -> bytes:
         path = resource.path(namespace, name, subresource)
-        return await self._ask("PATCH", path, body=patch, content_type=_PATCH_TYPES[kind])
+        query = _write_query(field_manager, dry_run)
+        return await self._ask("PATCH", path, query, body=patch, content_type=_PATCH_TYPES[kind])
+
+    async def apply(
+        self,
+        resource: Resource,
+        body: Object,
+        namespace: str = "",
+        *,
+        field_manager: str,
+        force: bool = False,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> bytes:
+        path = resource.path(namespace, str(body["metadata"]["name"]), subresource)
+        query = _write_query(field_manager, dry_run) + _query(force="true" if force else "")
+        return await self._ask("PATCH", path, query, body=body, content_type=_APPLY)
 
     async def delete(
         self,
@@ -149,17 +198,29 @@ class ApiClient:
         uid: str = "",
         resource_version: str = "",
         grace_seconds: int | None = None,
-        propagation: Literal["", "Background", "Foreground", "Orphan"] = "",
+        propagation: Propagation = "",
+        dry_run: bool = False,
     ) -> bytes:
-        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        options = _delete_options(grace_seconds, propagation, dry_run)
         preconditions = {"uid": uid, "resourceVersion": resource_version}
         if uid or resource_version:
             options["preconditions"] = {k: value for k, value in preconditions.items() if value}
-        if grace_seconds is not None:
-            options["gracePeriodSeconds"] = grace_seconds
-        if propagation:
-            options["propagationPolicy"] = propagation
         return await self._ask("DELETE", resource.path(namespace, name), body=options)
+
+    async def delete_collection(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        grace_seconds: int | None = None,
+        propagation: Propagation = "",
+        dry_run: bool = False,
+    ) -> bytes:
+        query = _query(labelSelector=label_selector, fieldSelector=field_selector)
+        options = _delete_options(grace_seconds, propagation, dry_run)
+        return await self._ask("DELETE", resource.path(namespace), query, body=options)
 
     async def close(self) -> None:
         await self._transport.close()
@@ -168,7 +229,7 @@ class ApiClient:
         self,
         method: str,
         path: str,
-        query: tuple[tuple[str, str], ...] = (),
+        query: Query = (),
         *,
         body: Any = None,
         content_type: str = _JSON,
@@ -180,7 +241,7 @@ class ApiClient:
         self,
         method: str,
         path: str,
-        query: tuple[tuple[str, str], ...] = (),
+        query: Query = (),
         *,
         body: Any = None,
         content_type: str = _JSON,
@@ -219,13 +280,39 @@ def _status(code: int, body: bytes) -> Object:
     return {"kind": "Status", "code": code, "message": body[:1024].decode(errors="replace")}
 
 
-def _selectors(label_selector: str, field_selector: str) -> tuple[tuple[str, str], ...]:
-    pairs = (("labelSelector", label_selector), ("fieldSelector", field_selector))
-    return tuple((name, value) for name, value in pairs if value)
+def _query(**parameters: str) -> Query:
+    """The parameters that say something."""
+    return tuple((name, value) for name, value in parameters.items() if value)
 
 
-async def _lines(body: Body) -> AsyncIterator[bytes]:
-    """The lines of a stream, whatever pieces it arrives in."""
+def _write_query(field_manager: str, dry_run: bool) -> Query:
+    return _query(fieldManager=field_manager, dryRun="All" if dry_run else "")
+
+
+def _delete_options(grace_seconds: int | None, propagation: Propagation, dry_run: bool) -> Object:
+    options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
+    if grace_seconds is not None:
+        options["gracePeriodSeconds"] = grace_seconds
+    if propagation:
+        options["propagationPolicy"] = propagation
+    if dry_run:
+        options["dryRun"] = ["All"]
+    return options
+
+
+def _read_event(line: bytes) -> RawEvent:
+    """One line of a watch. Raises ApiError for an event that tells of one."""
+    event = _decode_event(line)
+    if event.type == "ERROR":
+        raise error_of(msgspec.json.decode(event.object))
+    ends_initial = event.type == "BOOKMARK" and (
+        _decode_bookmark(event.object).metadata.annotations.get(_ENDS_INITIAL) == "true"
+    )
+    return RawEvent(type=event.type, object=bytes(event.object), ends_initial=ends_initial)
+
+
+async def _lines(body: Body) -> AsyncGenerator[bytes, None]:
+    """The lines of a stream, whatever pieces it arrives in; closing them lets the stream go."""
     if not isinstance(body, AsyncIterator):
         for line in (await whole(body)).splitlines():
             yield line
@@ -239,6 +326,4 @@ async def _lines(body: Body) -> AsyncIterator[bytes]:
                 for line in complete:
                     yield line
     finally:
-        close = getattr(body, "aclose", None)
-        if close is not None:
-            await close()
+        await let_go(body)

@@ -5,7 +5,7 @@ encoded bytes and are decoded by the reader into what it needs: a whole dict, or
 `msgspec.Struct` that names only the fields it reads (unknown fields are skipped).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -13,7 +13,8 @@ import msgspec
 from sampan.kubernetes.kinds.resource import Resource
 
 Object = dict[str, Any]
-PatchKind = Literal["json", "merge", "strategic", "apply"]
+PatchKind = Literal["json", "merge", "strategic"]
+Propagation = Literal["", "Background", "Foreground", "Orphan"]
 EventType = Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
 
 
@@ -66,17 +67,23 @@ class Invalid(ApiError):
 
 
 class RawList(msgspec.Struct, frozen=True):
-    """A list as the server encoded it, one piece of JSON an item."""
+    """A list as the server encoded it, one piece of JSON an item; `continue_token` asks for the
+    next page, and is empty after the last."""
 
     items: tuple[bytes, ...]
     resource_version: str
+    continue_token: str = ""
 
 
 class RawEvent(msgspec.Struct, frozen=True):
-    """One watch event; `object` is JSON. ERROR events are raised, never yielded."""
+    """One watch event; `object` is JSON. ERROR events are raised, never yielded.
+
+    `ends_initial` marks the bookmark after which the events of a watch are changes.
+    """
 
     type: EventType
     object: bytes
+    ends_initial: bool = False
 
 
 class Client(Protocol):
@@ -84,10 +91,14 @@ class Client(Protocol):
 
     Every method may raise ApiError (its subclasses above) and ConnectionError when the
     server can't be reached. None of them retries. `namespace` is empty for cluster-scoped
-    resources and for "all namespaces" in `list` and `watch`.
+    resources and for "all namespaces" in `list` and `watch`. `subresource` is "status", "scale"
+    and the like. With `dry_run` everything is judged and nothing is kept. `field_manager` is
+    the name under which fields are owned; the client's user agent, when it is empty.
     """
 
-    async def get(self, resource: Resource, name: str, namespace: str = "") -> bytes: ...
+    async def get(
+        self, resource: Resource, name: str, namespace: str = "", *, subresource: str = ""
+    ) -> bytes: ...
 
     async def list(
         self,
@@ -96,7 +107,10 @@ class Client(Protocol):
         *,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> RawList: ...
+        limit: int = 0,
+        continue_token: str = "",
+    ) -> RawList:
+        """With `limit` a page; raises Expired when the version of the first page is gone."""
 
     def watch(
         self,
@@ -106,10 +120,12 @@ class Client(Protocol):
         resource_version: str,
         label_selector: str = "",
         field_selector: str = "",
-    ) -> AsyncIterator[RawEvent]:
+    ) -> AsyncGenerator[RawEvent, None]:
         """Events after `resource_version`, bookmarks included.
 
-        Ends when the server ends the watch; raises Expired when the version is too old.
+        Without a version the watch begins with what is there, as of now, and a bookmark that
+        `ends_initial` (KEP-3157); a server that can't refuses that as Invalid. Ends when the
+        server ends the watch; raises Expired when the version is too old. Close it when done.
         """
 
     async def create(
@@ -120,11 +136,20 @@ class Client(Protocol):
         *,
         subresource: str = "",
         name: str = "",
+        field_manager: str = "",
+        dry_run: bool = False,
     ) -> bytes:
         """`subresource` and `name` together post to a subresource (binding, eviction, token)."""
 
     async def update(
-        self, resource: Resource, body: Object, namespace: str = "", *, subresource: str = ""
+        self,
+        resource: Resource,
+        body: Object,
+        namespace: str = "",
+        *,
+        subresource: str = "",
+        field_manager: str = "",
+        dry_run: bool = False,
     ) -> bytes:
         """Replace an object; its metadata.resourceVersion, if there, must be the current one."""
 
@@ -137,8 +162,26 @@ class Client(Protocol):
         *,
         kind: PatchKind = "merge",
         subresource: str = "",
+        field_manager: str = "",
+        dry_run: bool = False,
     ) -> bytes:
         """A merge patch may carry metadata.uid and metadata.resourceVersion as preconditions."""
+
+    async def apply(
+        self,
+        resource: Resource,
+        body: Object,
+        namespace: str = "",
+        *,
+        field_manager: str,
+        force: bool = False,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> bytes:
+        """Server-side apply: `body` holds just the fields that `field_manager` wants to own, and
+        is named by its metadata. Creates what is not there. Raises Conflict when others own
+        them with other values, unless `force` takes them over.
+        """
 
     async def delete(
         self,
@@ -149,7 +192,21 @@ class Client(Protocol):
         uid: str = "",
         resource_version: str = "",
         grace_seconds: int | None = None,
-        propagation: Literal["", "Background", "Foreground", "Orphan"] = "",
+        propagation: Propagation = "",
+        dry_run: bool = False,
     ) -> bytes: ...
+
+    async def delete_collection(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        grace_seconds: int | None = None,
+        propagation: Propagation = "",
+        dry_run: bool = False,
+    ) -> bytes:
+        """Delete everything that matches; without selectors, all there is."""
 
     async def close(self) -> None: ...
