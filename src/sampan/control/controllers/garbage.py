@@ -127,6 +127,8 @@ def _collect(snapshot: Snapshot) -> plans.Plan:
             return plans.NOTHING
         return plans.Plan(actions=(_without_owners(snapshot.resource, snapshot.head, loose),))
     if waiting:
+        if _is_in_circle(snapshot):
+            return plans.Plan(actions=(_unblocking(snapshot),))
         manner: plans.Propagation = "Foreground" if snapshot.dependents else "Background"
         return plans.Plan(actions=(_deletion(snapshot, metadata.resource_version, manner),))
     found = snapshot.answers.get(_itself(snapshot), ())
@@ -134,6 +136,25 @@ def _collect(snapshot: Snapshot) -> plans.Plan:
     if live is None or live.metadata.owner_references != metadata.owner_references:
         return plans.NOTHING
     return plans.Plan(actions=(_deletion(snapshot, live.metadata.resource_version, _manner(live)),))
+
+
+def _is_in_circle(snapshot: Snapshot) -> bool:
+    """Whether an owner waits for this object, and one of its own dependents waits as well: where
+    that is because they own one another, each would wait for ever."""
+    blocks = any(it.block_owner_deletion for it in snapshot.head.metadata.owner_references)
+    return blocks and any(
+        head.metadata.deletion_timestamp is not None and FOREGROUND in head.metadata.finalizers
+        for _, head in snapshot.dependents
+    )
+
+
+def _unblocking(snapshot: Snapshot) -> plans.Patch:
+    """No owner waits for this object any more; it is looked at again when that is written."""
+    references: list[dict[str, Any]] = [
+        {**msgspec.to_builtins(owner), "blockOwnerDeletion": False}
+        for owner in snapshot.head.metadata.owner_references
+    ]
+    return _patch(snapshot.resource, snapshot.head, {"ownerReferences": references})
 
 
 def _manner(head: plans.Head) -> plans.Propagation:
