@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 from tests.control.api.conftest import Api
@@ -21,7 +21,7 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 class Watched:
     """The events of a watch, as they come."""
 
-    def __init__(self, body: AsyncIterator[bytes]) -> None:
+    def __init__(self, body: Any) -> None:
         self._body = body
         self._waiting: list[Object] = []
 
@@ -38,11 +38,14 @@ class Watched:
         events = [await self.next() for _ in range(count)]
         return [(it["type"], it["object"]["metadata"]["name"]) for it in events]
 
+    async def close(self) -> None:
+        await self._body.aclose()
+
     async def is_silent(self) -> bool:
         """Whether nothing comes for a while."""
         try:
             async with asyncio.timeout(0.2):
-                self._waiting.append(await self.next())
+                self._waiting = [await self.next()]
         except TimeoutError:
             return True
         return False
@@ -51,7 +54,6 @@ class Watched:
 async def watch(api: Api, path: str, **parameters: Any) -> Watched:
     response = await api.open("GET", path, watch="true", **parameters)
     assert response.status == 200, response.body
-    assert isinstance(response.body, AsyncIterator)
     return Watched(response.body)
 
 
