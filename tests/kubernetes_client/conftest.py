@@ -147,11 +147,13 @@ class Stream(AsyncIterator[bytes]):
 Story = Callable[[ApiClient, Wire], Awaitable[None]]
 
 
-async def _told(story: Story, credentials: ClusterCredentials | None) -> None:
+async def _told(
+    story: Story, credentials: ClusterCredentials | None, seconds: float = 30.0
+) -> None:
     wire = Wire(credentials)
     await wire.start()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(seconds):
             await story(ApiClient(wire, user_agent="teller/1"), wire)
     finally:
         await wire.stop()
@@ -177,5 +179,5 @@ def play_in_process() -> Callable[..., None]:
     return play_story_in_process
 
 
-def play_story_in_process(story: Story) -> None:
-    virtual_clock.run(_told(story, None))
+def play_story_in_process(story: Story, seconds: float = 30.0) -> None:
+    virtual_clock.run(_told(story, None, seconds))

@@ -1,4 +1,4 @@
-"""The verbs and their errors, events, and the election of a leader."""
+"""The verbs and their errors, and events."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -14,7 +14,6 @@ from sampan.kubernetes.client.contract import (
     NotFound,
 )
 from sampan.kubernetes.client.events import EventRecorder, ObjectReference
-from sampan.kubernetes.client.leader_election import LeaderElection
 from sampan.kubernetes.kinds.resource import CONFIG_MAPS, EVENTS, NAMESPACES
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -86,37 +85,3 @@ def test_an_event_that_repeats_is_counted(play):
         await recorder.close()
 
     play(story)
-
-
-def test_one_candidate_leads_at_a_time(play_in_process):
-    async def story(client, _wire):
-        leading = []
-
-        def election(name):
-            return LeaderElection(
-                client,
-                namespace="kube-system",
-                name="work",
-                identity=name,
-                clock=lambda: NOW,
-                duration_seconds=1,
-                renew_seconds=0.05,
-            )
-
-        async def work(name):
-            leading.append(name)
-            await asyncio.Event().wait()
-
-        first = asyncio.create_task(election("a").lead(lambda: work("a")))
-        await asyncio.sleep(0.1)
-        second = asyncio.create_task(election("b").lead(lambda: work("b")))
-        await asyncio.sleep(0.3)
-        assert leading == ["a"]
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
-        await asyncio.sleep(2)
-        assert leading == ["a", "b"]
-        second.cancel()
-        await asyncio.gather(second, return_exceptions=True)
-
-    play_in_process(story)

@@ -1,7 +1,7 @@
 """The server's process: store, API, controllers and scheduler in one event loop.
 
 They meet through the API alone: controllers and scheduler are its clients in process, each
-under a name of its own.
+under a name of its own. Of several servers on one datastore, one runs them at a time.
 """
 
 import asyncio
@@ -11,19 +11,19 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from importlib import import_module
 from random import Random
 
 import msgspec
 
 from sampan.control.api.server import ApiServer
 from sampan.control.api.settings import ApiSettings, settings_of
-from sampan.control.controllers.all import run_controllers
 from sampan.control.controllers.settings import ControllerSettings
 from sampan.daemon.absent_nodes import remove_absent_nodes
 from sampan.daemon.event_loop import collect_seldom, end_of_file, run_until_terminated
+from sampan.daemon.leadership import Office, in_office, lease_times
 from sampan.daemon.log_files import log_folder
 from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_list_path
+from sampan.daemon.offices import offices
 from sampan.daemon.server_store import ServerStore
 from sampan.foundation.pki import kubeconfig
 from sampan.foundation.pki.authority import Authority, KeyPair
@@ -52,7 +52,8 @@ def run(
 ) -> None:
     """Be the server until SIGTERM; the caller has set up its log.
 
-    `environment` names the datastore (see `foundation/datastore.py`). `network` is a descriptor
+    `environment` names the datastore (see `foundation/datastore.py`) and the times of leases (see
+    `daemon/leadership.py`). `network` is a descriptor
     whose end of file tells that the addresses to listen on are there; to `ready` one byte is
     written when requests are taken.
     """
@@ -67,6 +68,7 @@ async def _run(
     ready: int | None,
     stop: asyncio.Event,
 ) -> None:
+    times = lease_times(environment)
     credentials = prepare(instance.configuration_folder / "pki", instance, _now())
     _write_kubeconfig(instance, credentials)
     async with contextlib.AsyncExitStack() as running:
@@ -89,7 +91,10 @@ async def _run(
             os.close(ready)
         _log.info("requests are taken")
         running.callback(api.begin_shutdown)
-        await running.enter_async_context(_clients(instance, api, credentials, signer))
+        filled = _offices(instance, api, credentials, signer)
+        await running.enter_async_context(
+            in_office(filled, api.client, _now, times if opened.store.is_shared else None)
+        )
         await _remove_absent_nodes(instance, api)
         gc.freeze()
         await stop.wait()
@@ -138,11 +143,10 @@ def _signer(credentials: ClusterCredentials, issuer: str) -> TokenSigner:
     return TokenSigner(key, issuer, replaced=credentials.replaced_service_account_keys())
 
 
-@contextlib.asynccontextmanager
-async def _clients(
+def _offices(
     instance: Instance, api: ApiServer, credentials: ClusterCredentials, signer: TokenSigner
-) -> AsyncIterator[None]:
-    """Controllers and scheduler at work."""
+) -> tuple[Office, ...]:
+    """Controllers and scheduler."""
     settings = ControllerSettings(
         pod_range=instance.pod_range,
         authority=Authority(
@@ -151,15 +155,7 @@ async def _clients(
         sign_token=signer.sign,
     )
     random = Random()  # noqa: S311 - spreads choices; nothing secret is drawn from it
-    controllers = await run_controllers(api.client, settings, _now, random)
-    # With its columns comes a large library, and the API needn't wait for it.
-    module = await asyncio.to_thread(import_module, "sampan.control.scheduler.loop")
-    scheduler = await module.run_scheduler(api.client(module.USER), _now, random)
-    try:
-        yield
-    finally:
-        await scheduler.close()
-        await controllers.close()
+    return offices(api.client, settings, _now, random)
 
 
 async def _remove_absent_nodes(instance: Instance, api: ApiServer) -> None:
