@@ -196,3 +196,28 @@ def test_every_namespace_has_the_clusters_authority() -> None:
             await cluster.close()
 
     virtual_clock.run(told())
+
+
+def with_certificate(**certificate: Any) -> Object:
+    source = {
+        "signerName": "example.com/signer",
+        "keyType": "ECDSAP256",
+        "credentialBundlePath": "credentials.pem",
+    }
+    volume = {"name": "c", "projected": {"sources": [{"podCertificate": source | certificate}]}}
+    return pod("one", "mounts", volumes=[volume])
+
+
+def test_a_pods_certificate_is_of_a_bounded_life(play: Play) -> None:
+    async def story(api: Api) -> None:
+        await api.create(ACCOUNTS, {"metadata": {"name": "mounts"}})
+        for seconds, sign in ((91 * 86400 + 1, "<= 7862400"), (3599, ">= 3600")):
+            body = with_certificate(maxExpirationSeconds=seconds)
+            answer = await api.send("POST", PODS_PATH, body)
+            assert answer.code == 422
+            assert f"maxExpirationSeconds must be {sign}" in answer["message"]
+        made = await api.create(PODS_PATH, with_certificate())
+        (source,) = made["spec"]["volumes"][0]["projected"]["sources"]
+        assert source["podCertificate"]["maxExpirationSeconds"] == 86400
+
+    play(story)

@@ -3,6 +3,7 @@
 from types import MappingProxyType
 from typing import Any
 
+from sampan.kubernetes.kinds.core.certificate_projection import DEFAULT_SECONDS
 from sampan.kubernetes.kinds.core.container_defaults import default_field_reference, pull_policy
 from sampan.kubernetes.kinds.core.persistent_volume_claims import default_claim_spec
 from sampan.kubernetes.kinds.kind import Object
@@ -49,6 +50,8 @@ def default_volume(volume: Object) -> None:
             default_field_reference(item)
         if "serviceAccountToken" in source:
             source["serviceAccountToken"].setdefault("expirationSeconds", _TOKEN_SECONDS)
+        if "podCertificate" in source:
+            source["podCertificate"].setdefault("maxExpirationSeconds", DEFAULT_SECONDS)
     if "ephemeral" in volume:
         template = volume["ephemeral"].get("volumeClaimTemplate") or {}
         default_claim_spec(template.get("spec") or {})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sampan.kubernetes.kinds.core.certificate_projection import check_certificate
 from sampan.kubernetes.kinds.core.list_names import check_list_name
 from sampan.kubernetes.kinds.core.paths import check_file_path, check_local_path
 from sampan.kubernetes.kinds.core.persistent_volume_claims import check_claim_spec
@@ -129,6 +130,8 @@ def _check_projection(name: str, source: Object, field: str) -> Iterator[Cause]:
         yield from _check_token(source, field)
     elif name == "clusterTrustBundle":
         yield from _check_trust(source, field)
+    elif name == "podCertificate":
+        yield from check_certificate(source, field)
 
 
 def _check_token(source: Object, field: str) -> Iterator[Cause]:
