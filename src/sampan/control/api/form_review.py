@@ -10,6 +10,7 @@ from typing import Any
 from sampan.control.api.admission.write import Form, Write
 from sampan.control.api.call import Call, Handler
 from sampan.control.api.decoding import Form as BodyForm
+from sampan.control.api.proxies.target_name import remainder
 from sampan.control.api.writer import Writer
 from sampan.foundation.wire.message import Request, Response
 from sampan.kubernetes.kinds.kind import Object
@@ -30,6 +31,10 @@ def _text(request: Request, name: str) -> Any:
     return request.parameter(name)
 
 
+def _proxied_path(request: Request, _name: str) -> Any:
+    return remainder(request.path)
+
+
 def _texts(request: Request, name: str) -> Any:
     return [value for key, value in request.query if key == name]
 
@@ -45,11 +50,11 @@ OPTIONS: dict[str, dict[str, Read]] = {
     "PodExecOptions": {**_STREAMS, "command": _texts},
     "PodAttachOptions": _STREAMS,
     "PodPortForwardOptions": {"ports": _texts},
-    "PodProxyOptions": {"path": _text},
-    "ServiceProxyOptions": {"path": _text},
-    "NodeProxyOptions": {"path": _text},
+    "PodProxyOptions": {"path": _proxied_path},
+    "ServiceProxyOptions": {"path": _proxied_path},
+    "NodeProxyOptions": {"path": _proxied_path},
 }
-"""What the options of each sort of connection hold, read off the query."""
+"""What the options of each sort of connection hold, read off the query and the path."""
 
 
 async def reviewed(

@@ -104,6 +104,7 @@ class Cluster:
         self.fruit = fruit
         self.bundle = base64.b64encode(authority).decode()
         self.port = 0
+        self.end_fruit: Callable[[], Awaitable[None]] | None = None
 
     async def open(
         self,
@@ -208,7 +209,7 @@ async def _play(credentials: ClusterCredentials, folder: Path, story: Story) -> 
         cluster = Cluster(api, FruitServer(), authority.certificate)
         server = await _serve(cluster.fruit, authority, credentials, folder)
         running.push_async_callback(server.close, 0.1)
-        cluster.port = server.port
+        cluster.port, cluster.end_fruit = server.port, server.close
         await story(cluster)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from sampan.control.api.aggregation import availability, servers
+from sampan.control.api.proxies.target_name import is_proxyable
 from sampan.foundation.wire.message import Identity
 
 NAME = "v1.fruit.example.com"
@@ -114,8 +116,6 @@ PORT = {"port": 80}
 def test_a_server_that_fails_its_check_is_unavailable_until_it_passes(
     play: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sampan.control.api.aggregation import availability
-
     monkeypatch.setattr(availability, "AGAIN_SECONDS", 0.05)
     monkeypatch.setattr(availability, "AGAIN_UNAVAILABLE_SECONDS", 0.05)
 
@@ -143,6 +143,35 @@ async def _versions(cluster: Any, accept: str) -> Any:
     document = await cluster.get("/apis", headers={"accept": accept})
     group = next(it for it in document["items"] if it["metadata"]["name"] == "fruit.example.com")
     return group["versions"]
+
+
+def test_a_request_that_fails_is_a_reason_to_look_again(play: Any) -> None:
+    async def story(cluster: Any) -> None:
+        await cluster.serve_fruit()
+        await cluster.register()
+        await cluster.until("Passed")
+        await cluster.end_fruit()
+        answer = await cluster.send("GET", APPLES)
+        assert answer.status == 503
+        assert answer.body.startswith(b"error trying to reach service: ")
+        assert "failing or missing response" in await cluster.until("FailedDiscoveryCheck")
+        answer = await cluster.send("GET", APPLES)
+        assert (answer.status, answer.body) == (503, b"service unavailable\n")
+
+    play(story)
+
+
+def test_no_endpoint_leads_to_this_machine_itself(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(cluster: Any) -> None:
+        monkeypatch.setattr(servers, "is_proxyable", is_proxyable)
+        await cluster.serve_fruit()
+        await cluster.register()
+        assert await cluster.until("FailedDiscoveryCheck") == "no endpoints available"
+        assert cluster.fruit.subjects == set()
+
+    play(story)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from sampan.control.api.proxies.target_name import (
     TargetName,
     is_proxyable,
     port_number,
+    remainder,
     target_name,
 )
 
@@ -52,3 +53,10 @@ def test_no_proxy_leads_to_this_machine_or_its_link(address: str, allowed: bool)
 
 def test_ports_are_numbers_of_ports() -> None:
     assert [port_number(it) for it in ("80", "0", "65536", "http", "", "-1")] == [80] + [None] * 5
+
+
+def test_what_follows_the_proxy_is_the_path_there() -> None:
+    assert remainder("/api/v1/namespaces/a/pods/proxy/proxy/x/proxy/y/") == "/x/proxy/y/"
+    assert remainder("/api/v1/nodes/n/proxy//x") == "//x"
+    assert remainder("/api/v1/nodes/n/proxy/") == "/"
+    assert remainder("/api/v1/nodes/n/proxy") == ""

@@ -33,9 +33,9 @@ class Aggregator:
         self._services = services = ApiServices(cache)
         servers = Servers(cache, settings.front_proxy_client, random)
         self.versions = RemoteVersions(services)
-        self.stage = Aggregation(services, servers)
         check = ServerCheck(cache, servers, self.versions)
         self._availability = AvailabilityKeeper(writer, cache, services, check, clock)
+        self.stage = Aggregation(services, servers, self._availability.look_again)
         self._custom = CustomServices(writer, cache, kinds)
 
     def start(self) -> None:

@@ -1,8 +1,9 @@
 """Keeps the condition `Available` of APIServices true, and what their servers say of themselves.
 
 Theory: a change of an APIService, its Service or its EndpointSlices wakes its name, and so does
-time, because servers die without a word. Settling a name asks the server and may be done any
-number of times; each name has a task of its own, so that a silent server delays nobody.
+time, because servers die without a word, and a request that failed. Settling a name asks the
+server and may be done any number of times; there are several workers, so that a silent server
+doesn't delay all others.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from sampan.control.api.cache.stored_object import CacheEvent, StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.refusal import Refused
 from sampan.control.api.writer import Writer
+from sampan.foundation import tasks
+from sampan.kubernetes.client.queue import WorkQueue
 from sampan.kubernetes.kinds.all import BY_RESOURCE
 from sampan.kubernetes.kinds.kind import Kind, Object
 from sampan.kubernetes.kinds.resource import API_SERVICES, ENDPOINT_SLICES, SERVICES
@@ -26,6 +29,8 @@ from sampan.store.contract import StoreError
 
 AGAIN_SECONDS = 30.0
 AGAIN_UNAVAILABLE_SECONDS = 5.0
+DOUBT_SECONDS = 0.5
+WORKERS = 4
 _log = logging.getLogger("sampan.api.aggregation")
 
 
@@ -44,26 +49,27 @@ class AvailabilityKeeper:
         self._services = services
         self._check = check
         self._clock = clock
-        self._settling: dict[str, asyncio.Task[None]] = {}
-        self._due: set[str] = set()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._running = False
-        services.on_change(self._wake)
+        self._queue = WorkQueue[str]()
+        self._workers: list[asyncio.Task[None]] = []
+        services.on_change(self._queue.add)
         cache.on_event(self._note)
 
     def start(self) -> None:
-        self._running = True
         for service in self._services:
-            self._wake(service.name)
+            self._queue.add(service.name)
+        self._workers = [
+            asyncio.create_task(self._queue.work(self._try), name="availability of servers")
+            for _ in range(WORKERS)
+        ]
 
     async def close(self) -> None:
-        self._running = False
-        for timer in self._timers.values():
-            timer.cancel()
-        settling = tuple(self._settling.values())
-        for task in settling:
-            task.cancel()
-        await asyncio.gather(*settling, return_exceptions=True)
+        self._queue.close()
+        for worker in self._workers:
+            await tasks.end(worker)
+
+    def look_again(self, name: str) -> None:
+        """A request to the server has failed: whether it is available is in doubt."""
+        self._queue.add_after(name, DOUBT_SECONDS)
 
     def _note(self, kind: Kind, event: CacheEvent) -> None:
         if kind.resource not in (SERVICES, ENDPOINT_SLICES) or self._services.is_empty:
@@ -77,28 +83,9 @@ class AvailabilityKeeper:
         for service in self._services:
             reference = service.spec.service
             if reference is not None and reference.key == key:
-                self._wake(service.name)
+                self._queue.add(service.name)
 
-    def _wake(self, name: str) -> None:
-        if not self._running:
-            return
-        if name in self._settling:
-            self._due.add(name)
-            return
-        timer = self._timers.pop(name, None)
-        if timer is not None:
-            timer.cancel()
-        task = asyncio.create_task(self._settle(name), name=f"availability of {name}")
-        self._settling[name] = task
-        task.add_done_callback(lambda _: self._settled(name))
-
-    def _settled(self, name: str) -> None:
-        del self._settling[name]
-        if name in self._due:
-            self._due.discard(name)
-            self._wake(name)
-
-    async def _settle(self, name: str) -> None:
+    async def _try(self, name: str) -> None:
         service = self._services.named(name)
         if service is None:
             return
@@ -113,9 +100,8 @@ class AvailabilityKeeper:
             _log.warning("the availability of %s: %s; it is tried again", name, error)
         except Exception:  # noqa: BLE001 - one server must not end the service of all
             _log.exception("the availability of %s can't be found out", name)
-        if service.spec.service is not None and self._running:
-            timer = asyncio.get_running_loop().call_later(delay, self._wake, name)
-            self._timers[name] = timer
+        if service.spec.service is not None:
+            self._queue.add_after(name, delay)
 
     async def _tell(self, service: ApiService, found: Availability) -> None:
         """Write the condition, unless it is there already."""

@@ -4,7 +4,7 @@ import msgspec
 
 from sampan.control.api.aggregation.servers import identity_headers
 from sampan.foundation.wire.http_exchange import Origin, Outgoing, exchange
-from sampan.foundation.wire.message import Identity
+from sampan.foundation.wire.message import Identity, bounded
 
 MAXIMUM_ANSWER = 16 << 20
 _IDENTITY = Identity("system:kube-aggregator", ("system:masters",))
@@ -29,14 +29,8 @@ async def asked(origin: Origin, path: str, tag: str = "") -> Answer:
     outgoing = Outgoing("GET", path, headers=[*headers, *identity_headers(_IDENTITY)])
     answer = await exchange(origin, outgoing)
     try:
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in answer.pieces():
-            pieces.append(piece)
-            size += len(piece)
-            if size > MAXIMUM_ANSWER:
-                raise ConnectionError(f"the answer is larger than {MAXIMUM_ANSWER} bytes")
+        body = await bounded(answer.pieces(), MAXIMUM_ANSWER)
     finally:
         await answer.aclose()
     found = next((value for name, value in answer.headers if name.lower() == "etag"), "")
-    return Answer(answer.status, b"".join(pieces), found)
+    return Answer(answer.status, body, found)

@@ -4,6 +4,8 @@ It stands behind authorization and before the routing of what this server serves
 are those of kube-aggregator: plain text where there is no server to answer.
 """
 
+from collections.abc import Callable
+
 from sampan.control.api.aggregation.api_services import ApiService, ApiServices
 from sampan.control.api.aggregation.servers import Servers, Unreachable, identity_headers
 from sampan.control.api.call import Call, Handler
@@ -19,11 +21,14 @@ _TEXT = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": 
 
 
 class Aggregation:
-    """The stage."""
+    """The stage. `doubt` hears of servers to which a request could not be passed on."""
 
-    def __init__(self, services: ApiServices, servers: Servers) -> None:
+    def __init__(
+        self, services: ApiServices, servers: Servers, doubt: Callable[[str], None]
+    ) -> None:
         self._services = services
         self._servers = servers
+        self._doubt = doubt
 
     async def __call__(self, call: Call, following: Handler) -> Response:
         service = self._service(call.request.path)
@@ -35,7 +40,11 @@ class Aggregation:
             origin = self._servers.origins(service)[0]
         except Unreachable:
             return _text(503, _UNAVAILABLE)
-        return await _passed(call, origin)
+        try:
+            return await _passed(call, origin)
+        except Refused as refusal:
+            self._doubt(service.name)
+            return _text(int(refusal.status["code"]), str(refusal))
 
     def _service(self, path: str) -> ApiService | None:
         if self._services.is_empty or not path.startswith("/apis/"):
@@ -45,14 +54,12 @@ class Aggregation:
 
 
 async def _passed(call: Call, origin: Origin) -> Response:
+    """Raises Refused when the server gives no answer."""
     request = call.request
     headers = [pair for pair in towards_server(request) if pair[0] != "host"]
     headers += [("host", origin.authority), *identity_headers(call.identity)]
     outgoing = Outgoing(request.method, request.path, request.query, headers, request.pieces())
-    try:
-        response = await forwarded(origin, outgoing)
-    except Refused as refusal:
-        return _text(int(refusal.status["code"]), str(refusal))
+    response = await forwarded(origin, outgoing)
     if 300 <= response.status < 400 and "location" in response.headers:
         # A server of one's own could send clients, and their credentials, anywhere.
         await let_go(response.body)

@@ -21,6 +21,7 @@ from sampan.control.api.proxies.target_name import (
     TargetName,
     is_proxyable,
     port_number,
+    remainder,
     target_name,
 )
 from sampan.control.api.refusal import Refused
@@ -112,7 +113,7 @@ class Proxies:
 
         Whatever the port: which of them is the kubelet's, the node says.
         """
-        parts = joined("", _remainder(call)).split("/")
+        parts = joined("", remainder(call.request.path)).split("/")
         subresource = _IN_PODS.get(parts[1])
         if subresource is None:
             return
@@ -144,12 +145,12 @@ class Proxies:
 
     async def _pass(self, call: Call, origin: Origin) -> Response:
         request = call.request
-        remainder = _remainder(call)
-        if not remainder and request.method in ("GET", "HEAD"):
+        rest = remainder(request.path)
+        if not rest and request.method in ("GET", "HEAD"):
             # Relative links of the answer would lead elsewhere.
             return Response(status=_MOVED, headers={"location": _with_slash(call)})
-        path = joined("", remainder or "/")
-        prefix = request.path.removesuffix(remainder)
+        path = joined("", rest or "/")
+        prefix = request.path.removesuffix(rest)
         links = Links(prefix, frozenset((origin.authority, request.headers.get("host", ""))))
         headers = [pair for pair in towards_server(request) if pair[0] != "accept-encoding"]
         if not any(name == "host" for name, _ in headers):
@@ -165,13 +166,6 @@ def _wanted(call: Call, what: str) -> TargetName:
     if found is None:
         raise Refused(status.bad_request(f'invalid {what} request "{text}"'))
     return found
-
-
-def _remainder(call: Call) -> str:
-    """What follows `/proxy` in the path."""
-    fixed = 7 if call.routed.resource.namespaced else 5
-    parts = call.request.path.split("/", fixed + 1)
-    return f"/{parts[fixed + 1]}" if len(parts) > fixed + 1 else ""
 
 
 def _with_slash(call: Call) -> str:

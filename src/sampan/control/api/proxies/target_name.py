@@ -48,6 +48,14 @@ def is_proxyable(address: str) -> bool:
     )
 
 
+def remainder(path: str) -> str:
+    """What follows `/proxy` in the path of a request: the path that is asked for there."""
+    is_namespaced = path.startswith("/api/v1/namespaces/")
+    fixed = 8 if is_namespaced else 6
+    parts = path.split("/", fixed)
+    return f"/{parts[fixed]}" if len(parts) > fixed else ""
+
+
 def port_number(text: str) -> int | None:
     """A port's number; None for anything else."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5):
