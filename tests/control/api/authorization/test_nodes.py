@@ -213,7 +213,12 @@ def test_a_node_evicts_its_own_pods_alone(play, pod, account):
     async def story(api):
         await bound_pod(api, pod, account)
         body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "web"}}
+        running = {"status": {"phase": "Running"}}
+        assert await code(api, "PATCH", f"{PODS}/web/status", "n1", running) == 200
+        before = (await api.send("GET", f"{PODS}/web")).json
         assert await code(api, "POST", f"{PODS}/web/eviction", "n2", body) == 403
+        # Nothing of it may be seen: neither a pod nor a budget is written before the verdict.
+        assert (await api.send("GET", f"{PODS}/web")).json == before
         assert await code(api, "POST", f"{PODS}/web/eviction", "n1", body) == 201
 
     play(story)

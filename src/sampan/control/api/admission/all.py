@@ -57,9 +57,10 @@ def admission_chain(
     """Everything, in its order; `quotas` come last, for they charge what will be stored."""
     around = Surroundings(cache, kinds, authorizer)
     limits, priority = LimitRanger(cache), Priority(cache)
+    restriction = NodeRestriction(cache)
     asking = Asking(cache, authorizer, caller, lambda: new_uid(random))
     return AdmissionChain(
-        gate=NamespaceLifecycle(cache),
+        gates=(NamespaceLifecycle(cache), restriction.of_evictions),
         filling=(
             ServiceAccount(cache, random),
             limits.fill,
@@ -78,7 +79,7 @@ def admission_chain(
         ),
         judging=(
             check_expressions,
-            NodeRestriction(cache),
+            restriction,
             PodSecurity(cache),
             priority.judge,
             limits.judge,

@@ -21,19 +21,19 @@ _encode = msgspec.json.Encoder().encode
 class AdmissionChain:
     """The phases in their order; each list is worked off from its first entry.
 
-    `gate` is asked first, of what comes in any form.
+    `gates` are asked first, of what comes in any form.
     """
 
     def __init__(
         self,
         *,
-        gate: Admission,
+        gates: tuple[Admission, ...],
         filling: tuple[Admission, ...],
         mutating: tuple[Mutating, ...] = (),
         judging: tuple[Admission, ...],
         validating: tuple[Validating, ...] = (),
     ) -> None:
-        self._gate = gate
+        self._gates = gates
         self._filling = filling
         self._mutating = mutating
         self._judging = judging
@@ -41,7 +41,8 @@ class AdmissionChain:
 
     async def mutate(self, write: Write) -> None:
         """May change the object or put another in its place. Raises Refused."""
-        self._gate(write)
+        for gate in self._gates:
+            gate(write)
         self._fill(write)
         if write.reviewed:
             return

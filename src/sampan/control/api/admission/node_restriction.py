@@ -55,22 +55,29 @@ class NodeRestriction:
         if problem:
             raise write.refusal(problem)
 
+    def of_evictions(self, write: Write) -> None:
+        """An eviction comes in a form of its own, and takes from budgets before it deletes.
+
+        Raises Refused (403).
+        """
+        node = node_name(write.identity) if write.subresource == "eviction" else ""
+        if not node or write.kind.resource != PODS:
+            return
+        stored = self._cache.of(PODS).get(f"{write.namespace}/{write.object_name}")
+        if stored is None or stored.fields.get("spec.nodeName") != node:
+            raise write.refusal(
+                f'node "{node}" can only evict pods with spec.nodeName set to itself'
+            )
+
     def _pod_problem(self, write: Write, node: str) -> Iterator[str]:
         """The first problem is told; what comes after it may not even make sense."""
-        if write.subresource == "eviction":
-            yield from self._eviction_problem(write, node)
-        elif write.old is None:
+        if write.old is None:
             yield from self._mirror_problem(write.object, node)
         elif _node_of(write.old) != node:
             verb = "delete" if write.new is None else "update status for"
             yield f'node "{node}" can only {verb} pods with spec.nodeName set to itself'
         elif write.new is not None:
             yield from _status_problem(write.new, write.old, write.subresource, node)
-
-    def _eviction_problem(self, write: Write, node: str) -> Iterator[str]:
-        stored = self._cache.of(PODS).get(f"{write.namespace}/{write.object_name}")
-        if stored is None or stored.fields.get("spec.nodeName") != node:
-            yield f'node "{node}" can only evict pods with spec.nodeName set to itself'
 
     def _pod_certificate_problem(self, write: Write, node: str) -> Iterator[str]:
         """A node asks in the name of its own pods alone (KEP-4317)."""
