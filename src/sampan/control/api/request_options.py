@@ -42,6 +42,8 @@ class WriteOptions(msgspec.Struct, frozen=True):
 
 def write_options(request: Request, kind: OptionsKind, *, applies: bool = False) -> WriteOptions:
     """Raises Refused (422), with the causes of `ValidateCreateOptions` and its like."""
+    if not request.query and not applies:
+        return WriteOptions(manager=_named(request))
     values = dict[str, list[str]]()
     for key, value in request.query:
         values.setdefault(key, []).append(value)
@@ -57,8 +59,12 @@ def write_options(request: Request, kind: OptionsKind, *, applies: bool = False)
         causes.append(unsupported("fieldValidation", validation, ("Ignore", "Strict", "Warn")))
     if causes:
         raise Refused(status.invalid("meta.k8s.io", kind, "", causes))
-    manager = manager or _product(request.headers.get("user-agent", "")) or "unknown"
-    return WriteOptions(bool(dry), manager, applies and request.flag("force"))
+    return WriteOptions(bool(dry), manager or _named(request), applies and request.flag("force"))
+
+
+def _named(request: Request) -> str:
+    """Who writes, of a client that doesn't say it."""
+    return _product(request.headers.get("user-agent", "")) or "unknown"
 
 
 def _manager_causes(manager: str, *, applies: bool) -> list[Cause]:

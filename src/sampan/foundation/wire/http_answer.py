@@ -9,6 +9,8 @@ from http import HTTPStatus
 
 PIECE_BYTES = 128 * 1024
 GZIP_ABOVE_BYTES = 128 * 1024
+WHOLE_BYTES = min(PIECE_BYTES, GZIP_ABOVE_BYTES)
+"""Bodies of no more bytes leave in one piece with their head, as they are."""
 _WITHOUT_BODY = (204, 304)
 
 

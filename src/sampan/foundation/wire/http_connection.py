@@ -67,6 +67,8 @@ class HttpConnection(asyncio.Protocol):
         self._peer_address = ""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._last_headers: list[tuple[bytes, bytes]] = []
+        self._last_joined: dict[str, str] = {}
         self._header_bytes = 0
         self._around_bodies = 0
         self._incoming: _Exchange | None = None
@@ -185,15 +187,18 @@ class HttpConnection(asyncio.Protocol):
             raise httptools.HttpParserError("the header is too large")
 
     def _request(self) -> Request:
-        headers = joined_headers(
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers
-        )
+        if self._headers != self._last_headers:
+            # Clients send the same ones with every request.
+            self._last_headers = self._headers
+            self._last_joined = joined_headers(
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers
+            )
         path, query = target(self._url)
         return Request(
             method=self._parser.get_method().decode("latin-1"),
             path=path,
             query=query,
-            headers=headers,
+            headers=self._last_joined.copy(),
             peer_subject=self._peer_subject,
             peer_fingerprint=self._peer_fingerprint,
             peer_address=self._peer_address,
@@ -255,7 +260,11 @@ class HttpConnection(asyncio.Protocol):
         body, headers = response.body, response.headers
         if close:
             headers = {**headers, "Connection": "close"}
-        if exchange.request.method == "HEAD":
+        head_alone = exchange.request.method == "HEAD"
+        if type(body) is bytes and len(body) <= http_answer.WHOLE_BYTES and not head_alone:
+            await self._send(self._head(response, headers, len(body)) + body)
+            return
+        if head_alone:
             length = http_answer.length_of(body) if isinstance(body, bytes | Sequence) else None
             await self._send(self._head(response, headers, length))
             await let_go(body)
@@ -270,13 +279,9 @@ class HttpConnection(asyncio.Protocol):
             headers = {**headers, "Content-Encoding": "gzip"}
             await self._stream(exchange, response, headers, packed)
             return
-        first = self._head(response, headers, length)
-        if isinstance(body, bytes) and length <= http_answer.PIECE_BYTES:
-            await self._send(first + body)
-        else:
-            await self._send(first)
-            for piece in http_answer.gathered(body):
-                await self._send(piece)
+        await self._send(self._head(response, headers, length))
+        for piece in http_answer.gathered(body):
+            await self._send(piece)
 
     async def _stream(
         self,

@@ -109,7 +109,10 @@ class Request(msgspec.Struct, kw_only=True):
 
     def parameter(self, name: str, default: str = "") -> str:
         """The first value of a query parameter."""
-        return next((value for key, value in self.query if key == name), default)
+        for key, value in self.query:
+            if key == name:
+                return value
+        return default
 
     def flag(self, name: str) -> bool:
         """Whether a query parameter is there and says neither "false" nor "0", as apimachinery

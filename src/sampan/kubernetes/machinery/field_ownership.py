@@ -134,6 +134,8 @@ def _starting_owners(before: Any, new: Object, *, ignore: bool) -> Owners:
 
 def _after_update(owners: Owners, change: Change, writing: Writing) -> Owners:
     taken = union(change.modified, change.added)
+    if not owners and taken:
+        return {writing.manager: Owned(taken, writing.api_version, writing.time)}
     left = without(owners, taken, spared=None)
     left = without(left, change.removed, spared=None)
     mine = left.get(writing.manager)

@@ -5,7 +5,9 @@ metav1.Time is to the second, metav1.MicroTime to the microsecond.
 
 from datetime import UTC, datetime
 
-_OFFSET = "+00:00"
+import msgspec
+
+_SECONDS = 19
 _EXACT_LENGTH = 20
 
 
@@ -33,12 +35,19 @@ def _message(text: str) -> str:
 
 def to_seconds(moment: datetime) -> str:
     """`2026-01-02T03:04:05Z`, the form of metav1.Time."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix(_OFFSET) + "Z"
+    return _text(moment)[:_SECONDS] + "Z"
 
 
 def to_microseconds(moment: datetime) -> str:
     """`2026-01-02T03:04:05.000006Z`, the form of metav1.MicroTime."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix(_OFFSET) + "Z"
+    text = _text(moment)
+    return text if moment.microsecond else text[:_SECONDS] + ".000000Z"
+
+
+def _text(moment: datetime) -> str:
+    """RFC 3339 by the quickest writer of it: with six digits of a second, or none."""
+    text: str = msgspec.to_builtins(moment.astimezone(UTC))
+    return text
 
 
 def normal_seconds(text: str) -> str:

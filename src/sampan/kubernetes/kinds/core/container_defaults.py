@@ -23,7 +23,8 @@ def default_container(container: Object, *, host_network: bool) -> None:
         if host_network and not port.get("hostPort") and "containerPort" in port:
             port["hostPort"] = port["containerPort"]
     for variable in container.get("env") or ():
-        default_field_reference(variable.get("valueFrom") or {})
+        if "valueFrom" in variable:
+            default_field_reference(variable["valueFrom"] or {})
     for name in PROBES:
         if name in container:
             _default_probe(container[name])
