@@ -32,7 +32,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What the runner knows beside the caches when it has a key planned.
 
     `answers` are to the `reads` of the plan before, `permissions` to its questions; `failure` is
-    the message of the last write for this key that the API refused.
+    the message of the last request for this key, if it failed.
     """
 
     answers: Answers = {}

@@ -8,6 +8,7 @@ deleted. What takes its time is told in the namespace's status.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -25,7 +26,7 @@ _EVENTS_GONE_SECONDS = 0.05
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """`failure` is why a deletion was refused."""
+    """`failure` is why the content could not be seen or deleted."""
 
     namespace: Namespace
     resources: tuple[Resource, ...]
@@ -41,6 +42,9 @@ def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
         return plans.NOTHING
     reads = tuple(plans.List(each, namespace.metadata.name) for each in snapshot.resources)
     if any(read not in snapshot.answers for read in reads):
+        # It may be that the content can't be seen at all: that is told once, then tried again.
+        if snapshot.failure and not namespace_conditions.tells_failure(_conditions(namespace)):
+            return plans.Plan(actions=_telling(namespace, None, snapshot.failure, now))
         return plans.Plan(reads=reads)
     content = [(read.resource, head) for read in reads for head in snapshot.answers[read]]
     if not content:
@@ -61,15 +65,19 @@ def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
 
 
 def _telling(
-    namespace: Namespace, content: Content, failure: str, now: datetime
+    namespace: Namespace, content: Content | None, failure: str, now: datetime
 ) -> tuple[plans.Action, ...]:
-    """The conditions written, if they have changed."""
-    present = [msgspec.to_builtins(each) for each in namespace.status.conditions]
+    """The conditions written, if they have changed; None for content that is not known."""
+    present = _conditions(namespace)
     following = namespace_conditions.told(present, content, failure, now)
     if following == present:
         return ()
     change = {"conditions": following}
     return (plans.status_patch(NAMESPACES, namespace.metadata, change),)
+
+
+def _conditions(namespace: Namespace) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(each) for each in namespace.status.conditions]
 
 
 def _ending(namespace: Namespace, now: datetime) -> tuple[plans.Action, ...]:

@@ -35,14 +35,19 @@ _WELL = {
 
 def told(
     present: Sequence[dict[str, Any]],
-    content: Iterable[tuple[Resource, Head]],
+    content: Iterable[tuple[Resource, Head]] | None,
     failure: str,
     now: datetime,
 ) -> list[dict[str, Any]]:
-    """The conditions that follow from what is left; `failure` is why something can't go."""
-    wrong = _wrong(tuple(content), failure)
+    """The conditions that follow from what is left; `failure` is why something can't go.
+
+    Of content that is not known (None) nothing is said but that.
+    """
+    wrong = _wrong(tuple(content or ()), failure)
     following = list(present)
     for kind, well in _WELL.items():
+        if content is None and kind not in wrong:
+            continue
         reason, message = wrong.get(kind, well)
         following = conditions.with_condition(
             following,
@@ -53,6 +58,12 @@ def told(
             message=message,
         )
     return following
+
+
+def tells_failure(present: Sequence[dict[str, Any]]) -> bool:
+    """Whether it has been told that something can't go."""
+    condition = conditions.find(present, _FAILURE)
+    return condition is not None and condition["status"] == "True"
 
 
 def _wrong(content: tuple[tuple[Resource, Head], ...], failure: str) -> dict[str, tuple[str, str]]:

@@ -80,13 +80,14 @@ def _taint_actions(
     added = [Taint(key, effect, "", moment) for key, effect in sorted(wanted - present)]
     if not added and len(kept) == len(node.spec.taints):
         return ()
+    taints = [msgspec.to_builtins(each) for each in (*kept, *added)]
     return (
         plans.Patch(
             resource=NODES,
             name=node.metadata.name,
             uid=node.metadata.uid,
             resource_version=node.metadata.resource_version,
-            body={"spec": {"taints": [msgspec.to_builtins(each) for each in (*kept, *added)]}},
+            body={"spec": {"taints": taints or None}},
         ),
     )
 

@@ -96,6 +96,7 @@ class Runner:
             self._queue.retry(key)
         except (ApiError, ConnectionError, TimeoutError) as error:
             _log.debug("%s: %s: %s", self._controller.component, key, error)
+            self._note(key, error)
             self._queue.retry(key)
         except Exception:  # noqa: BLE001 - a fault in one plan must not end the controller
             _log.exception("%s: the plan for %s failed", self._controller.component, key)
