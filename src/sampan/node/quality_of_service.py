@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from sampan.engine.contract import Limits
 from sampan.kubernetes.machinery import quantities
+from sampan.kubernetes.machinery.pod_resources import Amounts, added, larger, most_at_once
 from sampan.node.pod_view import Container, PodSpec, ResourceRequirements
 
 CPU_PERIOD = 100_000
@@ -61,32 +62,17 @@ def container_limits(container: Container, pids: int) -> Limits:
     return Limits(cpu_quota=quota, cpu_shares=shares, memory=memory, pids=pids)
 
 
-def pod_requests(spec: PodSpec) -> dict[str, Decimal]:
-    """What a pod asks of its node: the main containers and sidecars together, or the largest
-    init container beside the sidecars before it (KEP-753)."""
-    total: dict[str, Decimal] = {}
-    for container in spec.containers:
-        total = _sum(total, _asked(container))
-    sidecars: dict[str, Decimal] = {}
-    peak: dict[str, Decimal] = {}
-    for container in spec.init_containers:
-        if container.is_sidecar:
-            sidecars = _sum(sidecars, _asked(container))
-        else:
-            peak = _larger(peak, _sum(sidecars, _asked(container)))
-    return _larger(_sum(total, sidecars), peak)
+def pod_requests(spec: PodSpec) -> Amounts:
+    """What a pod asks of its node: the most that its containers need at once."""
+    return most_at_once(
+        ((it.is_sidecar, _asked(it)) for it in spec.init_containers),
+        (_asked(it) for it in spec.containers),
+        nothing={},
+        add=added,
+        larger=larger,
+    )
 
 
-def _asked(container: Container) -> dict[str, Decimal]:
+def _asked(container: Container) -> Amounts:
     given = {**container.resources.limits, **container.resources.requests}
     return {name: amount(value) for name, value in given.items()}
-
-
-def _sum(one: dict[str, Decimal], other: dict[str, Decimal]) -> dict[str, Decimal]:
-    names = one.keys() | other.keys()
-    return {name: one.get(name, Decimal(0)) + other.get(name, Decimal(0)) for name in names}
-
-
-def _larger(one: dict[str, Decimal], other: dict[str, Decimal]) -> dict[str, Decimal]:
-    names = one.keys() | other.keys()
-    return {name: max(one.get(name, Decimal(0)), other.get(name, Decimal(0))) for name in names}

@@ -21,6 +21,7 @@ from sampan.control.scheduler.views import (
     SpreadConstraint,
 )
 from sampan.kubernetes.machinery import quantities, selectors
+from sampan.kubernetes.machinery.pod_resources import most_at_once
 
 RESOURCES = ("cpu", "memory", "ephemeral-storage", "pods")
 _ASSUMED_MILLICORES = 100
@@ -103,19 +104,15 @@ def group_of(pod: Pod) -> str:
 
 
 def pod_amounts(spec: PodSpec) -> Amounts:
-    """What is set aside for a pod: all containers at once or the largest step of its
-    initialization, whichever is more, and its overhead (KEP-753 for sidecars)."""
-    running = _sum(_container(each) for each in spec.containers)
-    sidecars = (0, 0, 0, 0)
-    peak = (0, 0, 0, 0)
-    for each in spec.init_containers:
-        if each.restart_policy == "Always":
-            sidecars = _add(sidecars, _container(each))
-            peak = _largest(peak, sidecars)
-        else:
-            peak = _largest(peak, _add(sidecars, _container(each)))
-    total = _add(_largest(_add(running, sidecars), peak), _amounts(spec.overhead))
-    return (*total[:3], 1)
+    """What is set aside for a pod: the most that its containers need at once, and its overhead."""
+    most = most_at_once(
+        ((it.restart_policy == "Always", _container(it)) for it in spec.init_containers),
+        (_container(it) for it in spec.containers),
+        nothing=(0, 0, 0, 0),
+        add=_add,
+        larger=_largest,
+    )
+    return (*_add(most, _amounts(spec.overhead))[:3], 1)
 
 
 def node_amounts(node: Node) -> Amounts:
@@ -143,13 +140,6 @@ def _amount(text: str, scale: int) -> int:
 
 def _add(one: Amounts, other: Amounts) -> Amounts:
     return (one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
-
-
-def _sum(every: Iterable[Amounts]) -> Amounts:
-    total: Amounts = (0, 0, 0, 0)
-    for each in every:
-        total = _add(total, each)
-    return total
 
 
 def _largest(one: Amounts, other: Amounts) -> Amounts:

@@ -4,9 +4,10 @@ Containers run together; init containers one after another, each beside the side
 started before it. So a pod needs the most of what is there at any moment, and its overhead.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any, Literal
+from functools import reduce
+from typing import Any, Literal, TypeVar
 
 from sampan.kubernetes.machinery.quantities import parse, show
 
@@ -14,6 +15,7 @@ _IN_BYTES = ("memory", "storage", "hugepages-")
 
 Amounts = dict[str, Decimal]
 Side = Literal["requests", "limits"]
+Sum = TypeVar("Sum")
 
 
 def amounts(given: dict[str, Any] | None) -> Amounts:
@@ -62,16 +64,29 @@ def pod_amounts(spec: dict[str, Any], side: Side, *, with_overhead: bool = True)
 def _of_containers(
     init: Iterable[dict[str, Any]], containers: Iterable[dict[str, Any]], side: Side
 ) -> Amounts:
-    sidecars: Amounts = {}
-    most: Amounts = {}
-    for container in init:
-        own = container_amounts(container, side)
-        if container.get("restartPolicy") == "Always":
-            sidecars = added(sidecars, own)
-            most = larger(most, sidecars)
-        else:
-            most = larger(most, added(sidecars, own))
-    together = sidecars
-    for container in containers:
-        together = added(together, container_amounts(container, side))
-    return larger(most, together)
+    return most_at_once(
+        ((it.get("restartPolicy") == "Always", container_amounts(it, side)) for it in init),
+        (container_amounts(it, side) for it in containers),
+        nothing={},
+        add=added,
+        larger=larger,
+    )
+
+
+def most_at_once(
+    init: Iterable[tuple[bool, Sum]],
+    containers: Iterable[Sum],
+    *,
+    nothing: Sum,
+    add: Callable[[Sum, Sum], Sum],
+    larger: Callable[[Sum, Sum], Sum],
+) -> Sum:
+    """What containers need together at the moment that they need most, in whatever terms; `init`
+    also says of each whether it is a sidecar."""
+    sidecars = most = nothing
+    for stays, own in init:
+        beside = add(sidecars, own)
+        most = larger(most, beside)
+        if stays:
+            sidecars = beside
+    return larger(most, reduce(add, containers, sidecars))
