@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from sampan.kubernetes.expressions.budget import Budget
-from sampan.kubernetes.expressions.cost import PER_RULE
 from sampan.kubernetes.expressions.errors import InvalidExpression
 from sampan.kubernetes.expressions.program import compile
 from sampan.kubernetes.expressions.schema_types import escaped, type_of_schema
+from sampan.kubernetes.schema.expression_checks import RULE_LIMIT
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -106,8 +106,8 @@ def test_costs_follow_from_sizes() -> None:
     assert cost("self.replicas > 0") < 10
     assert cost("self.list.all(x, x.startsWith('a'))") < 200
     assert cost("self.list.all(x, self.list.all(y, x != y || x == y))") < 5000
-    assert cost("self.open.all(x, self.open.all(y, x == y))") > PER_RULE
-    assert cost("self.labels.all(k, self.labels[k].matches('^[a-z]+$'))") > PER_RULE
+    assert cost("self.open.all(x, self.open.all(y, x == y))") > RULE_LIMIT
+    assert cost("self.labels.all(k, self.labels[k].matches('^[a-z]+$'))") > RULE_LIMIT
     assert cost("self.list.all(x, x.matches('^[a-z0-9]+(-[a-z0-9]+)*$'))") < 1000
 
 
@@ -136,7 +136,7 @@ def test_rules_that_are_in_wide_use_are_cheap_enough(rule: str) -> None:
     kind = type_of_schema({"type": "array", "maxItems": 64, "items": LISTENER})
     assert kind is not None
     program = compile(rule, variables={"self": kind})
-    assert program.estimated_cost < PER_RULE
+    assert program.estimated_cost < RULE_LIMIT
     listeners = [
         {"name": "a", "port": 80, "protocol": "HTTP"},
         {"name": "b", "port": 443, "protocol": "HTTPS", "hostname": "b.example.com"},

@@ -24,8 +24,6 @@ from sampan.kubernetes.expressions.syntax import (
 )
 from sampan.kubernetes.expressions.types import DYN, Type, accepts, element_of
 
-PER_RULE = 10_000_000
-PER_SCHEMA = 100_000_000
 _MOST = 2**64 - 1
 _ROUND = {
     "all": 3,

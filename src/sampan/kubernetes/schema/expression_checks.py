@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from sampan.kubernetes.expressions.budget import LARGEST_REQUEST
 from sampan.kubernetes.expressions.schema_types import type_of_schema
 from sampan.kubernetes.expressions.types import DYN
 from sampan.kubernetes.kinds.kind import Cause, Object
@@ -17,7 +18,6 @@ from sampan.kubernetes.schema.validation_rule import InvalidRule, ValidationRule
 
 RULE_LIMIT = 10_000_000
 SCHEMA_LIMIT = 100_000_000
-_LARGEST_SIZE = 3 << 20
 _REASONS = (
     "FieldValueDuplicate",
     "FieldValueForbidden",
@@ -76,7 +76,7 @@ def _most(schema: Object, keyword: str) -> int:
     if given is not None:
         return int(given)
     kind = type_of_schema(schema)
-    return kind.most if kind is not None and kind.most >= 0 else _LARGEST_SIZE
+    return kind.most if kind is not None and kind.most >= 0 else LARGEST_REQUEST
 
 
 def _correlates(schema: Object, key: str) -> bool:
