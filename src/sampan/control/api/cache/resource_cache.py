@@ -131,18 +131,19 @@ class ResourceCache:
                 yield stored
 
     def _replace(self, key: str, old: StoredObject | None, new: StoredObject | None) -> None:
-        if old is not None and (
-            new is None or old.labels != new.labels or old.fields != new.fields
-        ):
-            self._unindex(old)
-        if new is None:
+        if old is not None and new is not None:
+            self._objects[key] = new
+            if old.labels != new.labels or old.fields != new.fields:
+                self._unindex(old)
+                self._index(new)
+        elif new is not None:
+            self._objects[key] = new
+            insort(self._keys, key)
+            self._index(new)
+        elif old is not None:
             del self._objects[key]
             del self._keys[bisect_left(self._keys, key)]
-            return
-        self._objects[key] = new
-        if old is None:
-            insort(self._keys, key)
-        self._index(new)
+            self._unindex(old)
 
     def _remember(self, event: CacheEvent) -> None:
         self._window.append(event)
