@@ -57,7 +57,7 @@ class Launcher:
 
         set_up_logging("server", sys.stderr)
         private_bridge.set_up(instance)
-        server_process.run(instance, environment)
+        server_process.run(instance, {**os.environ, **environment})
 
     def act_as_node(self, instance: Instance, number: int) -> None:
         from sampan.daemon import node_holder
