@@ -4,11 +4,10 @@ A writer learns from etcd only the revision of its write. It is answered when th
 everyone of it, by the change as the watch brought it. Knows neither etcd nor values.
 """
 
-import asyncio
 import contextlib
-import heapq
 from collections.abc import Iterator
 
+from sampan.foundation.revision_waiters import RevisionWaiters
 from sampan.store.contract import Change
 
 
@@ -19,8 +18,7 @@ class Progress:
         self.revision = revision
         self._writers: dict[bytes, int] = {}
         self._landed: dict[bytes, list[Change]] = {}
-        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._sequence = 0
+        self._waiters = RevisionWaiters()
 
     def advance(self, changes: tuple[Change, ...], revision: int) -> None:
         """Everything up to `revision` has been told, `changes` just now."""
@@ -28,19 +26,12 @@ class Progress:
             if change.key in self._writers:
                 self._landed[change.key].append(change)
         self.revision = max(self.revision, revision)
-        while self._waiters and self._waiters[0][0] <= self.revision:
-            waiter = heapq.heappop(self._waiters)[2]
-            if not waiter.done():
-                waiter.set_result(None)
+        self._waiters.wake(self.revision)
 
     async def reached(self, revision: int) -> None:
         """Return once everything up to a revision has been told."""
-        if self.revision >= revision:
-            return
-        waiter = asyncio.get_running_loop().create_future()
-        self._sequence += 1
-        heapq.heappush(self._waiters, (revision, self._sequence, waiter))
-        await waiter
+        if self.revision < revision:
+            await self._waiters.wait(revision)
 
     @contextlib.contextmanager
     def writing(self, key: bytes) -> Iterator[None]:

@@ -8,7 +8,6 @@ versions of a resource other than the stored one have caches that follow that on
 """
 
 import asyncio
-import heapq
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
@@ -23,6 +22,7 @@ from sampan.control.api.cache.stored_object import (
 )
 from sampan.control.api.cache.version_cache import VersionCache
 from sampan.foundation import tasks
+from sampan.foundation.revision_waiters import RevisionWaiters
 from sampan.kubernetes.kinds.kind import Kind
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.store.contract import Change, Compacted, Damaged, Entry, Store, StoreError
@@ -51,8 +51,7 @@ class WatchCache:
         self._followers: dict[Resource, tuple[VersionCache, ...]] = {}
         self._loading: dict[bytes, list[Change]] = {}
         self._callbacks: list[EventCallback] = []
-        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._sequence = 0
+        self._waiters = RevisionWaiters()
         self._task: asyncio.Task[None] | None = None
         self.revision = 0
 
@@ -177,12 +176,8 @@ class WatchCache:
 
     async def reached(self, revision: int) -> None:
         """Return once the cache reflects a revision."""
-        if self.revision >= revision:
-            return
-        waiter = asyncio.get_running_loop().create_future()
-        self._sequence += 1
-        heapq.heappush(self._waiters, (revision, self._sequence, waiter))
-        await waiter
+        if self.revision < revision:
+            await self._waiters.wait(revision)
 
     def _serve(self, cache: ResourceCache) -> None:
         kind = cache.kind
@@ -218,7 +213,7 @@ class WatchCache:
                 async for batch in changes:
                     for change in batch:
                         self._apply(change)
-                    self._wake()
+                    self._waiters.wake(self.revision)
             except (Compacted, Damaged):
                 _log.exception("the store's history has a gap; everything is read again")
                 await self._read_again()
@@ -249,7 +244,7 @@ class WatchCache:
         for change in sorted(missed, key=lambda it: it.revision):
             self._apply(change)
         self.revision = now
-        self._wake()
+        self._waiters.wake(self.revision)
 
     async def _entries(self, prefix: bytes, revision: int) -> AsyncIterator[Entry]:
         """All entries under a prefix at a revision, a slice at a time."""
@@ -284,9 +279,3 @@ class WatchCache:
                 version.note(event)
             for callback in self._callbacks:
                 callback(cache.kind, event)
-
-    def _wake(self) -> None:
-        while self._waiters and self._waiters[0][0] <= self.revision:
-            waiter = heapq.heappop(self._waiters)[2]
-            if not waiter.done():
-                waiter.set_result(None)
