@@ -58,6 +58,11 @@ class ApiProcess:
             self.address, self.context, requests, connections=connections, wanted_status=status
         )
 
+    def processor_seconds(self) -> float:
+        """What the server has spent so far, all its threads together (proc_pid_stat(5))."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> float:
         """Proportional set size in MB."""
         text = Path(f"/proc/{self.process}/smaps_rollup").read_text()
@@ -120,7 +125,8 @@ async def _opened(folder: Path, text: str) -> Store:
 
 async def _serve(folder: Path, datastore: str) -> None:
     credentials = prepare(folder / "pki", _INSTANCE, datetime.now(UTC))
-    settings = settings_of(_INSTANCE)
+    # The log of who did what is part of every write.
+    settings = msgspec.structs.replace(settings_of(_INSTANCE), audit_log=folder / "audit.log")
     store = await _opened(folder, datastore)
     api = ApiServer.create(
         store,
