@@ -124,9 +124,14 @@ def label_1035(text: str) -> tuple[str, ...]:
 
 
 def path_segment(text: str) -> tuple[str, ...]:
-    """What may stand in a URL: the names of roles and their bindings."""
+    """What may stand in a URL: the names of roles and their bindings.
+
+    Kubernetes takes signs that terminals obey and that nobody sees; here they are refused.
+    """
     if text in (".", ".."):
         return (f"may not be '{text}'",)
+    if not text.isprintable():
+        return ("may not contain unprintable characters",)
     return tuple(f"may not contain '{sign}'" for sign in "/%" if sign in text)
 
 

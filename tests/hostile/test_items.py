@@ -1,0 +1,99 @@
+"""Which tests show that each kind of hostile input to the API is refused; all of them are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+API, HERE = "control/api", "hostile"
+ITEMS: dict[str, tuple[str, ...]] = {
+    "an oversized body that skips authorization": (
+        f"{API}/test_bad_input.py::test_large_bodies_are_refused_only_after_authorization",
+        "foundation/wire/test_http.py::test_a_body_that_nobody_asks_for_is_not_taken_in",
+    ),
+    "YAML and JSON bombs, 10,000 levels deep": (
+        f"{HERE}/test_bodies.py::test_bombs_are_refused_in_bounded_time_and_memory",
+        f"{API}/test_bad_input.py::test_bodies_that_are_no_objects",
+        f"{API}/protobuf/test_decoding.py::test_nesting_is_bounded",
+    ),
+    "JSON patch `copy` growth": (
+        f"{API}/test_bad_input.py::test_patches_that_grow_without_bound_are_refused",
+    ),
+    "slow headers, floods of streams": (
+        "foundation/wire/test_http.py::test_headers_that_never_end_close_the_connection",
+        f"{HERE}/test_connections.py::test_a_flood_of_requests_is_not_taken_in",
+        f"{API}/fairness/test_stage.py::test_another_user_is_served_among_the_first_of_a_flood",
+    ),
+    "a reused upgraded connection": (
+        f"{HERE}/test_upgrades.py::test_a_refused_upgrade_is_no_tunnel",
+    ),
+    "node and service proxies to loopback and link-local addresses": (
+        f"{API}/proxies/test_target_name.py::test_no_proxy_leads_to_this_machine_or_its_link",
+    ),
+    "webhook and APIService redirects": (
+        f"{API}/admission/test_webhooks.py::test_what_answers_badly_is_a_failure",
+        f"{API}/aggregation/test_aggregation.py::test_redirects_are_not_followed_nor_passed_on",
+    ),
+    "an object named `../x`": (
+        f"{HERE}/test_names.py::test_no_kind_takes_such_a_name",
+        f"{HERE}/test_names.py::test_paths_lead_nowhere_else",
+    ),
+    "a namespaced role reaching cluster-scoped objects": (
+        f"{API}/test_access.py::test_a_namespaced_role_reaches_nothing_of_the_cluster",
+    ),
+    "webhook timeouts under both failure policies": (
+        f"{API}/admission/test_webhooks.py::test_time_limits_under_both_failure_policies",
+    ),
+    "runaway regular expressions and CEL": (
+        "kubernetes/expressions/test_hostile.py::test_loops_in_loops_end_at_the_budget",
+        "kubernetes/expressions/test_hostile.py::test_patterns_take_linear_time",
+        f"{API}/admission/test_policies.py::test_work_without_end_is_stopped",
+        f"{HERE}/test_bodies.py::test_a_pattern_of_a_schema_takes_linear_time",
+        f"{HERE}/test_bodies.py::test_expressions_without_end_are_refused_with_their_definition",
+    ),
+    "control characters in names and events": (
+        f"{HERE}/test_names.py::test_no_kind_takes_such_a_name",
+        f"{HERE}/test_names.py::test_signs_in_an_event_reach_nobody_raw",
+        f"{HERE}/test_names.py::test_signs_never_break_a_header",
+    ),
+    "anonymous requests, to the API and to a node": (
+        f"{API}/test_discretion.py::test_nobody_gets_in_without_a_name",
+        "node/test_kubelet_api.py::test_others_are_refused",
+    ),
+    "escalate, bind, impersonate": (
+        f"{API}/test_access.py::test_nobody_grants_what_they_do_not_have",
+        f"{API}/authorization/test_roles.py::test_who_binds_a_role_holds_it_or_the_verb_to_bind_it",
+        f"{API}/test_impersonation.py::test_each_part_of_an_identity_needs_its_permission",
+    ),
+    "tokens that are expired, for another audience, of a deleted pod, or `alg: none`": (
+        f"{API}/test_access.py::test_tokens_that_are_not_taken",
+        f"{API}/test_access.py::test_a_token_ends_with_its_account",
+        f"{API}/test_access.py::test_tokens_of_workloads",
+    ),
+    "a node editing another node's objects or its own owner references": (
+        f"{API}/authorization/test_nodes.py::test_a_node_leaves_other_nodes_alone",
+        f"{API}/test_access.py::test_a_node_writes_what_is_its_own",
+    ),
+    "`nodes/proxy` used as exec": (
+        f"{API}/test_discretion.py::test_a_nodes_proxy_is_no_way_to_its_containers",
+        f"{API}/proxies/test_proxies.py::"
+        "test_entering_a_pod_by_its_node_needs_the_permission_to_enter_it",
+    ),
+    "an ephemeral container past policy": (
+        f"{HERE}/test_ephemeral_containers.py::test_the_standard_of_the_namespace_holds",
+        f"{HERE}/test_ephemeral_containers.py::test_policies_for_the_subresource_hold",
+    ),
+    "secrets in logs, audit, process lists": (
+        f"{API}/test_discretion.py::test_tokens_and_secrets_are_in_no_log_and_no_refusal",
+        f"{API}/test_audited.py::test_writes_are_told_and_bodies_are_not",
+    ),
+}
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_each_is_shown(item: str) -> None:
+    for shown in ITEMS[item]:
+        file, _, function = shown.partition("::")
+        text = (ROOT / "tests" / file).read_text()
+        assert re.search(rf"^(async )?def {function}\(", text, re.MULTILINE), shown
