@@ -1,5 +1,6 @@
 """From the command to an answering API and to Ready nodes; and what the processes then hold."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -8,11 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.cluster import BenchCluster, prepared_cluster
+import msgspec
+
+from bench.cluster import BenchCluster, prepared_cluster, wait_for_default_account
 from bench.measurement import Measurement, NotMeasured
+from bench.sample_pod import LEFT_ALONE, pod_body
 from sampan.foundation.pki.contexts import client_context
+from sampan.kubernetes.kinds.resource import PODS
 
 _PATIENCE = 60.0
+_PODS = 6000
+_AT_ONCE = 16
 
 
 def measure() -> list[Measurement]:
@@ -77,7 +84,31 @@ def _memory(cluster: BenchCluster) -> list[Measurement]:
     rows.append(
         Measurement("memory: control plane, empty", f"{control_plane:.0f} MB PSS", "≤ 120 MB")
     )
+    asyncio.run(_fill(cluster))
+    full = sum(
+        _megabytes(process)[0] for role, process in _processes(cluster) if role.startswith("server")
+    )
+    rows.append(
+        Measurement(
+            f"memory: control plane, {_PODS:,} pods that wait", f"{full:.0f} MB PSS", "≤ 250 MB"
+        )
+    )
     return rows
+
+
+async def _fill(cluster: BenchCluster) -> None:
+    """Make pods that no scheduler takes, and give controllers time to look at them."""
+    async with cluster.client() as client:
+        await wait_for_default_account(client)
+        numbers = iter(range(_PODS))
+
+        async def make() -> None:
+            for number in numbers:
+                pod = msgspec.json.decode(pod_body(number, LEFT_ALONE))
+                await client.create(PODS, pod, namespace="default")
+
+        await asyncio.gather(*(make() for _ in range(_AT_ONCE)))
+    await asyncio.sleep(2)
 
 
 def _processes(cluster: BenchCluster) -> Iterator[tuple[str, int]]:

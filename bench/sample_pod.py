@@ -1,14 +1,18 @@
 """A pod as they are in real clusters: about 4 KB once its defaults are filled in."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 NAMESPACE = "bench"
+ON_A_NODE = {"nodeName": "node-1"}
+LEFT_ALONE = {"schedulerName": "nobody"}
 # Pods come from templates, of which a cluster has dozens.
 _TEMPLATES = 20
 
 
-def pod_body(number: int) -> bytes:
-    """The JSON of `pod-NUMBER`, bound to a node so that no scheduler need look at it."""
+def pod_body(number: int, placed: Mapping[str, str] = ON_A_NODE) -> bytes:
+    """The JSON of `pod-NUMBER`; `placed` is by which fields no scheduler need look at it."""
     labels = {"app": f"app-{number % _TEMPLATES}", "number": str(number), "tier": "backend"}
     probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5}
     container = {
@@ -32,7 +36,7 @@ def pod_body(number: int) -> bytes:
                 "annotations": {"example.org/owner": "a team that wrote down who it is"},
             },
             "spec": {
-                "nodeName": "node-1",
+                **placed,
                 "containers": [{"name": "service", **container}, {"name": "sidecar", **container}],
             },
         }
