@@ -27,9 +27,10 @@ from sampan.daemon.offices import offices
 from sampan.daemon.server_store import ServerStore
 from sampan.foundation.pki import kubeconfig
 from sampan.foundation.pki.authority import Authority, KeyPair
-from sampan.foundation.pki.cluster import ADMINISTRATORS_GROUP, ClusterCredentials, prepare
+from sampan.foundation.pki.cluster import ClusterCredentials, prepare
 from sampan.foundation.pki.contexts import client_context, server_context
 from sampan.foundation.pki.files import write_atomically
+from sampan.foundation.pki.subjects import ADMINISTRATORS
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.settings import Instance
 from sampan.foundation.wire.http_server import serve
@@ -38,7 +39,7 @@ from sampan.kubernetes.client.api_client import ApiClient
 
 # Requests take milliseconds; what takes longer is a watch or a stream, which goes on elsewhere.
 DRAIN_SECONDS = 1.0
-_ADMINISTRATOR = Identity("kubernetes-admin", (ADMINISTRATORS_GROUP,))
+_ADMINISTRATOR = Identity("kubernetes-admin", (ADMINISTRATORS,))
 
 _log = logging.getLogger(__name__)
 

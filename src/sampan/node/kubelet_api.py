@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from sampan.engine.contract import Engine, EngineError, ExecSession
+from sampan.foundation.pki.subjects import ADMINISTRATORS, KUBELET_CLIENT
 from sampan.foundation.wire.message import Request, Response, WebSocket, WebSocketHandler
 from sampan.node import exec_stream, log_request, node_statistics
 from sampan.node.pod_manager import PodManager
@@ -24,9 +25,6 @@ from sampan.node.pod_view import Container
 from sampan.node.pod_worker import PodWorker
 from sampan.node.request_values import flag
 from sampan.node.settings import AgentSettings
-
-API_CLIENT = "kube-apiserver-kubelet-client"
-ADMINISTRATORS = "system:masters"
 
 _log = logging.getLogger("sampan.node.api")
 
@@ -179,7 +177,7 @@ Route = Callable[..., Awaitable[Response]]
 
 def is_authorized(request: Request) -> bool:
     """The API server's own client certificate, or an administrator's."""
-    return ("commonName", API_CLIENT) in request.peer_subject or (
+    return ("commonName", KUBELET_CLIENT) in request.peer_subject or (
         "organizationName",
         ADMINISTRATORS,
     ) in request.peer_subject

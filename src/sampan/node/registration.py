@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 
 from sampan.kubernetes.client.contract import AlreadyExists, ApiError, Client, NotFound
 from sampan.kubernetes.kinds.resource import LEASES, NODES
+from sampan.kubernetes.machinery.standing_namespaces import NODE_LEASES
 from sampan.kubernetes.machinery.timestamps import to_microseconds
 from sampan.node import node_object
 from sampan.node.cluster_view import Node
 from sampan.node.node_object import Readiness
 from sampan.node.settings import AgentSettings
 
-LEASE_NAMESPACE = "kube-node-lease"
 RETRY_SECONDS = 0.2
 
 _log = logging.getLogger("sampan.node.registration")
@@ -123,7 +123,7 @@ class Registration:
         renewed = to_microseconds(datetime.fromtimestamp(self._clock(), UTC))
         change = {"spec": {"renewTime": renewed, "holderIdentity": self._settings.node_name}}
         try:
-            await self._client.patch(LEASES, self._settings.node_name, change, LEASE_NAMESPACE)
+            await self._client.patch(LEASES, self._settings.node_name, change, NODE_LEASES)
         except NotFound:
             await self._create_lease(renewed)
 
@@ -139,7 +139,7 @@ class Registration:
             "kind": LEASES.kind,
             "metadata": {
                 "name": self._settings.node_name,
-                "namespace": LEASE_NAMESPACE,
+                "namespace": NODE_LEASES,
                 "ownerReferences": [owner] if self._node_uid else [],
             },
             "spec": {
@@ -148,4 +148,4 @@ class Registration:
                 "renewTime": renewed,
             },
         }
-        await self._client.create(LEASES, body, LEASE_NAMESPACE)
+        await self._client.create(LEASES, body, NODE_LEASES)

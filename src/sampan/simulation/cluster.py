@@ -13,8 +13,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from sampan.control.api.authentication.identities import AUTHENTICATED
-from sampan.control.api.authorization.authorizer import ADMINISTRATORS
-from sampan.control.api.authorization.node_rules import NODES_GROUP
 from sampan.control.api.server import ApiServer, component_identity
 from sampan.control.api.settings import settings_of
 from sampan.control.controllers import views
@@ -24,6 +22,7 @@ from sampan.control.scheduler import views as scheduling
 from sampan.control.scheduler.loop import USER as SCHEDULER
 from sampan.control.scheduler.loop import Scheduler, run_scheduler
 from sampan.foundation.pki.authority import Authority, generate_key
+from sampan.foundation.pki.subjects import ADMINISTRATORS, NODE_PREFIX, NODES_GROUP
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.settings import Instance
 from sampan.foundation.wire.message import Identity, Transport
@@ -75,7 +74,7 @@ class SimulatedCluster:
         }
 
     def _node(self, name: str) -> SimulatedNode:
-        identity = Identity(name=f"system:node:{name}", groups=(NODES_GROUP, AUTHENTICATED))
+        identity = Identity(name=f"{NODE_PREFIX}{name}", groups=(NODES_GROUP, AUTHENTICATED))
         wire = Wire(self.network, name, lambda: self._transport(identity))
         return SimulatedNode(name, wire, self.loop.now, Random(self.random.random()))  # noqa: S311
 

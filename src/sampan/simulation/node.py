@@ -22,10 +22,10 @@ from sampan.kubernetes.client.queue import WorkQueue
 from sampan.kubernetes.kinds.resource import LEASES, NODES, PODS
 from sampan.kubernetes.machinery import timestamps
 from sampan.kubernetes.machinery.metadata import Metadata
+from sampan.kubernetes.machinery.standing_namespaces import NODE_LEASES
 from sampan.simulation.network import Wire
 
 LEASE_SECONDS = 1.0
-LEASE_NAMESPACE = "kube-node-lease"
 SLOWEST_START_SECONDS = 0.6
 SLOWEST_STOP_SECONDS = 1.0
 _WORKERS = 8
@@ -165,9 +165,9 @@ class SimulatedNode:
             "renewTime": timestamps.to_microseconds(self._clock()),
         }
         try:
-            await self._client.patch(LEASES, self.name, {"spec": spec}, LEASE_NAMESPACE)
+            await self._client.patch(LEASES, self.name, {"spec": spec}, NODE_LEASES)
         except NotFound:
-            metadata = {"name": self.name, "namespace": LEASE_NAMESPACE}
+            metadata = {"name": self.name, "namespace": NODE_LEASES}
             await self._client.create(
                 LEASES,
                 {
@@ -176,7 +176,7 @@ class SimulatedNode:
                     "metadata": metadata,
                     "spec": spec,
                 },
-                LEASE_NAMESPACE,
+                NODE_LEASES,
             )
 
     async def _report(self) -> None:

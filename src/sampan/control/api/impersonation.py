@@ -21,6 +21,7 @@ from sampan.control.api.authentication.identities import (
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.call import ANONYMOUS, Call, Handler
 from sampan.control.api.refusal import Refused
+from sampan.foundation.pki.subjects import NODE_PREFIX, NODES_GROUP
 from sampan.foundation.wire.message import Identity, Response
 from sampan.kubernetes.machinery import status
 
@@ -28,7 +29,6 @@ _USER, _GROUP, _UID = "impersonate-user", "impersonate-group", "impersonate-uid"
 _EXTRA = "impersonate-extra-"
 _ANY = "impersonate-"
 _GROUP_OF_PARTS = "authentication.k8s.io"
-_NODE_PREFIX, _NODES = "system:node:", "system:nodes"
 _FULL = "impersonate"
 
 
@@ -99,8 +99,8 @@ def with_usual_groups(wanted: Identity) -> Identity:
 
 def _as_node(wanted: Identity) -> Identity:
     """A node that is named by the constrained way is a node; the old way gives no group."""
-    if wanted.name.startswith(_NODE_PREFIX):
-        return Identity(wanted.name, (_NODES,))
+    if wanted.name.startswith(NODE_PREFIX):
+        return Identity(wanted.name, (NODES_GROUP,))
     return wanted
 
 
@@ -114,12 +114,12 @@ def _modes(caller: Identity, wanted: Identity) -> tuple[str, ...]:
     bare = not (wanted.groups or wanted.uid or wanted.extra)
     if wanted.name.startswith(identities.ACCOUNT_PREFIX):
         return ("serviceaccount",) if bare and account_of(wanted.name) else ()
-    if not wanted.name.startswith(_NODE_PREFIX):
+    if not wanted.name.startswith(NODE_PREFIX):
         return ("user-info",)
     if not bare:
         return ()
     own = caller.extra.get(identities.NODE_NAME, ())
-    is_own = account_of(caller.name) is not None and own == (wanted.name[len(_NODE_PREFIX) :],)
+    is_own = account_of(caller.name) is not None and own == (wanted.name[len(NODE_PREFIX) :],)
     return ("associated-node", "arbitrary-node") if is_own else ("arbitrary-node",)
 
 
@@ -129,8 +129,8 @@ def _parts(wanted: Identity, verb: str, *, constrained: bool) -> Iterator[Attrib
     account = account_of(wanted.name)
     if account is not None:
         yield _part(verb, core, "serviceaccounts", account[1], namespace=account[0])
-    elif constrained and wanted.name.startswith(_NODE_PREFIX):
-        yield _part(verb, core, "nodes", wanted.name[len(_NODE_PREFIX) :])
+    elif constrained and wanted.name.startswith(NODE_PREFIX):
+        yield _part(verb, core, "nodes", wanted.name[len(NODE_PREFIX) :])
     else:
         yield _part(verb, core, "users", wanted.name)
     for group in wanted.groups:

@@ -7,11 +7,11 @@ The rules and words are those of k8s.io/kubernetes `pkg/apis/certificates` and
 from collections.abc import Callable, Collection
 
 from sampan.foundation.pki.signing_requests import Request
+from sampan.foundation.pki.subjects import NODE_PREFIX, NODES_GROUP
 
 CLIENT = "kubernetes.io/kube-apiserver-client"
 KUBELET_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
 KUBELET_SERVING = "kubernetes.io/kubelet-serving"
-_NODES_GROUP, _NODE_PREFIX = "system:nodes", "system:node:"
 _SIGNATURE, _ENCIPHERMENT = "digital signature", "key encipherment"
 
 Rule = Callable[[Request, Collection[str]], str]
@@ -50,9 +50,9 @@ def _node_problem(request: Request) -> str:
         return "Email subjectAltNames are not allowed"
     if request.uris:
         return "URI subjectAltNames are not allowed"
-    if request.organizations != (_NODES_GROUP,):
+    if request.organizations != (NODES_GROUP,):
         return "subject organization is not system:nodes"
-    if not request.common_name.startswith(_NODE_PREFIX):
+    if not request.common_name.startswith(NODE_PREFIX):
         return "subject common name does not begin with system:node:"
     return ""
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.views import Lease, Node
+from sampan.kubernetes.machinery.standing_namespaces import NODE_LEASES
 
 PULSE_SECONDS = 0.5
 _STALL_SECONDS = 1.0
-LEASE_NAMESPACE = "kube-node-lease"
 
 
 class Heartbeats:
@@ -41,7 +41,7 @@ class Heartbeats:
         return self._looked - max(self._heard.get(node, self._since), self._since)
 
     def _lease_changed(self, old: Lease | None, new: Lease | None) -> None:
-        if new is None or new.metadata.namespace != LEASE_NAMESPACE:
+        if new is None or new.metadata.namespace != NODE_LEASES:
             return
         if old is None or old.spec.renew_time != new.spec.renew_time:
             self._heard[new.metadata.name] = self._monotonic()

@@ -15,10 +15,11 @@ import msgspec
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
-from sampan.control.controllers.heartbeats import LEASE_NAMESPACE, Heartbeats
+from sampan.control.controllers.heartbeats import Heartbeats
 from sampan.control.controllers.views import Lease, Node, Pod, Taint, condition
 from sampan.kubernetes.kinds.resource import NODES, PODS
 from sampan.kubernetes.machinery import timestamps
+from sampan.kubernetes.machinery.standing_namespaces import NODE_LEASES
 
 ACCOUNT = COMPONENT = "node-controller"
 NOT_READY = "node.kubernetes.io/not-ready"
@@ -182,7 +183,7 @@ def controller(heartbeats: Heartbeats, grace: float) -> Controller[Snapshot]:
 def _keys_of_lease(caches: Caches, _old: Lease | None, new: Lease | None) -> Iterable[str]:
     """Only the lease of a node that was given up wakes, and all others that were: it tells that
     the node is back, and that it is not this side that is deaf."""
-    if new is None or new.metadata.namespace != LEASE_NAMESPACE:
+    if new is None or new.metadata.namespace != NODE_LEASES:
         return ()
     given_up = [node.metadata.name for node in caches.nodes.all() if _is_given_up(node)]
     return given_up if new.metadata.name in given_up else ()

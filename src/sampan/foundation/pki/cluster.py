@@ -25,12 +25,14 @@ import msgspec
 from sampan.foundation.pki.authority import Address, Authority, KeyPair, Usage, generate_key
 from sampan.foundation.pki.contexts import KeyPairPaths
 from sampan.foundation.pki.files import exclusive, make_private_folder, write_atomically
+from sampan.foundation.pki.subjects import (
+    ADMINISTRATORS,
+    FRONT_PROXY_CLIENT,
+    KUBELET_CLIENT,
+    NODE_PREFIX,
+    NODES_GROUP,
+)
 from sampan.foundation.settings import Instance
-
-ADMINISTRATORS_GROUP = "system:masters"
-NODES_GROUP = "system:nodes"
-KUBELET_CLIENT_NAME = "kube-apiserver-kubelet-client"
-FRONT_PROXY_CLIENT_NAME = "front-proxy-client"
 
 _RENEW_BEFORE = timedelta(days=30)
 _NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -143,13 +145,13 @@ def prepare(folder: Path, instance: Instance, now: datetime) -> ClusterCredentia
 
 
 _ADMINISTRATOR = _Subject(
-    common_name="kubernetes-admin", organizations=(ADMINISTRATORS_GROUP,), usage="client"
+    common_name="kubernetes-admin", organizations=(ADMINISTRATORS,), usage="client"
 )
 _KUBELET_CLIENT = _Subject(
-    common_name=KUBELET_CLIENT_NAME, organizations=(ADMINISTRATORS_GROUP,), usage="client"
+    common_name=KUBELET_CLIENT, organizations=(ADMINISTRATORS,), usage="client"
 )
 
-_FRONT_PROXY_CLIENT = _Subject(common_name=FRONT_PROXY_CLIENT_NAME, usage="client")
+_FRONT_PROXY_CLIENT = _Subject(common_name=FRONT_PROXY_CLIENT, usage="client")
 
 
 def _api_server(instance: Instance) -> _Subject:
@@ -178,12 +180,14 @@ def _api_server(instance: Instance) -> _Subject:
 
 
 def _node_client(name: str) -> _Subject:
-    return _Subject(common_name=f"system:node:{name}", organizations=(NODES_GROUP,), usage="client")
+    return _Subject(
+        common_name=f"{NODE_PREFIX}{name}", organizations=(NODES_GROUP,), usage="client"
+    )
 
 
 def _node_server(name: str, address: IPv4Address) -> _Subject:
     return _Subject(
-        common_name=f"system:node:{name}",
+        common_name=f"{NODE_PREFIX}{name}",
         organizations=(NODES_GROUP,),
         usage="server",
         dns_names=(name,),

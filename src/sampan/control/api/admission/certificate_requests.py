@@ -5,9 +5,10 @@ strategy that writes down who a request is from.
 """
 
 from sampan.control.api.admission.write import Write
-from sampan.control.api.authorization.authorizer import ADMINISTRATORS, Authorizer
+from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.authorization.signers import may_use_signer
 from sampan.foundation.pki.signing_requests import InvalidRequest, requested
+from sampan.foundation.pki.subjects import ADMINISTRATORS
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import CERTIFICATE_SIGNING_REQUESTS
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from sampan.control.api.admission.node_labels import restricted_labels
 from sampan.control.api.admission.write import Write
-from sampan.control.api.authorization.node_rules import LEASE_NAMESPACE, node_name
+from sampan.control.api.authorization.node_rules import node_name
 from sampan.control.api.authorization.pod_references import references_of
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.foundation.pki.signing_requests import InvalidRequest, requested
+from sampan.foundation.pki.subjects import NODE_PREFIX
 from sampan.kubernetes.kinds.core.pod_subresources import MIRROR
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
@@ -26,6 +27,7 @@ from sampan.kubernetes.kinds.resource import (
     SERVICE_ACCOUNTS,
     Resource,
 )
+from sampan.kubernetes.machinery.standing_namespaces import NODE_LEASES
 
 _NODE_SIGNERS = (
     "kubernetes.io/kubelet-serving",
@@ -167,8 +169,8 @@ def _node_problem(write: Write, node: str) -> Iterator[str]:
 
 
 def _lease_problem(write: Write, node: str) -> Iterator[str]:
-    if write.namespace != LEASE_NAMESPACE:
-        yield f'can only access leases in the "{LEASE_NAMESPACE}" system namespace'
+    if write.namespace != NODE_LEASES:
+        yield f'can only access leases in the "{NODE_LEASES}" system namespace'
     if write.object_name != node:
         yield "can only access node lease with the same name as the requesting node"
 
@@ -208,7 +210,7 @@ def _certificate_problem(write: Write, node: str) -> Iterator[str]:
     except InvalidRequest as error:
         yield f"unable to parse csr: {error}"
         return
-    if name != f"system:node:{node}":
+    if name != f"{NODE_PREFIX}{node}":
         yield f"can only create a node CSR with CN=system:node:{node}"
 
 

@@ -9,10 +9,11 @@ import msgspec
 
 from sampan.control.api.admission.write import Write
 from sampan.control.api.attributes import Attributes
-from sampan.control.api.authorization.authorizer import ADMINISTRATORS, Authorizer
+from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.authorization.role_index import RoleReference
 from sampan.control.api.authorization.rules import EVERYTHING, PolicyRule, uncovered
 from sampan.control.api.refusal import Refused
+from sampan.foundation.pki.subjects import ADMINISTRATORS
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
     CLUSTER_ROLE_BINDINGS,

@@ -8,13 +8,13 @@ from sampan.control.api.authorization.role_index import RoleIndex
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler
 from sampan.control.api.refusal import Refused
+from sampan.foundation.pki.subjects import ADMINISTRATORS
 from sampan.foundation.wire.message import Identity, Response
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.selectors import FieldSelector, InvalidSelector, parse_fields
 
-ADMINISTRATORS = "system:masters"
 _NO_FIELDS = FieldSelector()
 _DECISION, _REASON = "authorization.k8s.io/decision", "authorization.k8s.io/reason"
 

@@ -15,6 +15,7 @@ from sampan.control.api.authorization.rules import PolicyRule
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.foundation.pki.subjects import NODE_PREFIX, NODES_GROUP
 from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
@@ -26,10 +27,8 @@ from sampan.kubernetes.kinds.resource import (
     Resource,
 )
 from sampan.kubernetes.machinery.selectors import FieldRequirement, FieldSelector
+from sampan.kubernetes.machinery.standing_namespaces import NODE_LEASES
 
-NODES_GROUP = "system:nodes"
-LEASE_NAMESPACE = "kube-node-lease"
-_PREFIX = "system:node:"
 _READ = ("get", "list", "watch")
 _LISTS = ("list", "watch")
 _CHANGE = ("update", "patch")
@@ -62,9 +61,9 @@ Check = Callable[[str, Attributes, FieldSelector], bool]
 
 def node_name(identity: Identity) -> str:
     """The node that a caller is the agent of; empty for any other caller."""
-    if NODES_GROUP not in identity.groups or not identity.name.startswith(_PREFIX):
+    if NODES_GROUP not in identity.groups or not identity.name.startswith(NODE_PREFIX):
         return ""
-    return identity.name[len(_PREFIX) :]
+    return identity.name[len(NODE_PREFIX) :]
 
 
 class NodeRules:
@@ -191,7 +190,7 @@ def _is_named_so(node: str, attributes: Attributes, _fields: FieldSelector) -> b
 
 
 def _is_own_lease(node: str, attributes: Attributes, fields: FieldSelector) -> bool:
-    own = attributes.namespace == LEASE_NAMESPACE
+    own = attributes.namespace == NODE_LEASES
     return own and _is_named_so(node, attributes, fields)
 
 

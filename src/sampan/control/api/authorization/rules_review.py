@@ -2,9 +2,10 @@
 
 import msgspec
 
-from sampan.control.api.authorization.authorizer import ADMINISTRATORS, Authorizer
+from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.authorization.node_rules import node_name
 from sampan.control.api.authorization.rules import EVERYTHING, PolicyRule
+from sampan.foundation.pki.subjects import ADMINISTRATORS
 from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.kinds.kind import Object
 

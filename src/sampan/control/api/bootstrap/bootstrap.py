@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from sampan.control.api.admission.write import Write
-from sampan.control.api.authorization.authorizer import ADMINISTRATORS
 from sampan.control.api.bootstrap.api_services import standing_api_services
 from sampan.control.api.bootstrap.flow_control import standing_flow_control
 from sampan.control.api.bootstrap.roles import standing_roles
@@ -25,13 +24,14 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.refusal import Refused
 from sampan.control.api.settings import ApiSettings
 from sampan.control.api.writer import Change, Writer
+from sampan.foundation.pki.subjects import ADMINISTRATORS
 from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.kinds.all import ALL, BY_RESOURCE
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import NAMESPACES
+from sampan.kubernetes.machinery.standing_namespaces import STANDING
 from sampan.kubernetes.machinery.timestamps import to_seconds
 
-NAMES = ("default", "kube-system", "kube-public", "kube-node-lease")
 IDENTITY = Identity(name="system:apiserver", groups=(ADMINISTRATORS,))
 _ALREADY_EXISTS = "AlreadyExists"
 
@@ -56,7 +56,7 @@ class Bootstrap:
 
     async def run(self) -> None:
         """Idempotent. Raises Refused when the server's own objects are refused."""
-        await self._ensure_all(Standing(NAMESPACES, named(NAMESPACES, name)) for name in NAMES)
+        await self._ensure_all(Standing(NAMESPACES, named(NAMESPACES, name)) for name in STANDING)
         await self._ensure_all(
             [
                 *standing_roles(),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sampan.control.api.bootstrap.standing import Renewal, Standing, named
 from sampan.control.api.settings import ApiSettings
-from sampan.foundation.pki.cluster import FRONT_PROXY_CLIENT_NAME
+from sampan.foundation.pki.subjects import FRONT_PROXY_CLIENT
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import (
     CONFIG_MAPS,
@@ -19,7 +19,7 @@ from sampan.kubernetes.kinds.scheduling import SYSTEM_CLASSES
 
 _FRONT_PROXY_AUTHORITY = "requestheader-client-ca-file"
 _FRONT_PROXY_HEADERS = {
-    "requestheader-allowed-names": f'["{FRONT_PROXY_CLIENT_NAME}"]',
+    "requestheader-allowed-names": f'["{FRONT_PROXY_CLIENT}"]',
     "requestheader-username-headers": '["X-Remote-User"]',
     "requestheader-uid-headers": '["X-Remote-Uid"]',
     "requestheader-group-headers": '["X-Remote-Group"]',

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from sampan.control.api.attributes import Attributes
+from sampan.control.api.authentication.identities import ACCOUNT_PREFIX
 from sampan.control.api.fairness.configuration import (
     ALL,
     FlowSchema,
@@ -19,8 +20,6 @@ from sampan.control.api.fairness.configuration import (
     in_order,
 )
 from sampan.foundation.wire.message import Identity
-
-_ACCOUNT = "system:serviceaccount:"
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -75,7 +74,7 @@ def _is_subject(subject: Subject, identity: Identity) -> bool:
     if subject.kind == "Group":
         return subject.group.name == ALL or subject.group.name in identity.groups
     account = subject.service_account
-    prefix = f"{_ACCOUNT}{account.namespace}:"
+    prefix = f"{ACCOUNT_PREFIX}{account.namespace}:"
     if account.name == ALL:
         return identity.name.startswith(prefix)
     return identity.name == prefix + account.name
