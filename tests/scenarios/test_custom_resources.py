@@ -1,8 +1,10 @@
 """Custom resources in a whole cluster: owners and dependents, namespaces, restarts."""
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
+
+from tests.scenarios.story import Story
+from tests.scenarios.story import tell as tell_plainly
 
 from sampan.kubernetes.client.contract import NotFound
 from sampan.kubernetes.kinds.resource import (
@@ -12,7 +14,6 @@ from sampan.kubernetes.kinds.resource import (
     Resource,
 )
 from sampan.simulation.cluster import SimulatedCluster
-from sampan.testing import virtual_clock
 
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget")
 DEFINITION: dict[str, Any] = {
@@ -32,21 +33,14 @@ DEFINITION: dict[str, Any] = {
     },
 }
 
-Story = Callable[[SimulatedCluster], Awaitable[None]]
-
 
 def tell(story: Story) -> None:
-    async def told() -> None:
-        cluster = SimulatedCluster(1, 1)
-        await cluster.start()
-        try:
-            await cluster.admin.create(CUSTOM_RESOURCE_DEFINITIONS, DEFINITION)
-            await cluster.step(0.2)
-            await story(cluster)
-        finally:
-            await cluster.close()
+    async def with_widgets(cluster: SimulatedCluster) -> None:
+        await cluster.admin.create(CUSTOM_RESOURCE_DEFINITIONS, DEFINITION)
+        await cluster.step(0.2)
+        await story(cluster)
 
-    virtual_clock.run(told())
+    tell_plainly(with_widgets)
 
 
 async def is_gone(cluster: SimulatedCluster, *where: Any) -> bool:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jwt
@@ -11,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.scenarios.story import tell, until
 
 from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.client.contract import Client, Forbidden
@@ -23,31 +23,6 @@ from sampan.kubernetes.kinds.resource import (
     TOKEN_REVIEWS,
 )
 from sampan.simulation.cluster import SimulatedCluster
-from sampan.testing import virtual_clock
-
-Story = Callable[[SimulatedCluster], Awaitable[None]]
-
-
-def tell(story: Story) -> None:
-    async def told() -> None:
-        cluster = SimulatedCluster(1, 1)
-        await cluster.start()
-        try:
-            await story(cluster)
-        finally:
-            await cluster.close()
-
-    virtual_clock.run(told())
-
-
-async def until(cluster: SimulatedCluster, found: Callable[[], Awaitable[Any]]) -> Any:
-    """What `found` gives as soon as it is something; ten seconds at most."""
-    for _ in range(100):
-        got = await found()
-        if got:
-            return got
-        await cluster.step(0.1)
-    raise AssertionError("it did not come to be")
 
 
 async def rules_of(cluster: SimulatedCluster, name: str) -> list[Any]:

@@ -1,8 +1,9 @@
 """What is in use is kept, and what is deleted goes in the end, on a whole cluster."""
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
+
+from tests.scenarios.story import tell, until
 
 from sampan.kubernetes.client.contract import NotFound
 from sampan.kubernetes.kinds.resource import (
@@ -15,21 +16,6 @@ from sampan.kubernetes.kinds.resource import (
     Resource,
 )
 from sampan.simulation.cluster import SimulatedCluster
-from sampan.testing import virtual_clock
-
-Story = Callable[[SimulatedCluster], Awaitable[None]]
-
-
-def tell(story: Story) -> None:
-    async def told() -> None:
-        cluster = SimulatedCluster(1, 1)
-        await cluster.start()
-        try:
-            await story(cluster)
-        finally:
-            await cluster.close()
-
-    virtual_clock.run(told())
 
 
 async def get(cluster: SimulatedCluster, resource: Resource, *name: str) -> Any:
@@ -37,16 +23,6 @@ async def get(cluster: SimulatedCluster, resource: Resource, *name: str) -> Any:
         return json.loads(await cluster.admin.get(resource, *name))
     except NotFound:
         return None
-
-
-async def until(cluster: SimulatedCluster, holds: Callable[[], Awaitable[Any]]) -> Any:
-    """What `holds` gives as soon as it is true; sixty seconds at most."""
-    for _ in range(600):
-        got = await holds()
-        if got:
-            return got
-        await cluster.step(0.1)
-    raise AssertionError("it did not come to be")
 
 
 def claim(name: str) -> Any:
