@@ -100,13 +100,6 @@ class Envelopes:
             return self._decrypted(key, stored)
         return _plain(key, stored)
 
-    def is_current(self, key: bytes, stored: bytes) -> bool:
-        """Whether `stored` is sealed as it would be now."""
-        cipher = self._writer(key)
-        if cipher is None:
-            return stored[:1] == bytes((_PLAIN_VERSION,))
-        return stored.startswith(bytes((_ENCRYPTED_VERSION,)) + cipher.fingerprint)
-
     def _writer(self, key: bytes) -> _Cipher | None:
         for prefix, cipher in self._writers:
             if key.startswith(prefix):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sampan.kubernetes.kinds.all import ALL, BY_PLURAL, BY_RESOURCE
+from sampan.kubernetes.kinds.all import ALL, BY_RESOURCE
 from sampan.kubernetes.kinds.kind import Kind
 from sampan.kubernetes.schema import definitions
 
@@ -26,8 +26,8 @@ def test_the_definition_is_that_of_the_kind(kind: Kind) -> None:
 
 
 def test_every_kind_is_found_by_its_names() -> None:
-    assert len(BY_PLURAL) == len(BY_RESOURCE) == len(ALL)
-    assert BY_PLURAL["apps", "v1", "deployments"].resource.kind == "Deployment"
+    paths = {(it.resource.group, it.resource.version, it.resource.plural) for it in ALL}
+    assert len(paths) == len(BY_RESOURCE) == len(ALL)
 
 
 def test_short_names_are_unique() -> None:

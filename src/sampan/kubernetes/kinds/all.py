@@ -158,8 +158,3 @@ ALL: tuple[Kind, ...] = (
 
 BY_RESOURCE: dict[Resource, Kind] = {kind.resource: kind for kind in ALL}
 """By the resource itself."""
-
-BY_PLURAL: dict[tuple[str, str, str], Kind] = {
-    (kind.resource.group, kind.resource.version, kind.resource.plural): kind for kind in ALL
-}
-"""By group, version and plural name, as they stand in a URL."""
