@@ -94,7 +94,7 @@ def handlers(parts: Parts) -> Handlers:
         ("log", "get"): parts.proxy.log,
         ("exec", "create"): connecting(writer, parts.proxy.execute, "PodExecOptions"),
         ("attach", "create"): connecting(writer, parts.proxy.attach, "PodAttachOptions"),
-        **dict.fromkeys(((PROXY, verb) for verb in PROXY_VERBS), _proxied(parts)),
+        **dict.fromkeys(((PROXY, verb) for verb in (*PROXY_VERBS, "options")), _proxied(parts)),
     }
 
 

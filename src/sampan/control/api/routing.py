@@ -68,7 +68,8 @@ class Router:
             attributes.is_deeper and attributes.subresource != PROXY
         ):
             raise Refused(status.path_not_found())
-        if attributes.verb not in _verbs(kind, call):
+        verbs = _verbs(kind, call)
+        if attributes.verb not in verbs and attributes.subresource != PROXY:
             raise Refused(status.method_not_allowed())
         if not kind.stored:
             return self._review

@@ -5,7 +5,7 @@ side, and a server that switches protocols gets a tunnel. It must not know what 
 """
 
 import asyncio
-import contextlib
+import os
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote, urlencode
@@ -118,12 +118,24 @@ class Exchange:
         self._writer.close()
 
     async def _send(self, body: AsyncIterator[bytes], *, sized: bool) -> None:
-        """A server may answer without having read everything: failures are seen by the reader."""
-        with contextlib.suppress(OSError):
+        try:
             async for piece in body:
-                await self.write(piece if sized else chunk(piece))
-            if not sized:
-                await self.write(LAST_CHUNK)
+                if not await self._sent(piece if sized else chunk(piece)):
+                    return
+        except ConnectionError:
+            # Who sent the body has gone, and nobody waits for the answer.
+            self._writer.close()
+            return
+        if not sized:
+            await self._sent(LAST_CHUNK)
+
+    async def _sent(self, data: bytes) -> bool:
+        """A server may answer without having read everything: the reader sees what it said."""
+        try:
+            await self.write(data)
+        except ConnectionError:
+            return False
+        return True
 
     async def _more(self) -> None:
         """Read once and parse. Raises ConnectionError."""
@@ -192,7 +204,7 @@ async def exchange(origin: Origin, outgoing: Outgoing) -> Exchange:
     except TimeoutError as error:
         raise ConnectionError(f"dial tcp {origin.authority}: i/o timeout") from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
         raise ConnectionError(f"dial tcp {origin.authority}: connect: {reason}") from error
     watch_over(writer.get_extra_info("socket"))
     made = Exchange(reader, writer)

@@ -34,7 +34,7 @@ async def tell(request: Request) -> Response:
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_any_method_and_path_reach_the_server(play: Any, proxy: str) -> None:
     async def story(front: Any) -> None:
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
             answer = await front.send(
                 method,
                 f"{proxy}/a b/%2e/c/",

@@ -93,7 +93,8 @@ _decode = msgspec.json.Decoder(ApiService).decode
 
 
 class ApiServices:
-    """Those that name a service; `on_change` hears of each change, with the names concerned."""
+    """Those that name a service. `on_change` hears which name has come, gone, or changed what it
+    says of its server: not of a status."""
 
     def __init__(self, cache: WatchCache) -> None:
         self._cache = cache
@@ -147,5 +148,8 @@ class ApiServices:
             self._remote.pop(service.place, None)
         else:
             self._put(service)
+        old = None if event.new is None or event.old is None else _decode(event.old.data)
+        if old is not None and old.spec == service.spec:
+            return
         for listener in self._listeners:
             listener(service.name)
