@@ -194,6 +194,28 @@ def test_trailers_are_no_headers_of_the_next_request():
     asyncio.run(story())
 
 
+def test_headers_that_a_client_repeats_are_each_requests_own():
+    async def story():
+        async def take(request):
+            await request.read_body()
+            return Response(body=f"[{request.headers.pop('x-one', '-')}]".encode())
+
+        connection, pipe = connected(take)
+        chunked = b"Transfer-Encoding: chunked\r\n"
+        first = b"POST / HTTP/1.1\r\n" + chunked + b"\r\n0\r\nX-One: late\r\n\r\n"
+        # As the first request looks together with its trailer.
+        second = b"POST / HTTP/1.1\r\n" + chunked + b"X-One: 1\r\n\r\n0\r\n\r\n"
+        late = b"POST / HTTP/1.1\r\n" + chunked + b"X-One: late\r\n\r\n0\r\n\r\n"
+        for request in (first, late, second, second, first):
+            connection.data_received(request)
+            await settle()
+        bodies = [part.rpartition(b"\r\n\r\n")[2] for part in pipe.written.split(b"HTTP/1.1 200")]
+        assert bodies == [b"", b"[-]", b"[late]", b"[1]", b"[1]", b"[-]"]
+        connection.connection_lost(None)
+
+    asyncio.run(story())
+
+
 async def _read(request):
     return Response(body=await request.read_body())
 

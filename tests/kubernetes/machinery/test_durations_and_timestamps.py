@@ -45,6 +45,8 @@ def test_both_forms() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
     assert timestamps.to_seconds(moment) == "2026-01-02T03:04:05Z"
     assert timestamps.to_microseconds(moment) == "2026-01-02T03:04:05.000678Z"
+    whole = moment.replace(microsecond=0)
+    assert timestamps.to_microseconds(whole) == "2026-01-02T03:04:05.000000Z"
     assert timestamps.parse("2026-01-02T03:04:05.000678Z") == moment
     assert timestamps.parse("2026-01-02T04:04:05+01:00") == moment - timedelta(microseconds=678)
 

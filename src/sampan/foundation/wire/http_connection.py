@@ -188,8 +188,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _request(self) -> Request:
         if self._headers != self._last_headers:
-            # Clients send the same ones with every request.
-            self._last_headers = self._headers
+            # Clients send the same ones with every request; trailers may yet join this list.
+            self._last_headers = self._headers.copy()
             self._last_joined = joined_headers(
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers
             )
