@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from sampan.control.api.attributes import Attributes
@@ -78,9 +79,10 @@ class World:
         limited = {"nominalConcurrencyShares": 1, "limitResponse": response}
         self.configuration.put(PRIORITY_LEVEL_CONFIGURATIONS, "level", type=kind, limited=limited)
 
-    def ask(self, user: str) -> "asyncio.Task[Response]":
+    def ask(self, user: str, subresource: str = "") -> "asyncio.Task[Response]":
         request = Request(method="GET", path=GET.path)
-        call = Call(request, GET, Identity(user, ("all",)))
+        attributes = msgspec.structs.replace(GET, subresource=subresource)
+        call = Call(request, attributes, Identity(user, ("all",)))
         return asyncio.ensure_future(self.stage(call, self._handle))
 
     async def _handle(self, call: Call) -> Response:
@@ -107,6 +109,19 @@ def test_requests_wait_for_a_seat_and_then_are_served() -> None:
             "X-Kubernetes-PF-FlowSchema-UID": "uid-of-by-user",
             "X-Kubernetes-PF-PriorityLevel-UID": "uid-of-level",
         }
+
+    asyncio.run(story())
+
+
+def test_what_takes_long_takes_no_seat() -> None:
+    async def story() -> None:
+        world = World(1, queued())
+        asked = [world.ask("ann", "proxy") for _ in range(5)]
+        asked.append(world.ask("ann"))
+        await settle()
+        assert len(world.served) == 6
+        world.ending.set()
+        await asyncio.gather(*asked)
 
     asyncio.run(story())
 

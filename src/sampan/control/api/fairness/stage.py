@@ -1,6 +1,7 @@
 """The stage that makes requests wait their turn, or sends them away when too many wait.
 
 A request holds its seats until its answer is ready to be sent; a watch, until it has begun.
+What others may answer as late as they like (proxies, logs, commands in containers) takes none.
 Components of this process pass it by: they come in after it.
 """
 
@@ -30,6 +31,7 @@ from sampan.kubernetes.machinery import status
 
 LONGEST_WAIT_SECONDS = 15.0
 _REMEMBERED = 4096
+_LONG_RUNNING = frozenset(("attach", "exec", "log", "portforward", "proxy"))
 _TOO_MANY = "too many requests, please try again later"
 _FLOW_SCHEMA_HEADER = "X-Kubernetes-PF-FlowSchema-UID"
 _LEVEL_HEADER = "X-Kubernetes-PF-PriorityLevel-UID"
@@ -94,7 +96,7 @@ class Fairness:
         if self._stale:
             self._configure()
         flow = self._flow(call.identity, call.attributes)
-        if flow is None:
+        if flow is None or call.attributes.subresource in _LONG_RUNNING:
             return await following(call)
         level = self._levels[flow.level]
         if level.exempt:
