@@ -210,7 +210,8 @@ def _conditions(replica_set: ReplicaSet, failure: str, now: datetime) -> list[di
     if not failure:
         return []
     present = condition(replica_set.status.conditions, "ReplicaFailure")
-    if present is None or present.message != failure:
+    # Each refusal names another pod: to tell of every one would wake this plan again at once.
+    if present is None:
         present = Condition(
             type="ReplicaFailure",
             status="True",
