@@ -72,6 +72,20 @@ def test_an_update_that_changes_nothing_keeps_the_version(play):
     play(story)
 
 
+def test_metadata_holds_no_empty_collections(play):
+    async def story(api):
+        body = config_map()
+        body["metadata"] |= {"labels": {}, "annotations": {"a": "b"}, "finalizers": []}
+        made = await api.create(MAPS, body)
+        assert "labels" not in made["metadata"]
+        assert "finalizers" not in made["metadata"]
+        emptied = {"metadata": {"annotations": {"a": None}}}
+        patched = await api.send("PATCH", f"{MAPS}/x", emptied, headers=MERGE)
+        assert "annotations" not in patched["metadata"]
+
+    play(story)
+
+
 def test_concurrent_patches_are_all_applied(play):
     async def story(api):
         await api.create(MAPS, config_map())

@@ -37,6 +37,7 @@ ATTEMPTS = 32
 MAXIMUM_OBJECT = 3 * 512 * 1024
 MAXIMUM_STATUS = 3 * MAXIMUM_OBJECT
 _KEPT = ("uid", "creationTimestamp", "generateName")
+_OMITTED_WHEN_EMPTY = ("labels", "annotations", "ownerReferences", "finalizers")
 _GIVEN_BY_SERVER = (
     "resourceVersion",
     "selfLink",
@@ -205,6 +206,7 @@ class Writer:
             return
         kind = write.kind
         kind.default(write.object)
+        _drop_empty_collections(write.object["metadata"])
         managed = _owners(write)
         await self._admission.mutate(write)
         kind.strategy(write.subresource)(write.object, write.old)
@@ -282,6 +284,13 @@ class Writer:
             await self._cache.prepared(kind.resource)
         except ConversionFailed as error:
             raise Refused(status.failure(500, "InternalError", str(error))) from error
+
+
+def _drop_empty_collections(metadata: Object) -> None:
+    """Those of ObjectMeta are left out when nothing is in them, in every kind."""
+    for field in _OMITTED_WHEN_EMPTY:
+        if field in metadata and not metadata[field]:
+            del metadata[field]
 
 
 def _owners(write: Write) -> list[Object]:
