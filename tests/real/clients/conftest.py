@@ -3,10 +3,12 @@
 The images also have `tar`, which `kubectl cp` looks for in a container.
 """
 
+import secrets
 import subprocess
 from collections.abc import Iterator
 
 import pytest
+from tests.real.clients.kubectl import Kubectl
 from tests.real.harness import ROOT, Cluster, running_cluster
 
 HELLO = ROOT / "examples" / "hello"
@@ -35,3 +37,13 @@ def _build_images(cluster: Cluster) -> None:
         argument = f"VERSION={version}"
         answer = cluster.sampan("build", "-t", f"hello:{version}", "--build-arg", argument, context)
         assert answer.returncode == 0, answer.stderr
+
+
+@pytest.fixture(params=[37, 32], ids=["1.37", "1.32"])
+def kubectl(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Kubectl]:
+    """kubectl of both versions, in a namespace that is gone afterwards."""
+    minor: int = request.param
+    inside = Kubectl(cluster, f"try-{secrets.token_hex(3)}", minor)
+    inside("create", "namespace", inside.namespace)
+    yield inside
+    inside("delete", "namespace", inside.namespace, "--wait=false")
