@@ -148,3 +148,10 @@ def test_a_refused_creation_shows_in_the_status() -> None:
     assert isinstance(status, Patch)
     assert status.body["status"]["conditions"][0]["message"] == "exceeded quota"
     assert isinstance(create, Create)
+
+
+def test_a_creation_that_is_refused_again_is_told_once() -> None:
+    told = planned(1, failure='pods "web-a" is forbidden').actions[0]
+    assert isinstance(told, Patch)
+    (again,) = planned(1, status=told.body["status"], failure='pods "web-b" is forbidden').actions
+    assert isinstance(again, Create)
