@@ -10,7 +10,7 @@ from sampan.testing import objects
 
 
 def config_map(name, labels=None, **data):
-    metadata = {"name": name, "labels": labels or {}}
+    metadata = {"name": name} | ({"labels": labels} if labels else {})
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
