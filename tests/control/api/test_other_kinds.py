@@ -371,10 +371,6 @@ def test_a_certificate_is_approved_and_issued_through_its_own_doors(play: Any) -
         (resources.VOLUME_ATTACHMENTS, {"attached": True}),
         (resources.SERVICE_CIDRS, {}),
         (
-            resources.API_SERVICES,
-            {"conditions": [{"type": "Available", "status": "False", "reason": "Gone"}]},
-        ),
-        (
             resources.FLOW_SCHEMAS,
             {"conditions": [{"type": "Dangling", "status": "False", "reason": "Found"}]},
         ),
