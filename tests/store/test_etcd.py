@@ -291,10 +291,6 @@ class _Load:
         await asyncio.wait_for(self._more.wait(), 30)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="a defect: after the leader is killed, writes sometimes stay away for over 30 s",
-)
 @pytest.mark.parametrize("way", ["killed", "stopped"])
 def test_writes_resume_when_the_leader_is_lost_and_none_is_lost(
     three: list[EtcdMember], way: str

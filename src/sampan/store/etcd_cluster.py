@@ -128,11 +128,11 @@ class EtcdCluster:
             raise _mapped(error) from error
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
-            if task is None or task.cancelling() or number == self._current:
+            if task is None or task.cancelling() or stream in self._streams:
                 raise
             raise Unanswered("the datastore's member was left") from error
         finally:
-            del self._streams[stream]
+            self._streams.pop(stream, None)
             stream.cancel()
 
     async def close(self) -> None:
@@ -146,6 +146,7 @@ class EtcdCluster:
             return
         self._current = (number + 1) % len(self._endpoints)
         for stream in [stream for stream, member in self._streams.items() if member == number]:
+            del self._streams[stream]
             stream.cancel()
 
     def _channel(self, number: int) -> grpc.aio.Channel:
