@@ -3,7 +3,7 @@
 import io
 import tarfile
 
-from sampan.engine.build.changeset import write_changeset
+from sampan.engine.snapshots.changeset import write_changeset
 from sampan.host.tree_removal import remove_tree
 
 BEYOND_RECURSION = 1200

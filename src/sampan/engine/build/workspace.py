@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from sampan.engine.build.changeset import write_changeset
 from sampan.engine.images.documents import LAYER_TYPE, Descriptor, ImageConfiguration
 from sampan.engine.images.layers import chain_identifiers
 from sampan.engine.images.store import ImageStore, PinSet
 from sampan.engine.images.streams import CHUNK, HashingReader
 from sampan.engine.snapshots import overlay
+from sampan.engine.snapshots.changeset import write_changeset
 
 
 class View(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ class Workspace:
     async def keep(self, view: View, latest: int | None) -> Descriptor | None:
         """Make a blob of what was written; None when nothing was.
 
-        Raises BuildFailed, InvalidImage, OSError.
+        Raises InvalidImage, OSError.
         """
         overlay.unmount_snapshot(view.folder)
         if not any(view.upper.iterdir()):

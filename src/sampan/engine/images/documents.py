@@ -36,6 +36,7 @@ class Platform(msgspec.Struct, frozen=True, omit_defaults=True):
     architecture: str = ""
     os: str = ""
     variant: str = ""
+    os_version: str = msgspec.field(name="os.version", default="")
 
 
 class Descriptor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -62,6 +63,17 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     manifests: tuple[Descriptor, ...] = ()
 
 
+class HealthCheck(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="pascal"):
+    """How a container of the image is found to be well; times in nanoseconds."""
+
+    test: tuple[str, ...] = ()
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
 class ExecutionConfiguration(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="pascal"
 ):
@@ -76,6 +88,11 @@ class ExecutionConfiguration(
     working_dir: str = ""
     labels: dict[str, str] | None = None
     stop_signal: str = ""
+    stop_timeout: int | None = None
+    healthcheck: HealthCheck | None = None
+    on_build: tuple[str, ...] | None = None
+    shell: tuple[str, ...] | None = None
+    args_escaped: bool = False
 
 
 class RootFilesystem(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +103,8 @@ class RootFilesystem(msgspec.Struct, frozen=True, kw_only=True):
 class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created: str = ""
     created_by: str = ""
+    author: str = ""
+    comment: str = ""
     empty_layer: bool = False
 
 
@@ -93,8 +112,13 @@ class ImageConfiguration(msgspec.Struct, frozen=True, kw_only=True, omit_default
     """The configuration document; `diff_ids` name the layers from the bottom up."""
 
     created: str = ""
+    author: str = ""
+    comment: str = ""
     architecture: str
+    variant: str = ""
     os: str
+    os_version: str = msgspec.field(name="os.version", default="")
+    docker_version: str = ""
     config: ExecutionConfiguration | None = None
     rootfs: RootFilesystem
     history: tuple[History, ...] = ()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from sampan.engine.build.errors import BuildFailed
+from sampan.engine.images.documents import InvalidImage
 from sampan.engine.images.extraction import OPAQUE_ATTRIBUTE, OPAQUE_MARKER, WHITEOUT_PREFIX
 
 _KEPT_ATTRIBUTES = ("security.capability",)
@@ -23,7 +23,7 @@ _MOUNT_POINTS = ("dev", "proc", "sys")
 def write_changeset(upper: Path, file: IO[bytes], latest: int | None) -> None:
     """Write the archive; no time in it is later than `latest` (seconds). Blocks.
 
-    Raises BuildFailed for a device node, OSError.
+    Raises InvalidImage for a device node, OSError.
     """
     seen: dict[tuple[int, int], str] = {}
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive:
@@ -83,7 +83,7 @@ def _header(
     elif stat.S_ISFIFO(status.st_mode):
         header.type = tarfile.FIFOTYPE
     elif not stat.S_ISREG(status.st_mode):
-        raise BuildFailed(f"/{name} is a device node; an image can't hold one")
+        raise InvalidImage(f"/{name} is a device node; an image can't hold one")
     elif status.st_nlink > 1 and (first := seen.get((status.st_dev, status.st_ino))):
         header.type, header.linkname = tarfile.LNKTYPE, first
     else:
