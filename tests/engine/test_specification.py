@@ -2,7 +2,8 @@
 
 import pytest
 
-from sampan.engine.contract import ContainerConfiguration, InvalidConfiguration, Limits, Mount
+from sampan.engine.configuration import ContainerConfiguration, Limits, Mount
+from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.images.documents import ExecutionConfiguration
 from sampan.engine.runtime import capabilities
 from sampan.engine.runtime.specification import HostFacts, runtime_specification

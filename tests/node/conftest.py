@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from sampan.engine.configuration import ContainerConfiguration
 from sampan.engine.contract import (
     CommandNotFound,
-    ContainerConfiguration,
     ContainerNotFound,
     ContainerStatus,
     ImageDescription,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sampan.engine.contract import Limits
+from sampan.engine.configuration import Limits
 from sampan.node.container_configuration import RunSettings, configuration
 from sampan.node.quality_of_service import container_limits, pod_requests, quality_of_service
 from sampan.node.references import MissingReference

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
+from sampan.engine.configuration import ContainerConfiguration
 from sampan.engine.contract import (
-    ContainerConfiguration,
     ContainerNotFound,
     ContainerStatus,
     EngineError,

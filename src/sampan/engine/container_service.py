@@ -12,16 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from sampan.engine.configuration import ContainerConfiguration, Limits, Mount
 from sampan.engine.container_engine import ContainerEngine
-from sampan.engine.contract import (
-    ContainerConfiguration,
-    ContainerStatus,
-    EngineError,
-    ExecSession,
-    InvalidConfiguration,
-    Limits,
-    Mount,
-)
+from sampan.engine.contract import ContainerStatus, EngineError, ExecSession, InvalidConfiguration
 from sampan.engine.log_rotation import LogLimits, keep_logs_small, remove_log
 from sampan.engine.logs import LogOptions, read_log
 from sampan.engine.runtime.attach import AttachedStreams

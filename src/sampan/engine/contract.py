@@ -12,9 +12,13 @@ Rules that hold for every engine:
 """
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
+
+from sampan.engine.configuration import ContainerConfiguration, Limits
+from sampan.host.cgroup_usage import DetailedUsage
 
 ContainerPhase = Literal["created", "running", "exited"]
 
@@ -23,20 +27,44 @@ class EngineError(Exception):
     """The base of what an engine raises: the runtime or the kernel refused."""
 
 
-class ImageNotFound(EngineError):
+class NotFound(EngineError):
+    """What was named is not there."""
+
+
+class ImageNotFound(NotFound):
     """No image of this name is in the store."""
 
 
-class ContainerNotFound(EngineError):
+class ContainerNotFound(NotFound):
     """No container of this name or identifier."""
 
 
-class NameInUse(EngineError):
+class Conflict(EngineError):
+    """What is asked for is at odds with the state that things are in."""
+
+
+class NameInUse(Conflict):
     """Another container has this name."""
+
+
+class ImageInUse(Conflict):
+    """The image can't be removed: a container or another image needs it."""
 
 
 class InvalidConfiguration(EngineError):
     """The configuration asks for what can't be done."""
+
+
+class NotModified(EngineError):
+    """Things are already as asked for: started already, stopped already."""
+
+
+class Forbidden(EngineError):
+    """What is asked for is never allowed here."""
+
+
+class NotImplementedHere(EngineError):
+    """This engine, or this host, can't do what is asked for."""
 
 
 class CommandNotFound(EngineError):
@@ -47,67 +75,11 @@ class CommandNotFound(EngineError):
         self.exit_code = exit_code
 
 
-class Mount(msgspec.Struct, frozen=True, kw_only=True):
-    """`source` is a host path for `bind`; empty for `tmpfs`, whose `size` is in bytes."""
-
-    kind: Literal["bind", "tmpfs"] = "bind"
-    source: str = ""
-    target: str
-    read_only: bool = False
-    size: int = 0
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Zero means no limit. `cpu_quota` is in microseconds of CPU each 100,000 µs."""
-
-    cpu_quota: int = 0
-    cpu_shares: int = 0
-    memory: int = 0
-    pids: int = 0
-
-
-class ContainerConfiguration(msgspec.Struct, frozen=True, kw_only=True):
-    """All that makes a container; what is empty here comes from its image.
-
-    `network_namespace` is a path to enter, or "" for a namespace of its own with loopback only,
-    or "host". `cgroup_parent` is relative to each controller's root. `log_path` gets the output
-    in CRI log format. `user` is `uid[:gid]` or names found in the image.
-    """
-
-    name: str
-    image: str
-    entrypoint: tuple[str, ...] | None = None
-    command: tuple[str, ...] | None = None
-    environment: dict[str, str] = {}
-    working_directory: str = ""
-    user: str = ""
-    supplemental_groups: tuple[int, ...] = ()
-    hostname: str = ""
-    mounts: tuple[Mount, ...] = ()
-    limits: Limits = Limits()
-    cgroup_parent: str
-    network_namespace: str = ""
-    host_process_namespace: bool = False
-    share_process_namespace_of: str = ""
-    added_capabilities: tuple[str, ...] = ()
-    dropped_capabilities: tuple[str, ...] = ()
-    privileged: bool = False
-    allow_privilege_escalation: bool = False
-    read_only_root: bool = False
-    seccomp_profile: str = "default"
-    out_of_memory_score_adjustment: int | None = None
-    terminal: bool = False
-    keep_stdin_open: bool = False
-    log_path: str
-    stop_signal: str = ""
-    labels: dict[str, str] = {}
-
-
 class ContainerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Where a container is in its life. Times are seconds since the epoch, 0 for "not yet".
 
     `exit_code` is 128+n for a death by signal n; `out_of_memory` tells that the kernel killed
-    it at its memory limit.
+    it at its memory limit. `paused`: its processes are frozen while it is running.
     """
 
     identifier: str
@@ -115,6 +87,7 @@ class ContainerStatus(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     image_digest: str
     phase: ContainerPhase
+    paused: bool = False
     process: int = 0
     created: float = 0
     started: float = 0
@@ -136,6 +109,10 @@ class ExecSession(Protocol):
 
     def output(self) -> AsyncIterator[tuple[Literal["stdout", "stderr"], bytes]]:
         """Chunks of at most 32 KiB until both streams end; the reader's pace holds the command."""
+
+    @property
+    def process(self) -> int:
+        """Its number as this process's PID namespace numbers it; 0 when that is not known."""
 
     async def resize(self, columns: int, rows: int) -> None: ...
 
@@ -163,19 +140,59 @@ class Engine(Protocol):
 
     async def images(self) -> list[ImageDescription]: ...
 
-    async def create(self, configuration: ContainerConfiguration) -> str:
-        """The new container's identifier; its process waits to be started.
+    async def create(self, configuration: ContainerConfiguration, identifier: str = "") -> str:
+        """The new container's identifier; no process is there yet.
 
-        Raises ImageNotFound, NameInUse, InvalidConfiguration, CommandNotFound.
+        Its record and its root are made; an `identifier` that is given (64 hexadecimal digits)
+        becomes its own. Raises ImageNotFound, NameInUse, InvalidConfiguration.
+        """
+
+    async def prepare(
+        self, identifier: str, configuration: ContainerConfiguration | None = None
+    ) -> None:
+        """Make the first process of a container that was never started, or that has ended.
+
+        It waits to be started, and can be attached to. A container that has ended keeps its
+        identifier and its root. A `configuration` takes the place of the former one; image, name
+        and identifier maps stay as they are. Nothing happens when it is prepared or running.
+        Raises ContainerNotFound, InvalidConfiguration, CommandNotFound, EngineError; the
+        container is then as it was before.
         """
 
     async def start(self, identifier: str) -> None:
-        """Raises ContainerNotFound, CommandNotFound."""
+        """Let a container's first process go, preparing it if it was never started.
+
+        Nothing happens when it is running or has ended (see `prepare`). Raises
+        ContainerNotFound, InvalidConfiguration, CommandNotFound, EngineError.
+        """
 
     async def stop(self, identifier: str, grace_seconds: float) -> None:
         """Send the stop signal, and SIGKILL when the grace is over; returns when it has ended."""
 
     async def kill(self, identifier: str, signal: int) -> None: ...
+
+    async def pause(self, identifier: str) -> None:
+        """Freeze every process of a running container. Raises EngineError."""
+
+    async def unpause(self, identifier: str) -> None: ...
+
+    async def update(self, identifier: str, limits: Limits) -> None:
+        """Put other limits in the place of the former ones, at once when it is running.
+
+        Raises InvalidConfiguration, EngineError; then the former ones hold.
+        """
+
+    async def root(self, identifier: str) -> Path:
+        """The folder where the container's root appears, running or not; mounts it if need be.
+
+        Paths below it come from the container: open them through `host.paths` only.
+        """
+
+    async def written(self, identifier: str) -> "Written":
+        """Where what the container has written to its root lies, for a changeset."""
+
+    async def processes(self, identifier: str) -> tuple[int, ...]:
+        """All its processes, as this process's PID namespace numbers them, in order."""
 
     async def wait(self, identifier: str) -> ContainerStatus:
         """The status once the container has ended."""
@@ -196,6 +213,9 @@ class Engine(Protocol):
         terminal: bool = False,
         stdin: bool = False,
         environment: dict[str, str] | None = None,
+        user: str = "",
+        working_directory: str = "",
+        privileged: bool = False,
     ) -> ExecSession:
         """Raises ContainerNotFound, EngineError when it isn't running."""
 
@@ -206,6 +226,9 @@ class Engine(Protocol):
         """
 
     async def usage(self, identifier: str) -> "Usage": ...
+
+    async def detailed_usage(self, identifier: str) -> DetailedUsage:
+        """All that its control group counts; raises ContainerNotFound."""
 
     def on_change(self, callback: Callable[[ContainerStatus], None]) -> None:
         """Call back in the event loop at each change of phase, without polling."""
@@ -222,3 +245,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cpu: int
     memory: int
     pids: int
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """An overlay file system's upper folder, and the read-only layers, the topmost first."""
+
+    upper: Path
+    layers: tuple[Path, ...]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sampan.engine.contract import ContainerConfiguration, Mount
+from sampan.engine.configuration import ContainerConfiguration, Mount
 from sampan.node import pod_state
 from sampan.node.environment import expand_all
 from sampan.node.pod_view import Container, Pod, SeccompProfile

@@ -3,9 +3,9 @@
 What stands in the way becomes a Trouble with the reason that Kubernetes users know.
 """
 
+from sampan.engine.configuration import ContainerConfiguration
 from sampan.engine.contract import (
     CommandNotFound,
-    ContainerConfiguration,
     Engine,
     EngineError,
     ImageDescription,

@@ -7,7 +7,7 @@ has ended. Every method may be called again after it failed.
 import asyncio
 from collections.abc import Callable
 
-from sampan.engine.contract import Mount
+from sampan.engine.configuration import Mount
 from sampan.host.cgroups import ControlGroupLimits
 from sampan.network.contract import Attachment
 from sampan.node import pod_files

@@ -6,7 +6,7 @@ The quantities were validated by the API; rules as in the Kubernetes documentati
 
 from decimal import ROUND_CEILING, Decimal
 
-from sampan.engine.contract import Limits
+from sampan.engine.configuration import Limits
 from sampan.kubernetes.machinery import quantities
 from sampan.kubernetes.machinery.pod_resources import Amounts, added, larger, most_at_once
 from sampan.node.pod_view import Container, PodSpec, ResourceRequirements

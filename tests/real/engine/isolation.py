@@ -18,8 +18,8 @@ from typing import NoReturn
 import uvloop
 from gathering import root_layer
 
+from sampan.engine.configuration import ContainerConfiguration, Limits
 from sampan.engine.container_engine import ContainerEngine
-from sampan.engine.contract import ContainerConfiguration, Limits
 from sampan.engine.images.documents import (
     LAYER_TYPE,
     Descriptor,

@@ -8,13 +8,8 @@ from pathlib import Path
 import pytest
 from isolation import Place, in_own_process
 
-from sampan.engine.contract import (
-    CommandNotFound,
-    ContainerStatus,
-    ImageNotFound,
-    Mount,
-    NameInUse,
-)
+from sampan.engine.configuration import Mount
+from sampan.engine.contract import CommandNotFound, ContainerStatus, ImageNotFound, NameInUse
 from sampan.engine.log_rotation import LogLimits, rotate_once, rotated_file
 from sampan.engine.logs import LogOptions, read_log
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from isolation import Place, in_own_process
 
-from sampan.engine.contract import InvalidConfiguration, Limits
+from sampan.engine.configuration import Limits
+from sampan.engine.contract import InvalidConfiguration
 
 pytestmark = pytest.mark.real
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from sampan.engine.build.errors import BuildFailed
-from sampan.engine.contract import ContainerConfiguration, Limits, Mount
+from sampan.engine.configuration import ContainerConfiguration, Limits, Mount
 from sampan.engine.images.documents import ExecutionConfiguration
 from sampan.engine.runtime.host_facts import host_facts
 from sampan.engine.runtime.oci_runtime import ENVIRONMENT, OciRuntime

@@ -11,7 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from sampan.engine.contract import ContainerConfiguration, ContainerPhase, ContainerStatus
+from sampan.engine.configuration import ContainerConfiguration
+from sampan.engine.contract import ContainerPhase, ContainerStatus
 from sampan.host.processes import ProcessIdentity
 
 _FILE = "container.json"

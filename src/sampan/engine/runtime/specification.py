@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from sampan.engine.contract import ContainerConfiguration, InvalidConfiguration, Mount
+from sampan.engine.configuration import ContainerConfiguration, Mount
+from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.images.documents import ExecutionConfiguration
 from sampan.engine.runtime import capabilities, seccomp
 from sampan.engine.runtime.users import ResolvedUser

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from sampan.engine.contract import Mount
+from sampan.engine.configuration import Mount
 from sampan.host import mounts
 from sampan.host.tree_removal import remove_tree
 from sampan.node.environment import expand
