@@ -1,0 +1,268 @@
+"""What the engine's faces may ask of builds.
+
+A build takes a request and a context and gives an image in the machine's store. What happens
+meanwhile is told as events, each of one step; `classic_progress` turns them into the lines that
+Docker's classic builder prints, other faces draw them their own way. Errors are `BuildFailed`,
+in Docker's words, and those of `engine/contract.py`.
+
+Builds don't know sessions, sockets or encodings: what only the client has (secrets, keys of an
+SSH agent, credentials) is asked through `ClientSources`.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from sampan.engine.images.contract import Credentials, LayerProgress
+
+
+class FolderContext(msgspec.Struct, frozen=True):
+    """A folder of this machine."""
+
+    path: Path
+
+
+class ArchiveContext(msgspec.Struct, frozen=True):
+    """A tar stream: plain, or compressed by gzip, bzip2, xz or zstd."""
+
+    stream: AsyncIterator[bytes]
+
+
+class RemoteContext(msgspec.Struct, frozen=True):
+    """The URL of a Dockerfile, of an archive, or of a git repository (`URL#REF:FOLDER`)."""
+
+    url: str
+
+
+class EmptyContext(msgspec.Struct, frozen=True):
+    """Nothing but the request's `dockerfile_content`."""
+
+
+Context = FolderContext | ArchiveContext | RemoteContext | EmptyContext
+
+
+class Ulimit(msgspec.Struct, frozen=True):
+    """A limit of setrlimit(2), `name` as in `nofile`; -1 is no limit."""
+
+    name: str
+    soft: int
+    hard: int
+
+
+class StepResources(msgspec.Struct, frozen=True, kw_only=True):
+    """What each RUN step may use; zero and "" mean no limit of its own.
+
+    `memory` and `memory_and_swap` are in bytes (-1: any amount of swap), `cpu_quota` and
+    `cpu_period` in microseconds.
+    """
+
+    memory: int = 0
+    memory_and_swap: int = 0
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpu_set: str = ""
+    memory_nodes: str = ""
+    shared_memory: int = 0
+    ulimits: tuple[Ulimit, ...] = ()
+
+
+class ClientSources(Protocol):
+    """What a build asks of the client that wants it."""
+
+    async def credentials(self, registry: str) -> Credentials | None:
+        """For pulling from this registry (`docker.io`, `host:5000`); None for none."""
+
+    async def secret(self, identifier: str) -> bytes | None:
+        """The secret that `RUN --mount=type=secret` names; None when the client has none."""
+
+    def ssh_agent(self, identifier: str) -> AbstractAsyncContextManager[Path | None]:
+        """The Unix socket of an agent for `RUN --mount=type=ssh`, for the time of the block."""
+
+
+class CacheLocation(msgspec.Struct, frozen=True):
+    """Where a cache is brought from or taken to: a folder (`local`) or an image's name."""
+
+    kind: Literal["local", "image"]
+    place: str
+
+
+class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be built, and how.
+
+    `dockerfile` is a path in the context; `dockerfile_content` is one that comes apart from it.
+    A build argument that is None has been named without a value. `network` is `default`,
+    `none`, `host`, the name of a network or `container:NAME`. `extra_hosts` are `name:address`.
+    `cache_from` are names of images; `history` is how steps are told in the image's history.
+    """
+
+    dockerfile: str = ""
+    dockerfile_content: bytes | None = None
+    names: tuple[str, ...] = ()
+    target: str = ""
+    build_arguments: dict[str, str | None] = {}
+    labels: dict[str, str] = {}
+    platform: str = ""
+    network: str = "default"
+    extra_hosts: tuple[str, ...] = ()
+    resources: StepResources = StepResources()
+    cgroup_parent: str = ""
+    pull: bool = False
+    use_cache: bool = True
+    uncached_stages: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+    cache_imports: tuple[CacheLocation, ...] = ()
+    cache_exports: tuple[CacheLocation, ...] = ()
+    squash: bool = False
+    history: Literal["classic", "buildkit"] = "classic"
+    named_contexts: dict[str, Context] = {}
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One instruction of a stage that is built; `number` counts from 1 over all of them.
+
+    `stage` is its name or number, `text` the instruction as written, `inputs` the numbers of the
+    steps that it builds upon.
+    """
+
+    number: int
+    total: int
+    stage: str
+    line: int
+    text: str
+    name: str
+    inputs: tuple[int, ...] = ()
+
+
+class StepStarted(msgspec.Struct, frozen=True):
+    step: Step
+
+
+class StepContainer(msgspec.Struct, frozen=True):
+    """The container of a RUN step begins."""
+
+    step: Step
+    container: str
+
+
+class StepOutput(msgspec.Struct, frozen=True):
+    """What a RUN step says."""
+
+    step: Step
+    data: bytes
+    is_error_output: bool = False
+
+
+class StepPulling(msgspec.Struct, frozen=True):
+    step: Step
+    progress: LayerProgress
+
+
+class StepEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """`identifier` is that of an image as the step left it, "" for an empty one or a failure."""
+
+    step: Step
+    identifier: str = ""
+    is_cached: bool = False
+    error: str = ""
+
+
+class StageEnded(msgspec.Struct, frozen=True):
+    """The last step of a stage is done; `identifier` is that of the stage's image."""
+
+    stage: str
+    identifier: str
+
+
+class BuildWarning(msgspec.Struct, frozen=True):
+    text: str
+    line: int = 0
+
+
+class BuildTagged(msgspec.Struct, frozen=True):
+    name: str
+
+
+class BuildEnded(msgspec.Struct, frozen=True):
+    """The image is in the store; its names come after this."""
+
+    identifier: str
+
+
+BuildEvent = (
+    StepStarted
+    | StepContainer
+    | StepOutput
+    | StepPulling
+    | StepEnded
+    | StageEnded
+    | BuildWarning
+    | BuildEnded
+    | BuildTagged
+)
+BuildProgress = Callable[[BuildEvent], None]
+
+
+class ClassicText(msgspec.Struct, frozen=True):
+    """A piece of what the classic builder prints, newlines included; `{"stream": …}`."""
+
+    text: str
+    is_error_output: bool = False
+
+
+class ClassicImage(msgspec.Struct, frozen=True):
+    """An image's identifier, which clients read (`{"aux": {"ID": …}}`)."""
+
+    identifier: str
+
+
+ClassicMessage = ClassicText | ClassicImage | LayerProgress
+
+
+class CacheRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that builds keep for later ones; times are seconds since the epoch."""
+
+    identifier: str
+    parents: tuple[str, ...] = ()
+    kind: Literal["regular", "exec.cachemount", "source.local"]
+    description: str
+    is_in_use: bool = False
+    is_shared: bool = False
+    size: int
+    created: float
+    last_used: float
+    uses: int
+
+
+class CachePruned(msgspec.Struct, frozen=True):
+    identifiers: tuple[str, ...]
+    space: int
+
+
+class Builds(Protocol):
+    async def build(
+        self,
+        request: BuildRequest,
+        context: Context,
+        progress: BuildProgress,
+        sources: ClientSources | None = None,
+    ) -> str:
+        """Build an image and give it its names; its identifier. Cancelling the task ends it.
+
+        Raises BuildFailed (a Dockerfile or step that can't be done), InvalidConfiguration (a
+        request that can't), NotFound, EngineError.
+        """
+
+    async def cache_usage(self) -> list[CacheRecord]: ...
+
+    async def prune_cache(
+        self,
+        *,
+        is_wanted: Callable[[CacheRecord], bool] = lambda _: False,
+        keep_bytes: int = 0,
+    ) -> CachePruned:
+        """Remove the records that are neither wanted nor in use, the least recently used first,
+        until no more than `keep_bytes` are left."""
