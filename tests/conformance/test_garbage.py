@@ -3,7 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sampan.kubernetes.kinds.resource import CONFIG_MAPS, DEPLOYMENTS, PODS, REPLICA_SETS
+from sampan.kubernetes.kinds.resource import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    PODS,
+    REPLICA_SETS,
+    REPLICATION_CONTROLLERS,
+)
 from sampan.simulation.cluster import SimulatedCluster
 from sampan.testing import objects, virtual_clock
 
@@ -65,6 +71,66 @@ def test_replica_sets_stay_as_orphans_when_asked_to() -> None:
         await cluster.step(30.0)
         (left,) = await cluster.read(REPLICA_SETS, dict)
         assert not left["metadata"].get("ownerReferences")
+
+    tell(story)
+
+
+async def replicated(cluster: SimulatedCluster) -> None:
+    """A ReplicationController with two pods."""
+    controller = {
+        "metadata": {"name": "web", "namespace": "default"},
+        "spec": {"replicas": 2, "template": objects.pod_template()},
+    }
+    await cluster.create(REPLICATION_CONTROLLERS, controller)
+    await cluster.step(5.0)
+    assert len(await cluster.read(PODS, dict)) == 2
+
+
+async def remove(cluster: SimulatedCluster, propagation: Any) -> None:
+    await cluster.admin.delete(REPLICATION_CONTROLLERS, "web", "default", propagation=propagation)
+
+
+def test_pods_go_with_their_replication_controller() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await replicated(cluster)
+        await remove(cluster, "Background")
+        assert await cluster.find(REPLICATION_CONTROLLERS, "web") is None
+        await cluster.step(60.0)
+        assert not await cluster.read(PODS, dict)
+
+    tell(story)
+
+
+def test_a_replication_controller_waits_for_its_pods() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await replicated(cluster)
+        held, _ = await cluster.read(PODS, dict)
+        name = held["metadata"]["name"]
+        hold = {"metadata": {"finalizers": ["example.com/hold"]}}
+        await cluster.admin.patch(PODS, name, hold, "default")
+        await remove(cluster, "Foreground")
+        await cluster.step(60.0)
+        waiting = await cluster.find(REPLICATION_CONTROLLERS, "web")
+        assert waiting["metadata"]["finalizers"] == ["foregroundDeletion"]
+        assert len(await cluster.read(PODS, dict)) == 1
+        let_go = {"metadata": {"finalizers": None}}
+        await cluster.admin.patch(PODS, name, let_go, "default")
+        await cluster.step(10.0)
+        assert await cluster.find(REPLICATION_CONTROLLERS, "web") is None
+        assert not await cluster.read(PODS, dict)
+
+    tell(story)
+
+
+def test_pods_of_a_replication_controller_stay_as_orphans_when_asked_to() -> None:
+    async def story(cluster: SimulatedCluster) -> None:
+        await replicated(cluster)
+        await remove(cluster, "Orphan")
+        await cluster.step(30.0)
+        assert await cluster.find(REPLICATION_CONTROLLERS, "web") is None
+        left = await cluster.read(PODS, dict)
+        assert len(left) == 2
+        assert not any(pod["metadata"].get("ownerReferences") for pod in left)
 
     tell(story)
 

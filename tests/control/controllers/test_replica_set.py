@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from sampan.control.controllers import replica_set
+from sampan.control.controllers import replica_set, replicas
 from sampan.control.controllers.plan import Create, Delete, Patch, Plan
 from sampan.control.controllers.views import Pod, ReplicaSet
 from sampan.testing import objects
@@ -20,12 +20,12 @@ OWNER = {
 }
 
 
-def the_set(replicas: int, status: dict[str, Any]) -> ReplicaSet:
+def the_set(wanted: int, status: dict[str, Any]) -> ReplicaSet:
     return msgspec.convert(
         {
             "metadata": {"name": "web", "namespace": "default", "uid": "u", "generation": 2},
             "spec": {
-                "replicas": replicas,
+                "replicas": wanted,
                 "selector": {"matchLabels": {"app": "web"}},
                 "template": msgspec.Raw(msgspec.json.encode(objects.pod_template())),
             },
@@ -41,14 +41,15 @@ def pod(name: str, **options: Any) -> Pod:
 
 
 def planned(
-    replicas: int,
+    wanted: int,
     *pods: Pod,
     status: dict[str, Any] | None = None,
     neighbours: dict[str, int] | None = None,
     failure: str = "",
 ) -> Plan:
-    the = the_set(replicas, status or {})
-    return replica_set.plan(replica_set.Snapshot(the, pods, neighbours or {}, failure), NOW)
+    the = the_set(wanted, status or {})
+    snapshot = replicas.Snapshot(replica_set.KIND, the, pods, neighbours or {}, failure)
+    return replicas.plan(snapshot, NOW)
 
 
 def deleted(plan: Plan) -> list[str]:
@@ -155,3 +156,11 @@ def test_a_creation_that_is_refused_again_is_told_once() -> None:
     assert isinstance(told, Patch)
     (again,) = planned(1, status=told.body["status"], failure='pods "web-b" is forbidden').actions
     assert isinstance(again, Create)
+
+
+def test_a_refused_deletion_is_told_as_one() -> None:
+    plan = planned(0, pod("web-a", node="n1"), failure="not now")
+    status, deletion = plan.actions
+    assert isinstance(status, Patch)
+    assert status.body["status"]["conditions"][0]["reason"] == "FailedDelete"
+    assert isinstance(deletion, Delete)

@@ -23,6 +23,7 @@ from sampan.control.controllers import (
     node_ranges,
     pod_garbage,
     replica_set,
+    replication_controller,
     role_aggregation,
     root_certificate,
     service_account,
@@ -120,6 +121,7 @@ def controllers(
     return (
         deployment.CONTROLLER,
         replica_set.CONTROLLER,
+        replication_controller.CONTROLLER,
         disruption.CONTROLLER,
         endpoint_slice.CONTROLLER,
         service_account.CONTROLLER,

@@ -199,7 +199,9 @@ class Caches:
         self.replica_sets = Cache(resources.REPLICA_SETS, views.ReplicaSet, controlled)
         self.deployments = Cache(resources.DEPLOYMENTS, views.Deployment, plain)
         self.stateful_sets = Cache(resources.STATEFUL_SETS, views.Scaled, plain)
-        self.replication_controllers = Cache(resources.REPLICATION_CONTROLLERS, views.Scaled, plain)
+        self.replication_controllers = Cache(
+            resources.REPLICATION_CONTROLLERS, views.ReplicaSet, plain
+        )
         self.disruption_budgets = Cache(
             resources.POD_DISRUPTION_BUDGETS, views.DisruptionBudget, plain
         )

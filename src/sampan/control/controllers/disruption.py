@@ -15,7 +15,7 @@ from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
 from sampan.control.controllers.deployment_scaling import resolve
-from sampan.control.controllers.views import DisruptionBudget, Pod
+from sampan.control.controllers.views import DisruptionBudget, Pod, ReplicaSet, Scaled
 from sampan.kubernetes.client.contract import Object
 from sampan.kubernetes.kinds.resource import POD_DISRUPTION_BUDGETS
 from sampan.kubernetes.machinery import conditions, timestamps
@@ -189,14 +189,18 @@ def _scale(caches: Caches, pod: Pod) -> tuple[str, int] | None:
             return owner.uid, replica_set.spec.replicas
         deployment = caches.deployments.get(f"{pod.metadata.namespace}/{above.name}")
         return None if deployment is None else (above.uid, deployment.spec.replicas)
-    scaled = {
-        "StatefulSet": caches.stateful_sets,
-        "ReplicationController": caches.replication_controllers,
-    }.get(owner.kind)
-    found = scaled.get(key) if scaled is not None else None
+    found = _scaled(caches, owner.kind, key)
     if found is None or found.metadata.uid != owner.uid:
         return None
     return owner.uid, found.spec.replicas
+
+
+def _scaled(caches: Caches, kind: str, key: str) -> Scaled | ReplicaSet | None:
+    if kind == "StatefulSet":
+        return caches.stateful_sets.get(key)
+    if kind == "ReplicationController":
+        return caches.replication_controllers.get(key)
+    return None
 
 
 def _keys_of_pod(caches: Caches, old: Pod | None, new: Pod | None) -> Iterable[str]:

@@ -131,6 +131,8 @@ class ReplicaSetStatus(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ReplicaSet(msgspec.Struct, frozen=True):
+    """Also a ReplicationController, whose selector is a plain map of labels."""
+
     metadata: Metadata
     spec: ReplicaSetSpec = ReplicaSetSpec()
     status: ReplicaSetStatus = ReplicaSetStatus()
