@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from sampan.engine.configuration import Limits, ResourceLimit
 from sampan.engine.images.contract import Credentials, LayerProgress
 
 
@@ -44,30 +45,12 @@ class EmptyContext(msgspec.Struct, frozen=True):
 Context = FolderContext | ArchiveContext | RemoteContext | EmptyContext
 
 
-class Ulimit(msgspec.Struct, frozen=True):
-    """A limit of setrlimit(2), `name` as in `nofile`; -1 is no limit."""
-
-    name: str
-    soft: int
-    hard: int
-
-
 class StepResources(msgspec.Struct, frozen=True, kw_only=True):
-    """What each RUN step may use; zero and "" mean no limit of its own.
+    """What each RUN step may use; `shared_memory` is the size of /dev/shm, 0 for the usual."""
 
-    `memory` and `memory_and_swap` are in bytes (-1: any amount of swap), `cpu_quota` and
-    `cpu_period` in microseconds.
-    """
-
-    memory: int = 0
-    memory_and_swap: int = 0
-    cpu_shares: int = 0
-    cpu_period: int = 0
-    cpu_quota: int = 0
-    cpu_set: str = ""
-    memory_nodes: str = ""
+    limits: Limits = Limits()
+    resource_limits: tuple[ResourceLimit, ...] = ()
     shared_memory: int = 0
-    ulimits: tuple[Ulimit, ...] = ()
 
 
 class ClientSources(Protocol):
