@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sampan.control.api.encrypted_resources import encryption_rules
+from sampan.control.api.cache.encrypted_resources import encryption_rules
 from sampan.foundation import encryption_configuration as encryption
 from sampan.foundation.encryption_configuration import InvalidEncryption
 from sampan.store.envelope import EncryptionRule, Envelopes

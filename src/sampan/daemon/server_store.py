@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from sampan.control.api.encrypted_resources import encryption_rules
+from sampan.control.api.cache.encrypted_resources import encryption_rules
 from sampan.foundation import encryption_configuration as encryption
 from sampan.foundation import tasks
 from sampan.foundation.datastore import Datastore, datastore_of

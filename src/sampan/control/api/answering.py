@@ -7,8 +7,8 @@ answered with 500 and no detail.
 import logging
 
 from sampan.control.api.call import Call, Handler
+from sampan.control.api.forms.rendering import status_answer
 from sampan.control.api.refusal import Refused
-from sampan.control.api.rendering import status_answer
 from sampan.foundation.wire.message import BodyTooLarge, Response
 from sampan.kubernetes.machinery import status
 from sampan.store.contract import StoreError, TooLarge, Unavailable

@@ -32,6 +32,12 @@ class Call(msgspec.Struct):
         return self.kind
 
 
+def object_key(call: Call) -> str:
+    """The cache's key of the object that a call names."""
+    namespaced = call.routed.resource.namespaced
+    return f"{call.attributes.namespace if namespaced else ''}/{call.attributes.name}"
+
+
 Handler = Callable[[Call], Awaitable[Response]]
 Stage = Callable[[Call, Handler], Awaitable[Response]]
 

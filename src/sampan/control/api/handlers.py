@@ -6,27 +6,27 @@ from random import Random
 
 import msgspec
 
-from sampan.control.api.applying import Applying
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler
-from sampan.control.api.creating import Creating
-from sampan.control.api.deleting import Deleting
-from sampan.control.api.form_review import connecting
-from sampan.control.api.getting import Getting
-from sampan.control.api.listing import Listing
-from sampan.control.api.node_proxy import NodeProxy
+from sampan.control.api.proxies.node_proxy import NodeProxy
 from sampan.control.api.proxies.proxies import Proxies
+from sampan.control.api.reading.getting import Getting
+from sampan.control.api.reading.listing import Listing
+from sampan.control.api.reading.watching import Watching
 from sampan.control.api.routing import PROXY, Handlers
 from sampan.control.api.settings import ApiSettings
 from sampan.control.api.subresources.binding import Binding
 from sampan.control.api.subresources.eviction import Eviction
 from sampan.control.api.subresources.finalize import Finalize
+from sampan.control.api.subresources.form_review import connecting
 from sampan.control.api.subresources.scale import Scale
 from sampan.control.api.subresources.token import Token
-from sampan.control.api.updating import Updating
-from sampan.control.api.watching import Watching
-from sampan.control.api.writer import Writer
+from sampan.control.api.writing.applying import Applying
+from sampan.control.api.writing.creating import Creating
+from sampan.control.api.writing.deleting import Deleting
+from sampan.control.api.writing.updating import Updating
+from sampan.control.api.writing.writer import Writer
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.record import PROXY_VERBS

@@ -26,33 +26,33 @@ from sampan.control.api.authentication.identities import (
     account_of,
     service_account_identity,
 )
+from sampan.control.api.authentication.impersonation import Impersonation
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.bootstrap.bootstrap import Bootstrap
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler, chained
-from sampan.control.api.consistent_reads import ConsistentReads
 from sampan.control.api.custom_resources.conversion import webhook_conversion
 from sampan.control.api.custom_resources.publishing import CustomResources
-from sampan.control.api.documents import Documents
-from sampan.control.api.event_expiry import EventExpiry
+from sampan.control.api.documents.documents import Documents
+from sampan.control.api.documents.issuer_documents import IssuerDocuments
 from sampan.control.api.fairness.stage import Fairness
 from sampan.control.api.fairness.width import width_by_objects
 from sampan.control.api.handlers import Parts, handlers, posted
-from sampan.control.api.impersonation import Impersonation
-from sampan.control.api.issuer_documents import IssuerDocuments
 from sampan.control.api.metering import Metering
-from sampan.control.api.node_proxy import NodeProxy
+from sampan.control.api.outgoing.webhook_caller import WebhookCaller
+from sampan.control.api.proxies.node_proxy import NodeProxy
 from sampan.control.api.proxies.proxies import Proxies
 from sampan.control.api.quota.charging import QuotaCharges
 from sampan.control.api.quota.counting import QuotaCounts
-from sampan.control.api.reviews import Reviews
+from sampan.control.api.reading.consistent_reads import ConsistentReads
+from sampan.control.api.reviews.reviews import Reviews
 from sampan.control.api.routing import Router
-from sampan.control.api.service_addresses import ServiceAddresses
 from sampan.control.api.settings import ApiSettings
-from sampan.control.api.webhook_caller import WebhookCaller
-from sampan.control.api.writer import Writer
+from sampan.control.api.upkeep.event_expiry import EventExpiry
+from sampan.control.api.writing.service_addresses import ServiceAddresses
+from sampan.control.api.writing.writer import Writer
 from sampan.foundation import tasks
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Identity, Request, Response

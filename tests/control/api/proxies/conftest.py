@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from sampan.control.api import kubelets
-from sampan.control.api.proxies import proxies
+from sampan.control.api.proxies import kubelets, proxies
 from sampan.control.api.server import ApiServer
 from sampan.control.api.settings import settings_of
 from sampan.foundation.pki.cluster import ClusterCredentials, prepare

@@ -33,8 +33,8 @@ from sampan.control.api.admission.webhooks.validating import ValidatingWebhooks
 from sampan.control.api.admission.write import Validating
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.outgoing.webhook_caller import WebhookCaller
 from sampan.control.api.settings import ApiSettings
-from sampan.control.api.webhook_caller import WebhookCaller
 from sampan.kubernetes.kinds.registry import Kinds
 from sampan.kubernetes.kinds.resource import (
     MUTATING_WEBHOOK_CONFIGURATIONS,

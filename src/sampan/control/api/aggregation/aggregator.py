@@ -13,7 +13,7 @@ from sampan.control.api.aggregation.servers import Servers
 from sampan.control.api.aggregation.stage import Aggregation
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.settings import ApiSettings
-from sampan.control.api.writer import Writer
+from sampan.control.api.writing.writer import Writer
 from sampan.kubernetes.kinds.registry import Kinds
 
 

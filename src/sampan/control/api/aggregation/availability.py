@@ -17,7 +17,7 @@ from sampan.control.api.aggregation.server_check import ServerCheck
 from sampan.control.api.cache.stored_object import CacheEvent, StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.refusal import Refused
-from sampan.control.api.writer import Writer
+from sampan.control.api.writing.writer import Writer
 from sampan.foundation import tasks
 from sampan.kubernetes.client.queue import WorkQueue
 from sampan.kubernetes.kinds.all import BY_RESOURCE

@@ -14,7 +14,7 @@ from sampan.control.api.bootstrap.standing import named
 from sampan.control.api.cache.selection import Selection
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.refusal import Refused
-from sampan.control.api.writer import Writer
+from sampan.control.api.writing.writer import Writer
 from sampan.foundation import tasks
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.registry import Kinds

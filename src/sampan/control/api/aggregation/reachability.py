@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sampan.control.api.aggregation.api_services import ServiceReference
-from sampan.control.api.service_endpoints import service_port
+from sampan.control.api.outgoing.service_endpoints import service_port
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.machinery.conditions import ConditionStatus
 

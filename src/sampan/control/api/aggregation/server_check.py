@@ -21,7 +21,7 @@ from sampan.control.api.aggregation.remote_versions import RemoteVersions, opena
 from sampan.control.api.aggregation.requests import Answer, asked
 from sampan.control.api.aggregation.servers import Servers, Unreachable
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.control.api.service_endpoints import find_service, slices_of
+from sampan.control.api.outgoing.service_endpoints import find_service, slices_of
 from sampan.foundation.wire.http_exchange import Origin
 from sampan.kubernetes.kinds.kind import Object
 

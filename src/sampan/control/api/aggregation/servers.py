@@ -14,8 +14,12 @@ from urllib.parse import quote
 
 from sampan.control.api.aggregation.api_services import ApiService, ServiceReference
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.outgoing.service_endpoints import (
+    find_service,
+    ready_endpoints,
+    service_port,
+)
 from sampan.control.api.proxies.target_name import is_proxyable
-from sampan.control.api.service_endpoints import find_service, ready_endpoints, service_port
 from sampan.foundation.pki.contexts import KeyPairPaths
 from sampan.foundation.wire.http_exchange import Origin
 from sampan.foundation.wire.message import Identity

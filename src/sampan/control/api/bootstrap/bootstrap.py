@@ -23,7 +23,7 @@ from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.refusal import Refused
 from sampan.control.api.settings import ApiSettings
-from sampan.control.api.writer import Change, Writer
+from sampan.control.api.writing.writer import Change, Writer
 from sampan.foundation.pki.subjects import ADMINISTRATORS
 from sampan.foundation.wire.message import Identity
 from sampan.kubernetes.kinds.all import ALL, BY_RESOURCE

@@ -11,7 +11,7 @@ import msgspec
 
 from sampan.control.api.custom_resources.definition import Definition, Webhook
 from sampan.control.api.custom_resources.kinds import ConversionTo
-from sampan.control.api.webhook_caller import CallFailed, WebhookCaller
+from sampan.control.api.outgoing.webhook_caller import CallFailed, WebhookCaller
 from sampan.kubernetes.kinds.kind import Conversion, ConversionFailed, Object
 from sampan.kubernetes.kinds.resource import Resource
 

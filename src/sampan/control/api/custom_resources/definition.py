@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from sampan.control.api.webhook_caller import WebhookClient
+from sampan.control.api.outgoing.webhook_caller import WebhookClient
 from sampan.kubernetes.kinds.kind import Object
 
 

@@ -27,9 +27,9 @@ from sampan.control.api.custom_resources.definition import (
     with_status,
 )
 from sampan.control.api.custom_resources.kinds import ConversionTo, kinds_of, resource_of
-from sampan.control.api.deleting import DeleteOptions, marked
 from sampan.control.api.refusal import Refused
-from sampan.control.api.writer import Writer
+from sampan.control.api.writing.deleting import DeleteOptions, marked
+from sampan.control.api.writing.writer import Writer
 from sampan.foundation import tasks
 from sampan.kubernetes.client.queue import WorkQueue
 from sampan.kubernetes.kinds.apiextensions.custom_resource_definitions import CLEANUP

@@ -12,9 +12,15 @@ from sampan.control.api.attributes import Attributes
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call
-from sampan.control.api.kubelets import Kubelet, kubelet_of
+from sampan.control.api.outgoing.service_endpoints import (
+    ReadyEndpoint,
+    find_service,
+    ready_endpoints,
+    service_port,
+)
 from sampan.control.api.proxies.forwarded_headers import towards_server
 from sampan.control.api.proxies.forwarding import forwarded
+from sampan.control.api.proxies.kubelets import Kubelet, kubelet_of
 from sampan.control.api.proxies.links import Links, joined
 from sampan.control.api.proxies.target_name import (
     Scheme,
@@ -25,12 +31,6 @@ from sampan.control.api.proxies.target_name import (
     target_name,
 )
 from sampan.control.api.refusal import Refused
-from sampan.control.api.service_endpoints import (
-    ReadyEndpoint,
-    find_service,
-    ready_endpoints,
-    service_port,
-)
 from sampan.foundation.wire.http_exchange import Origin, Outgoing
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Object

@@ -9,14 +9,13 @@ from datetime import datetime
 import msgspec
 
 from sampan.control.api.cache.stored_object import StoredObject
-from sampan.control.api.call import Call
-from sampan.control.api.decoding import Form, decoded
-from sampan.control.api.form_review import reviewed
+from sampan.control.api.call import Call, object_key
+from sampan.control.api.forms.rendering import status_answer
 from sampan.control.api.refusal import Refused
-from sampan.control.api.rendering import status_answer
 from sampan.control.api.request_options import dry_run_of
-from sampan.control.api.updating import object_key
-from sampan.control.api.writer import Writer
+from sampan.control.api.subresources.form_review import reviewed
+from sampan.control.api.writing.decoding import Form, decoded
+from sampan.control.api.writing.writer import Writer
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.core.pods import POD
 from sampan.kubernetes.kinds.kind import Object

@@ -1,14 +1,13 @@
 """`namespaces/NAME/finalize`: the namespace controller lets go of a namespace that is empty."""
 
-from sampan.control.api import rendering
 from sampan.control.api.cache.stored_object import StoredObject
-from sampan.control.api.call import Call
-from sampan.control.api.creating import form_of
-from sampan.control.api.decoding import decoded
+from sampan.control.api.call import Call, object_key
+from sampan.control.api.forms import rendering
 from sampan.control.api.refusal import Refused
 from sampan.control.api.request_options import dry_run_of
-from sampan.control.api.updating import object_key
-from sampan.control.api.writer import Writer
+from sampan.control.api.writing.creating import form_of
+from sampan.control.api.writing.decoding import decoded
+from sampan.control.api.writing.writer import Writer
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.machinery import status

@@ -9,21 +9,22 @@ from typing import Any
 
 import msgspec
 
-from sampan.control.api import apply_configuration, rendering
 from sampan.control.api.admission.write import Form as HookForm
 from sampan.control.api.admission.write import Write
-from sampan.control.api.apply_configuration import CONTENT_TYPE as APPLY_PATCH
-from sampan.control.api.applying import merged
 from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.control.api.call import Call
-from sampan.control.api.decoding import Form, decoded, media_type, patched
-from sampan.control.api.field_management import MANAGED, updating_owners, writing
-from sampan.control.api.negotiation import wanted
+from sampan.control.api.call import Call, object_key
+from sampan.control.api.forms import rendering
+from sampan.control.api.forms.negotiation import wanted
 from sampan.control.api.refusal import Refused
 from sampan.control.api.request_options import WriteOptions, write_options
-from sampan.control.api.updating import check_same, object_key, patch_of, write_of
-from sampan.control.api.writer import Writer
+from sampan.control.api.writing import apply_configuration
+from sampan.control.api.writing.apply_configuration import CONTENT_TYPE as APPLY_PATCH
+from sampan.control.api.writing.applying import merged
+from sampan.control.api.writing.decoding import Form, decoded, media_type, patched
+from sampan.control.api.writing.field_management import MANAGED, updating_owners, writing
+from sampan.control.api.writing.updating import check_same, patch_of, write_of
+from sampan.control.api.writing.writer import Writer
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Kind, Object, ScalePaths
 from sampan.kubernetes.machinery import selectors, status

@@ -5,18 +5,17 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from sampan.control.api import rendering
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.authorization.node_rules import node_name
 from sampan.control.api.cache.watch_cache import WatchCache
-from sampan.control.api.call import Call
-from sampan.control.api.decoding import Form, decoded
-from sampan.control.api.form_review import reviewed
-from sampan.control.api.negotiation import wanted
+from sampan.control.api.call import Call, object_key
+from sampan.control.api.forms import rendering
+from sampan.control.api.forms.negotiation import wanted
 from sampan.control.api.refusal import Refused
+from sampan.control.api.subresources.form_review import reviewed
 from sampan.control.api.subresources.token_binding import bound_claims, check_node
-from sampan.control.api.updating import object_key
-from sampan.control.api.writer import Writer
+from sampan.control.api.writing.decoding import Form, decoded
+from sampan.control.api.writing.writer import Writer
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Object

@@ -7,7 +7,7 @@ would lose what it held without anybody having said so.
 from collections.abc import Iterator
 from typing import Any
 
-from sampan.control.api.field_management import place_of
+from sampan.control.api.writing.field_management import place_of
 from sampan.kubernetes.expressions.errors import EvaluationFailed
 from sampan.kubernetes.kinds.kind import Kind, Object
 from sampan.kubernetes.machinery.field_merge import merge

@@ -16,8 +16,8 @@ from sampan.control.api.admission.webhooks.reviews import (
 from sampan.control.api.admission.write import Write
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
+from sampan.control.api.outgoing.webhook_caller import CallFailed, WebhookCaller
 from sampan.control.api.refusal import Refused
-from sampan.control.api.webhook_caller import CallFailed, WebhookCaller
 from sampan.kubernetes.kinds.kind import Kind, Object
 from sampan.kubernetes.machinery import status
 

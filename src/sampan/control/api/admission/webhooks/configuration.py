@@ -5,7 +5,7 @@ import msgspec
 from sampan.control.api.admission.matching.conditions import Conditions, MatchCondition
 from sampan.control.api.admission.matching.rules import Rule
 from sampan.control.api.admission.matching.selection import Selectors, selectors_of
-from sampan.control.api.webhook_caller import WebhookClient
+from sampan.control.api.outgoing.webhook_caller import WebhookClient
 from sampan.kubernetes.kinds.kind import Object
 
 

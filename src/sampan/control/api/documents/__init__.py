@@ -1,0 +1,1 @@
+"""What the API tells about itself and its tokens: discovery, OpenAPI, health, issuer."""

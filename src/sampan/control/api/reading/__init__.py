@@ -1,0 +1,1 @@
+"""Getting, listing and watching: reads come from the cache alone."""
