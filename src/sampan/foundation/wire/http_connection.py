@@ -6,7 +6,8 @@ paused), and one that nobody asked for is thrown away before the connection ends
 body (headers, trailers, the frames of chunks) is bounded as it arrives, because the parser
 gathers an endless line without a word. Large answers leave piece by piece, at the peer's pace.
 One timer a connection ends it when a header takes too long or nothing comes at all.
-A header that asks for an upgrade is the last that is read here.
+A header that asks for an upgrade is the last that is read here, an answer that is a tunnel the last
+that is given.
 """
 
 import asyncio
@@ -239,6 +240,9 @@ class HttpConnection(asyncio.Protocol):
             if self._transport is None or self._transport.is_closing():
                 await let_go(response.body)
                 return
+            if response.tunnel is not None:
+                self._tunnel(response)
+                return
             ends = not exchange.keep_alive or self._service.closing or not exchange.body.complete
             await self._write(exchange, response, close=ends)
             if ends:
@@ -372,6 +376,16 @@ class HttpConnection(asyncio.Protocol):
         self._service.forget(self)
         header = b"\r\n".join([*lines, b"", b""])
         UpgradedConnection(self._service, transport, header).begin(self._request(), rest)
+
+    def _tunnel(self, response: Response) -> None:
+        """The answer hands the connection over, though the peer didn't ask for it."""
+        transport, self._transport = self._transport, None
+        assert transport is not None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._waiting.clear()
+        self._service.forget(self)
+        UpgradedConnection(self._service, transport, b"").tunnel(response)
 
     def _look_at_time(self) -> None:
         now = self._loop.time()

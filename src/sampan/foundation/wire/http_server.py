@@ -1,4 +1,4 @@
-"""An HTTPS server for handlers that know only `Request` and `Response`.
+"""An HTTP server, over TLS or a Unix socket, for handlers that know only `Request` and `Response`.
 
 It must not know what is served. A connection's bytes are `http_connection`'s business; the few
 that become WebSockets are handed to `web_socket_upgrade`.
@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sampan.foundation.wire.http_connection import HttpConnection
@@ -24,7 +25,7 @@ HANDSHAKE_SECONDS = 10.0
 
 
 class Server:
-    """A listening server; `port` is the one it got when 0 was asked for."""
+    """A listening server; `port` is the one it got when 0 was asked for, 0 on a Unix socket."""
 
     def __init__(
         self, listener: asyncio.Server, service: Service, web_sockets: "_WebSockets"
@@ -32,7 +33,8 @@ class Server:
         self._listener = listener
         self._service = service
         self._web_sockets = web_sockets
-        self.port: int = listener.sockets[0].getsockname()[1]
+        address = listener.sockets[0].getsockname()
+        self.port: int = address[1] if isinstance(address, tuple) else 0
 
     async def close(self, drain_seconds: float = 5.0) -> None:
         """Stop listening, let running requests end, and cut off what is left after the drain."""
@@ -65,6 +67,16 @@ async def serve(
         backlog=1024,
         reuse_address=True,
         ssl_handshake_timeout=HANDSHAKE_SECONDS if context is not None else None,
+    )
+    return Server(listener, service, web_sockets)
+
+
+async def serve_unix(handler: Handler, *, path: Path, maximum_body: int = MAXIMUM_BODY) -> Server:
+    """The same on a Unix socket, which must not be there yet. Raises OSError."""
+    web_sockets = _WebSockets()
+    service = Service(handler, maximum_body, web_sockets.take_over)
+    listener = await asyncio.get_running_loop().create_unix_server(
+        lambda: HttpConnection(service), str(path), backlog=1024
     )
     return Server(listener, service, web_sockets)
 

@@ -1,4 +1,4 @@
-"""A connection whose peer asked for an upgrade, from the header that said so to its end.
+"""A connection that ceases to be HTTP, from the header that asked for an upgrade to its end.
 
 Nothing is parsed any more: the handler's answer says what the bytes become. A WebSocket is handed
 to whoever speaks that; a tunnel gets the bytes as they are; any other answer is sent, and the
@@ -8,12 +8,16 @@ connection ends with it.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 
 from sampan.foundation.wire import http_answer
 from sampan.foundation.wire.http_service import Service
 from sampan.foundation.wire.inflow import Inflow
-from sampan.foundation.wire.message import Request, Response, let_go, whole
+from sampan.foundation.wire.message import BodyTooLarge, Request, Response, let_go, whole
+from sampan.foundation.wire.request_body import ARRIVAL_SECONDS
+
+MAXIMUM_BODY = 64 * 1024
 
 _log = logging.getLogger("sampan.wire")
 
@@ -37,7 +41,13 @@ class UpgradedConnection(asyncio.Protocol):
         self._transport.set_protocol(self)
         self._service.connections[self] = None
         self._flow.feed(rest)
-        self._task = asyncio.get_running_loop().create_task(self._answer(request))
+        self._task = asyncio.get_running_loop().create_task(self._guarded(self._answer(request)))
+
+    def tunnel(self, response: Response) -> None:
+        """Give this answer, which hands the connection over without having been asked to."""
+        self._transport.set_protocol(self)
+        self._service.connections[self] = None
+        self._task = asyncio.get_running_loop().create_task(self._guarded(self._give(response)))
 
     # What the transport says.
 
@@ -52,6 +62,11 @@ class UpgradedConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._flow.feed(data)
+
+    def eof_received(self) -> bool:
+        """A peer that has said all may still listen to a tunnel; TLS knows no such half."""
+        self._flow.finish()
+        return self._tunnelling and self._transport.get_extra_info("ssl_object") is None
 
     def pause_writing(self) -> None:
         self._drained = asyncio.get_running_loop().create_future()
@@ -90,24 +105,52 @@ class UpgradedConnection(asyncio.Protocol):
     # Answering.
 
     async def _answer(self, request: Request) -> None:
+        request.body_source = partial(self._body, request.headers)
+        response = await self._service.respond(request)
+        if response.websocket is not None:
+            self._hand_over(response)
+            return
+        if response.tunnel is not None:
+            await self._give(response)
+            return
+        await self._refuse(request, response)
+        self._transport.close()
+
+    async def _guarded(self, answering: Coroutine[None, None, None]) -> None:
         try:
-            response = await self._service.respond(request)
-            if response.websocket is not None:
-                self._hand_over(response)
-                return
-            if response.tunnel is not None:
-                self._tunnelling = True
-                try:
-                    await self.write(_head(response, response.headers))
-                    await response.tunnel(self)
-                finally:
-                    await let_go(response.body)
-            else:
-                await self._refuse(request, response)
+            await answering
         except ConnectionError:
             _log.debug("the peer of an upgraded connection went away")
+            self._transport.close()
         except Exception:  # noqa: BLE001 - logged whole; no answer can tell of it any more
             _log.exception("an upgraded connection broke off")
+            self._transport.close()
+
+    async def _body(self, headers: dict[str, str]) -> bytes:
+        """A small body of the request that asks for the upgrade; what follows is another
+        protocol's. Raises BodyTooLarge, ConnectionResetError, TimeoutError."""
+        stated = headers.get("content-length", "0")
+        length = int(stated) if stated.isdigit() and len(stated) < 12 else 0
+        if length > MAXIMUM_BODY:
+            raise BodyTooLarge(MAXIMUM_BODY)
+        body = b""
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            while len(body) < length:
+                if not (piece := await self._flow.read()):
+                    raise ConnectionResetError("the body is cut off")
+                body += piece
+        self._flow.unread(body[length:])
+        return body[:length]
+
+    async def _give(self, response: Response) -> None:
+        """Send the head of an answer, and let its tunnel have the connection."""
+        assert response.tunnel is not None
+        self._tunnelling = True
+        try:
+            await self.write(_head(response, response.headers))
+            await response.tunnel(self)
+        finally:
+            await let_go(response.body)
         self._transport.close()
 
     async def _refuse(self, request: Request, response: Response) -> None:

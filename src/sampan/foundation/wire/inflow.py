@@ -38,6 +38,12 @@ class Inflow:
         if self._size > WAITING_BYTES:
             self._wire.pause_reading()
 
+    def unread(self, data: bytes) -> None:
+        """Give back the end of what was read: it is read again first."""
+        if data:
+            self._pieces.appendleft(data)
+            self._size += len(data)
+
     def finish(self) -> None:
         """All of it has arrived."""
         self._ended = True

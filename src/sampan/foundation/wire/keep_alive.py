@@ -14,11 +14,18 @@ UNACKNOWLEDGED_MILLISECONDS = 30_000
 
 
 class _Socket(Protocol):
+    @property
+    def family(self) -> int: ...
+
     def setsockopt(self, level: int, option: int, value: int, /) -> None: ...
 
 
 def watch_over(connection: _Socket) -> None:
-    """Let the kernel probe a quiet TCP connection (tcp(7)) and end one that doesn't answer."""
+    """Let the kernel probe a quiet TCP connection (tcp(7)) and end one that doesn't answer.
+
+    Of a Unix socket the kernel knows at once when its other end goes away."""
+    if connection.family == socket.AF_UNIX:
+        return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in (
         (socket.TCP_KEEPIDLE, IDLE_SECONDS),

@@ -134,8 +134,8 @@ class Response(msgspec.Struct, kw_only=True):
 
     When `websocket` is set the connection is upgraded with one of `subprotocols`
     and handed to it; `status` and `body` are then not used. When `tunnel` is set, status and
-    headers are sent and the connection's bytes are handed to it; that answers only a request
-    with an Upgrade header, and `body` is let go after it. `cookies` are the values of
+    headers are sent and the connection's bytes are handed to it, whether the request had an
+    Upgrade header or not, and `body` is let go after it. `cookies` are the values of
     Set-Cookie, the one header that can't be joined when it comes several times (RFC 6265,
     section 3).
     """
