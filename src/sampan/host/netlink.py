@@ -9,7 +9,14 @@ import errno
 import socket
 import struct
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from typing import Literal
 
 import msgspec
@@ -26,6 +33,7 @@ _ANY_ROUTE_TABLE = 0
 _MAIN_TABLE, _STATIC = 254, 4
 _SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
 _ON_LINK = 4
+_NO_DUPLICATE_DETECTION = 0x02
 _PERMANENT, _NO_ARP, _SELF, _TO_MASTER = 0x80, 0x40, 0x2, 0x4
 
 RouteKind = Literal["unicast", "blackhole", "unreachable"]
@@ -53,9 +61,14 @@ class Netlink(LinkSocket):
 
     # Addresses
 
-    def add_address(self, name: str, address: IPv4Interface) -> None:
-        """Give an interface an address; nothing happens if it has it."""
-        head = (socket.AF_INET, address.network.prefixlen, 0, 0, self.index(name))
+    def add_address(self, name: str, address: IPv4Interface | IPv6Interface) -> None:
+        """Give an interface an address; nothing happens if it has it.
+
+        One of IPv6 may be used at once, so whoever gives it must know that it is free.
+        """
+        family = _family(address)
+        state = _NO_DUPLICATE_DETECTION if family == socket.AF_INET6 else 0
+        head = (family, address.network.prefixlen, state, 0, self.index(name))
         body = (
             struct.pack("=BBBBI", *head)
             + message.attribute(2, address.packed)
@@ -68,11 +81,11 @@ class Netlink(LinkSocket):
 
     def add_route(
         self,
-        destination: IPv4Network,
+        destination: IPv4Network | IPv6Network,
         *,
-        gateway: IPv4Address | None = None,
+        gateway: IPv4Address | IPv6Address | None = None,
         device: str | None = None,
-        source: IPv4Address | None = None,
+        source: IPv4Address | IPv6Address | None = None,
         kind: RouteKind = "unicast",
         on_link: bool = False,
     ) -> None:
@@ -92,7 +105,7 @@ class Netlink(LinkSocket):
         flags = message.CREATE | message.REPLACE
         self.socket.request(_NEW_ROUTE, flags, body, f"add route to {destination}")
 
-    def remove_route(self, destination: IPv4Network) -> bool:
+    def remove_route(self, destination: IPv4Network | IPv6Network) -> bool:
         """Remove the main table's route to exactly this network; False if there is none."""
         body = _route(destination, 0, 255, 0)
         purpose = f"remove route to {destination}"
@@ -194,8 +207,13 @@ class Netlink(LinkSocket):
         return struct.pack("=BxHiHBB", family, 0, self.index(name), state, flags, 0)
 
 
-def _route(destination: IPv4Network, kind: int, scope: int, flags: int) -> bytes:
-    head = (socket.AF_INET, destination.prefixlen, 0, 0, _MAIN_TABLE, _STATIC, scope, kind, flags)
+def _family(address: IPv4Interface | IPv6Interface | IPv4Network | IPv6Network) -> int:
+    return socket.AF_INET if address.version == 4 else socket.AF_INET6
+
+
+def _route(destination: IPv4Network | IPv6Network, kind: int, scope: int, flags: int) -> bytes:
+    family = _family(destination)
+    head = (family, destination.prefixlen, 0, 0, _MAIN_TABLE, _STATIC, scope, kind, flags)
     body = struct.pack("=BBBBBBBBI", *head)
     if destination.prefixlen:
         body += message.attribute(1, destination.network_address.packed)

@@ -20,7 +20,7 @@ _IFLA_ADDRESS, _IFLA_NAME, _IFLA_MTU, _IFLA_MASTER = 1, 3, 4, 10
 _IFLA_PROTINFO, _IFLA_LINKINFO, _IFLA_NAMESPACE = 12, 18, 28
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _BRIDGE_FORWARD_DELAY, _BRIDGE_SNOOPING = 1, 23
-_PORT_HAIRPIN, _PORT_LEARNING = 4, 8
+_PORT_HAIRPIN, _PORT_LEARNING, _PORT_ISOLATED = 4, 8, 33
 _VXLAN_IDENTIFIER, _VXLAN_LOCAL, _VXLAN_LEARNING, _VXLAN_PORT = 1, 4, 7, 15
 _UP = 0x1
 _AF_BRIDGE = 7
@@ -158,12 +158,16 @@ class LinkSocket:
         body = _interface(flags=_UP if up else 0, changed=_UP, index=self.index(name))
         self._change(name, body, "set state of")
 
-    def set_bridge_port(self, name: str, *, hairpin: bool = False, learning: bool = True) -> None:
-        """The ways of a bridge's port; `hairpin` lets a frame leave where it came in."""
+    def set_bridge_port(
+        self, name: str, *, hairpin: bool = False, learning: bool = True, isolated: bool = False
+    ) -> None:
+        """The ways of a bridge's port; `hairpin` lets a frame leave where it came in, no frame
+        passes between two `isolated` ports."""
         options = message.nested(
             _IFLA_PROTINFO,
             message.attribute_u8(_PORT_HAIRPIN, hairpin),
             message.attribute_u8(_PORT_LEARNING, learning),
+            message.attribute_u8(_PORT_ISOLATED, isolated),
         )
         body = _interface(index=self.index(name), family=_AF_BRIDGE) + options
         self._change(name, body, "set bridge port")
