@@ -258,7 +258,7 @@ class FakeApi:
             return
         kind = "DELETED" if new is None else "MODIFIED" if old else "ADDED"
         for watched, queue in self._watchers:
-            if watched == f"{plural} metadata.name={name}":
+            if _sees(watched, plural, name):
                 queue.put_nowait(RawEvent(kind, json.dumps(new or old).encode()))
 
     def _check(self) -> None:
@@ -273,7 +273,7 @@ class FakeApi:
         self._watchers.append((f"{resource.plural} {selectors['field_selector']}", queue))
         if not selectors["resource_version"]:
             for (plural, name), body in self.objects.items():
-                if f"{plural} metadata.name={name}" == self._watchers[-1][0]:
+                if _sees(self._watchers[-1][0], plural, name):
                     queue.put_nowait(RawEvent("ADDED", json.dumps(body).encode()))
             told = {"metadata": {"resourceVersion": str(self._version)}}
             queue.put_nowait(RawEvent("BOOKMARK", json.dumps(told).encode(), ends_initial=True))
@@ -307,6 +307,12 @@ class FakeApi:
         return b"{}"
 
 
+def _sees(watched: str, plural: str, name: str) -> bool:
+    """Whether a watch is of this object: by its name, or of all that there are."""
+    resource, _, selector = watched.partition(" ")
+    return resource == plural and selector in ("", "spec.nodeName=node-1", f"metadata.name={name}")
+
+
 def _pod(body: dict[str, Any] | None) -> Pod | None:
     return msgspec.json.decode(json.dumps(body), type=Pod) if body else None
 
@@ -334,7 +340,7 @@ class FakeNode:
             engine=self.engine,
             network=self.network,
             client=self.api,
-            objects=ReferencedObjects(self.api),
+            objects=ReferencedObjects(self.api, "node-1"),
             routing=EndpointRouting(self.clock),
             groups=self.groups,
             clock=self.clock,

@@ -4,8 +4,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from sampan.kubernetes.kinds.resource import CONFIG_MAPS, SECRETS
 from sampan.node.host_ports import host_ports
-from sampan.node.objects import Reference, of
+from sampan.node.objects import CERTIFICATE_REQUESTS, TRUST_BUNDLES, Reference, of
 
 NODE = (IPv4Address("10.44.0.2"), IPv4Address("127.0.0.1"))
 
@@ -36,9 +37,19 @@ def test_every_reference_is_found(make_pod):
     pod = make_pod({"initContainers": [container], "volumes": volumes})
     config_maps = {"cm-key", "cm-all", "cm-projected", "cm-volume"}
     secrets = {"secret-key", "secret-all", "secret-projected", "secret-volume"}
-    assert of(pod) == {Reference("configmap", "shop", name) for name in config_maps} | {
-        Reference("secret", "shop", name) for name in secrets
+    assert of(pod) == {Reference(CONFIG_MAPS, "shop", name) for name in config_maps} | {
+        Reference(SECRETS, "shop", name) for name in secrets
     }
+
+
+def test_bundles_and_requests_are_watched_as_a_whole(make_pod):
+    sources = [
+        {"clusterTrustBundle": {"signerName": "example.com/a", "path": "a"}},
+        {"clusterTrustBundle": {"name": "b", "path": "b"}},
+        {"podCertificate": {"signerName": "example.com/a", "keyType": "ED25519"}},
+    ]
+    pod = make_pod({"volumes": [{"name": "trust", "projected": {"sources": sources}}]})
+    assert of(pod) == {TRUST_BUNDLES, CERTIFICATE_REQUESTS}
 
 
 def test_a_pod_without_references_watches_nothing(make_pod):

@@ -227,6 +227,24 @@ def test_a_token_is_renewed_before_it_expires(on_node):
     on_node(story)
 
 
+def test_a_new_agent_keeps_volumes_up_to_date(on_node):
+    async def story(node):
+        node.api.put("configmaps", "cm", {"data": {"m": "fast"}})
+        node.create(volumes=[{"name": "v", "configMap": {"name": "cm"}}, TOKEN_VOLUME])
+        await moment()
+        folder = node.folder / "run/pods/u-web/volumes"
+        await node.crash()
+        await moment()
+        assert (folder / "token/token").read_text() == "token-2"
+        node.api.put("configmaps", "cm", {"data": {"m": "slow"}})
+        await moment()
+        assert (folder / "v/m").read_text() == "slow"
+        await moment(2 * 3600)
+        assert (folder / "token/token").read_text() == "token-3"
+
+    on_node(story)
+
+
 def test_a_network_that_cannot_be_made_is_tried_again(on_node):
     async def story(node):
         node.network.broken = True

@@ -134,7 +134,7 @@ class _Agent:
         self._recorder = EventRecorder(
             client, "kubelet", lambda: datetime.fromtimestamp(clock(), UTC), settings.node_name
         )
-        self._objects = ReferencedObjects(client)
+        self._objects = ReferencedObjects(client, settings.node_name)
         self._routing = EndpointRouting(clock)
         self._range: asyncio.Future[IPv4Network] = asyncio.get_running_loop().create_future()
         self._nodes_changed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What the node reads of Services, EndpointSlices, Nodes, ConfigMaps and Secrets."""
+"""What the node reads of Services, EndpointSlices, Nodes, and what the volumes of pods hold."""
 
 import msgspec
 
@@ -139,3 +139,34 @@ class Secret(View, frozen=True):
 
     def contents(self) -> dict[str, bytes]:
         return self.data
+
+
+class TrustBundleSpec(View, frozen=True):
+    trust_bundle: str
+    signer_name: str = ""
+
+
+class TrustBundle(View, frozen=True):
+    """A ClusterTrustBundle: certificates in PEM."""
+
+    metadata: Metadata
+    spec: TrustBundleSpec
+
+
+class CertificateRequestSpec(View, frozen=True):
+    pod_uid: str = msgspec.field(name="podUID")
+
+
+class CertificateRequestStatus(View, frozen=True):
+    conditions: tuple[Condition, ...] = ()
+    certificate_chain: str = ""
+    begin_refresh_at: str = ""
+    not_after: str = ""
+
+
+class CertificateRequest(View, frozen=True):
+    """A PodCertificateRequest and what its signer answered."""
+
+    metadata: Metadata
+    spec: CertificateRequestSpec
+    status: CertificateRequestStatus = CertificateRequestStatus()

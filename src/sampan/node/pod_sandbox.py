@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sampan.engine.configuration import Mount
 from sampan.host.cgroups import ControlGroupLimits
+from sampan.kubernetes.kinds.resource import CONFIG_MAPS, SECRETS
 from sampan.network.contract import Attachment
 from sampan.node import pod_files
 from sampan.node.host_ports import host_ports
@@ -21,7 +22,7 @@ from sampan.node.volumes.tokens import PodTokens
 
 
 class PodSandbox:
-    """`objects_changed` is called when a ConfigMap or Secret of the pod has changed."""
+    """`objects_changed` is called when something that the pod's volumes show has changed."""
 
     def __init__(
         self, pod: Pod, services: NodeServices, objects_changed: Callable[[], None]
@@ -73,13 +74,12 @@ class PodSandbox:
 
     async def _fill(self, pod: Pod) -> None:
         self._folders.make(pod)
-        hold = self._services.objects.hold(pod, self._objects_changed)
-        _, _ = await asyncio.gather(hold, self._tokens.refresh(pod))
         await self.refresh(pod)
 
     async def refresh(self, pod: Pod) -> None:
         """Bring configuration, secrets and tokens in the volumes up to date. Raises as above."""
-        tokens = await self._tokens.refresh(pod)
+        hold = self._services.objects.hold(pod, self._objects_changed)
+        _, tokens = await asyncio.gather(hold, self._tokens.refresh(pod))
         self._revision += 1
         version = f"{self._services.clock():.6f}-{self._revision}"
         self._folders.update(pod, self.surroundings(pod), tokens, version)
@@ -89,8 +89,9 @@ class PodSandbox:
         return Surroundings(
             pod_address=self.address(pod),
             host_address=str(self.settings.node_address),
-            config_maps=services.objects.contents("configmap", namespace),
-            secrets=services.objects.contents("secret", namespace),
+            config_maps=services.objects.contents(CONFIG_MAPS, namespace),
+            secrets=services.objects.contents(SECRETS, namespace),
+            trust_bundles=services.objects.trust_bundles(),
             services=services.services(),
             allocatable=services.allocatable,
         )

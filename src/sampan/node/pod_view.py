@@ -3,7 +3,7 @@
 Only fields that the node acts on are named here; this module must not decide anything.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -248,10 +248,34 @@ class TokenProjection(View, frozen=True):
     expiration_seconds: int = 3600
 
 
+class TrustProjection(View, frozen=True):
+    """A ClusterTrustBundle by its name, or those of a signer that a selector matches."""
+
+    path: str
+    name: str = ""
+    signer_name: str = ""
+    label_selector: dict[str, Any] | None = None
+    optional: bool = False
+
+
+class CertificateProjection(View, frozen=True):
+    """A key of the pod's own and the certificate that a signer gives for it (KEP-4317)."""
+
+    signer_name: str
+    key_type: str
+    max_expiration_seconds: int | None = None
+    credential_bundle_path: str = ""
+    key_path: str = ""
+    certificate_chain_path: str = ""
+    user_annotations: dict[str, str] = {}
+
+
 class Projection(View, frozen=True):
     """One source of a projected volume: exactly one of these is set."""
 
     service_account_token: TokenProjection | None = None
+    cluster_trust_bundle: TrustProjection | None = None
+    pod_certificate: CertificateProjection | None = None
     config_map: SecretProjection | None = None
     secret: SecretProjection | None = None
     downward_api: DownwardProjection | None = msgspec.field(default=None, name="downwardAPI")
@@ -270,6 +294,11 @@ class Volume(View, frozen=True):
     secret: SecretVolume | None = None
     downward_api: DownwardVolume | None = msgspec.field(default=None, name="downwardAPI")
     projected: ProjectedVolume | None = None
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """The sources of a projected volume; none of any other."""
+        return self.projected.sources if self.projected else ()
 
 
 class HostAlias(View, frozen=True):

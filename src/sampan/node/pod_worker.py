@@ -62,6 +62,7 @@ class PodWorker:
         self._number = self._adopted_sandbox()
         services.routing.watch(pod.metadata.uid, self.wake)
         if self._number:
+            self._stale_objects = not pod.is_finished
             self._sandbox.publish_ports(pod)
 
     def _adopted_sandbox(self) -> int:

@@ -10,7 +10,7 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
-from sampan.node.cluster_view import Service
+from sampan.node.cluster_view import Service, TrustBundle
 from sampan.node.pod_view import Container, KeyReference, Pod, ResourceFieldReference
 from sampan.node.quality_of_service import amount
 
@@ -29,6 +29,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     host_address: str
     config_maps: Mapping[str, Contents] = {}
     secrets: Mapping[str, Contents] = {}
+    trust_bundles: tuple[TrustBundle, ...] = ()
     services: tuple[Service, ...] = ()
     allocatable: Mapping[str, Decimal] = {}
 

@@ -16,9 +16,11 @@ from sampan.node.pod_view import (
     Projection,
     SecretProjection,
     TokenProjection,
+    TrustProjection,
     Volume,
 )
 from sampan.node.references import Contents, MissingReference, Surroundings
+from sampan.node.volumes.trust_anchors import trust_anchors
 
 DEFAULT_MODE = 0o644
 
@@ -51,8 +53,7 @@ def token_requests(pod: Pod) -> frozenset[TokenRequestKey]:
     return frozenset(
         TokenRequestKey(source.service_account_token.audience, _expiration(source))
         for volume in pod.spec.volumes
-        if volume.projected
-        for source in volume.projected.sources
+        for source in volume.projections
         if source.service_account_token
     )
 
@@ -81,7 +82,7 @@ def payload(
     if volume.projected:
         mode = _mode(volume.projected.default_mode)
         found: Payload = {}
-        for projection in volume.projected.sources:
+        for projection in volume.projections:
             found |= _projected(pod, projection, around, tokens, mode)
         return found
     raise MissingReference(f"volume {volume.name!r} holds no configuration")
@@ -106,6 +107,8 @@ def _projected(
         return _downward(pod, source.downward_api.items, around, mode)
     if source.service_account_token:
         return _token(pod, source.service_account_token, tokens, mode)
+    if source.cluster_trust_bundle:
+        return _trust(pod, source.cluster_trust_bundle, around, mode)
     raise MissingReference("a source of a projected volume is not supported")
 
 
@@ -148,16 +151,23 @@ def _downward(pod: Pod, items: Iterable[DownwardFile], around: Surroundings, mod
 def _token(
     pod: Pod, source: TokenProjection, tokens: Mapping[TokenRequestKey, str], mode: int
 ) -> Payload:
-    """A token is readable by its pod's one user, or by all where there are several (KEP-2451)."""
     token = tokens.get(TokenRequestKey(source.audience, source.expiration_seconds))
     if token is None:
         raise MissingReference("the service account token has not been issued yet")
+    return {safe_path(source.path): _own_file(pod, token.encode(), mode)}
+
+
+def _trust(pod: Pod, source: TrustProjection, around: Surroundings, mode: int) -> Payload:
+    content = trust_anchors(source, around.trust_bundles)
+    return {safe_path(source.path): _own_file(pod, content, mode)}
+
+
+def _own_file(pod: Pod, content: bytes, mode: int) -> File:
+    """A file that its pod's one user alone can read, or all where there are several (KEP-2451)."""
     owner = _single_user(pod)
     if pod.spec.security_context.fs_group is not None:
-        mode, owner = 0o640, None
-    elif owner is not None:
-        mode = 0o600
-    return {safe_path(source.path): File(token.encode(), mode, owner)}
+        return File(content, 0o640)
+    return File(content, mode if owner is None else 0o600, owner)
 
 
 def _single_user(pod: Pod) -> int | None:

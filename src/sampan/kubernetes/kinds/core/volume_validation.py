@@ -10,6 +10,7 @@ from sampan.kubernetes.kinds.core.references import VOLUME_FIELDS, check_downwar
 from sampan.kubernetes.kinds.core.volume_sources import check_volume_source
 from sampan.kubernetes.kinds.field_rules import check_text
 from sampan.kubernetes.kinds.kind import Cause, Object
+from sampan.kubernetes.kinds.object_metadata import check_label_selector
 from sampan.kubernetes.machinery import names, quantities
 from sampan.kubernetes.machinery.causes import forbidden, invalid, required
 
@@ -157,6 +158,7 @@ def _check_trust(source: Object, field: str) -> Iterator[Cause]:
         yield required(f"{field}.name", "either name or signerName must be specified")
     if source.get("name"):
         yield from check_text(names.subdomain, source["name"].replace(":", "."), f"{field}.name")
+    yield from check_label_selector(source.get("labelSelector"), f"{field}.labelSelector")
     if not source.get("path"):
         yield required(f"{field}.path")
     else:
