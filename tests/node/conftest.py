@@ -294,10 +294,20 @@ class FakeApi:
 
     async def create(self, resource: Any, body: Any, namespace: str = "", **options: str) -> bytes:
         self._check()
+        if resource.plural == "podcertificaterequests":
+            name = f"{body['metadata']['generateName']}{len(self.objects)}"
+            self.put(
+                resource.plural, name, {**body, "metadata": {**body["metadata"], "name": name}}
+            )
+            return json.dumps(self.objects[resource.plural, name]).encode()
         self.tokens += 1
         expires = EPOCH + timedelta(seconds=self.tokens * 3600)
         status = {"token": f"token-{self.tokens}", "expirationTimestamp": expires.isoformat()}
         return json.dumps({"status": status}).encode()
+
+    async def get(self, resource: Any, name: str, namespace: str = "", **options: str) -> bytes:
+        self._check()
+        return json.dumps({"metadata": {"name": name, "uid": f"uid-of-{name}"}}).encode()
 
     async def delete(self, resource: Any, name: str, namespace: str = "", **options: Any) -> bytes:
         self._check()

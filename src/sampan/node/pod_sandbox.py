@@ -17,6 +17,8 @@ from sampan.node.node_object import CONTROL_PLANE_NODE
 from sampan.node.node_services import NodeServices
 from sampan.node.pod_view import Container, Pod
 from sampan.node.references import Surroundings
+from sampan.node.volumes.certificate_requests import CertificateRequests
+from sampan.node.volumes.payload import Credentials
 from sampan.node.volumes.pod_folders import PodFolders
 from sampan.node.volumes.tokens import PodTokens
 
@@ -35,6 +37,7 @@ class PodSandbox:
             self.settings.pods_folder / self._uid, self.settings.memory_folder / self._uid
         )
         self._tokens = PodTokens(services.client, services.clock)
+        self._certificates = CertificateRequests(services)
         self._revision = 0
 
     @property
@@ -47,8 +50,9 @@ class PodSandbox:
 
     @property
     def refresh_at(self) -> float | None:
-        """When `refresh` is due because a token grows old."""
-        return self._tokens.renew_at
+        """When `refresh` is due because a token or a certificate grows old."""
+        times = (self._tokens.renew_at, self._certificates.refresh_at)
+        return min((time for time in times if time is not None), default=None)
 
     async def prepare(self, pod: Pod) -> None:
         """Raises MissingReference, OSError, ApiError, ConnectionError."""
@@ -77,12 +81,15 @@ class PodSandbox:
         await self.refresh(pod)
 
     async def refresh(self, pod: Pod) -> None:
-        """Bring configuration, secrets and tokens in the volumes up to date. Raises as above."""
+        """Bring configuration and credentials in the volumes up to date. Raises as above."""
         hold = self._services.objects.hold(pod, self._objects_changed)
-        _, tokens = await asyncio.gather(hold, self._tokens.refresh(pod))
+        _, tokens, certificates = await asyncio.gather(
+            hold, self._tokens.refresh(pod), self._certificates.refresh(pod)
+        )
         self._revision += 1
         version = f"{self._services.clock():.6f}-{self._revision}"
-        self._folders.update(pod, self.surroundings(pod), tokens, version)
+        credentials = Credentials(tokens, certificates)
+        self._folders.update(pod, self.surroundings(pod), credentials, version)
 
     def surroundings(self, pod: Pod) -> Surroundings:
         services, namespace = self._services, pod.metadata.namespace

@@ -72,6 +72,19 @@ class PodWorker:
             return newest
         return max(newest, 1) if self._sandbox.attachment else 0
 
+    @property
+    def has_network(self) -> bool:
+        """Whether the pod's ports can be reached."""
+        return self.network_namespace is not None or (
+            self.pod.spec.host_network and bool(self._number)
+        )
+
+    @property
+    def network_namespace(self) -> Path | None:
+        """Where the pod's network is pinned; None for the node's own, or before there is one."""
+        attachment = self._sandbox.attachment
+        return attachment.namespace if attachment is not None else None
+
     def wake(self) -> None:
         self._woken.set()
 
@@ -214,11 +227,15 @@ class PodWorker:
                 await self._finish()
 
     async def _prepare(self, action: Prepare) -> None:
+        self._stale_objects = False
         try:
             await self._sandbox.prepare(self.pod)
         except PREPARE_ERRORS as error:
-            waits = isinstance(error, MissingReference)
-            until = None if waits else self._services.clock() + RETRY_SECONDS
+            waits, now = isinstance(error, MissingReference), self._services.clock()
+            until = None if waits else now + RETRY_SECONDS
+            if waits and self._stale_objects:
+                # What was missing may have come while something else was being made.
+                until = now
             self._troubles[""] = Trouble("ContainerCreating", "", until)
             self._warn("FailedMount" if waits else "FailedCreatePodSandBox", str(error))
         else:

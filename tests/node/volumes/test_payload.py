@@ -7,7 +7,14 @@ import pytest
 
 from sampan.node.pod_view import Pod
 from sampan.node.references import MissingReference, Surroundings
-from sampan.node.volumes.payload import File, TokenRequestKey, payload, safe_path, token_requests
+from sampan.node.volumes.payload import (
+    Credentials,
+    File,
+    TokenRequestKey,
+    payload,
+    safe_path,
+    token_requests,
+)
 
 AROUND = Surroundings(
     pod_address="",
@@ -32,7 +39,7 @@ def pod_with(volume, **spec):
 
 def files(volume, tokens=None, **spec):
     pod = pod_with(volume, **spec)
-    return payload(pod, pod.spec.volumes[0], AROUND, tokens or {})
+    return payload(pod, pod.spec.volumes[0], AROUND, Credentials(tokens or {}))
 
 
 def test_a_config_map_is_a_file_a_key():

@@ -10,6 +10,7 @@ import msgspec
 
 from sampan.node import references
 from sampan.node.pod_view import (
+    CertificateProjection,
     DownwardFile,
     KeyToPath,
     Pod,
@@ -20,6 +21,7 @@ from sampan.node.pod_view import (
     Volume,
 )
 from sampan.node.references import Contents, MissingReference, Surroundings
+from sampan.node.volumes.pod_certificates import CertificateKey, Credential
 from sampan.node.volumes.trust_anchors import trust_anchors
 
 DEFAULT_MODE = 0o644
@@ -43,6 +45,13 @@ class TokenRequestKey(msgspec.Struct, frozen=True):
     expiration_seconds: int
 
 
+class Credentials(msgspec.Struct, frozen=True):
+    """What was issued to one pod; in place of a certificate that is missing stands why."""
+
+    tokens: Mapping[TokenRequestKey, str] = {}
+    certificates: Mapping[CertificateKey, Credential | str] = {}
+
+
 def is_configuration(volume: Volume) -> bool:
     """Whether a volume's files come from the API rather than from a disk."""
     return bool(volume.config_map or volume.secret or volume.downward_api or volume.projected)
@@ -63,9 +72,7 @@ def _expiration(source: Projection) -> int:
     return token.expiration_seconds if token else 0
 
 
-def payload(
-    pod: Pod, volume: Volume, around: Surroundings, tokens: Mapping[TokenRequestKey, str]
-) -> Payload:
+def payload(pod: Pod, volume: Volume, around: Surroundings, credentials: Credentials) -> Payload:
     """The files of one configuration volume; raises MissingReference."""
     if volume.config_map:
         source = volume.config_map
@@ -82,8 +89,12 @@ def payload(
     if volume.projected:
         mode = _mode(volume.projected.default_mode)
         found: Payload = {}
-        for projection in volume.projections:
-            found |= _projected(pod, projection, around, tokens, mode)
+        for index, projection in enumerate(volume.projections):
+            if projection.pod_certificate:
+                held = credentials.certificates.get(CertificateKey(volume.name, index), "")
+                found |= _certificate(pod, projection.pod_certificate, held, mode)
+            else:
+                found |= _projected(pod, projection, around, credentials.tokens, mode)
         return found
     raise MissingReference(f"volume {volume.name!r} holds no configuration")
 
@@ -160,6 +171,21 @@ def _token(
 def _trust(pod: Pod, source: TrustProjection, around: Surroundings, mode: int) -> Payload:
     content = trust_anchors(source, around.trust_bundles)
     return {safe_path(source.path): _own_file(pod, content, mode)}
+
+
+def _certificate(
+    pod: Pod, source: CertificateProjection, held: Credential | str, mode: int
+) -> Payload:
+    if isinstance(held, str):
+        raise MissingReference(held)
+    contents = {
+        source.credential_bundle_path: held.key + held.chain,
+        source.key_path: held.key,
+        source.certificate_chain_path: held.chain,
+    }
+    return {
+        safe_path(path): _own_file(pod, content, mode) for path, content in contents.items() if path
+    }
 
 
 def _own_file(pod: Pod, content: bytes, mode: int) -> File:

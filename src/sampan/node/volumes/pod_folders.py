@@ -20,7 +20,7 @@ from sampan.node.pod_view import Container, HostPathVolume, Pod, Volume, VolumeM
 from sampan.node.quality_of_service import whole
 from sampan.node.references import MissingReference, Surroundings
 from sampan.node.volumes import atomic_folder, sub_path
-from sampan.node.volumes.payload import TokenRequestKey, is_configuration, payload
+from sampan.node.volumes.payload import Credentials, is_configuration, payload
 
 _HOST_PATH_CHECKS = {
     "Directory": stat.S_ISDIR,
@@ -78,7 +78,7 @@ class PodFolders:
         self,
         pod: Pod,
         around: Surroundings,
-        tokens: Mapping[TokenRequestKey, str],
+        credentials: Credentials,
         version: str,
     ) -> bool:
         """Write what comes from the API; True when anything changed. Raises MissingReference."""
@@ -86,7 +86,7 @@ class PodFolders:
         changed = False
         for volume in pod.spec.volumes:
             if is_configuration(volume):
-                files = payload(pod, volume, around, tokens)
+                files = payload(pod, volume, around, credentials)
                 changed |= atomic_folder.write(self.path(volume), files, version, group)
         return changed
 
