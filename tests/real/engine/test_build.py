@@ -142,7 +142,7 @@ def test_a_fixed_date_gives_the_same_image_without_a_cache(tmp_path: Path) -> No
         ("FROM scratch\nCOPY --nosuch=1 f /\n", "line 2: COPY has no flag"),
         ("FROM scratch\nADD f /\n", "line 2: ADD is not supported"),
         ('FROM scratch\n\nRUN ["/nosuch"]\n', "line 3"),
-        ("FROM nosuch\n", "line 1: .*not on this machine"),
+        ("FROM nosuch\n", "line 1: .*No such image"),
         ("FROM scratch\nEXPOSE 99999\n", "line 2: .*not a port"),
         ("FROM scratch\nCOPY f\n", "line 2: COPY wants"),
         ("FROM scratch\nCOPY pipe /\n", "line 2: .*neither"),

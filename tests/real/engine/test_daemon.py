@@ -12,9 +12,10 @@ import pytest
 from isolation import Place, in_own_process
 from test_build import add_root
 
-from sampan.engine.contract import ImageNotFound
+from sampan.engine.contract import ImageInUse, ImageNotFound
 from sampan.engine.images.client import ImageClient
-from sampan.engine.images.store import ImageInUse
+from sampan.engine.images.removing import ImageRemover
+from sampan.engine.images.store import ImageStore
 from sampan.host import processes
 
 pytestmark = pytest.mark.real
@@ -91,7 +92,7 @@ def test_exit_codes_output_and_input_of_run(tmp_path: Path) -> None:
         assert (await sampan("run", "own", "/etc"))[0] == 126
         code, said = await sampan("run", "nosuch")
         assert code == 125
-        assert "sampan build" in said
+        assert "No such image: nosuch:latest" in said
         code, said = await sampan(shell="echo typed | $S run -i --rm own cat")
         assert (code, said) == (0, "typed\n")
         code, said = await sampan(
@@ -189,10 +190,10 @@ def test_nodes_are_clients_of_the_images(tmp_path: Path) -> None:
         assert [image.names for image in await client.images()] == [
             ("docker.io/library/own:latest",)
         ]
-        from sampan.engine.images.store import ImageStore
-
-        with pytest.raises(ImageInUse):
-            await ImageStore(machine.instance.state_folder / "images").remove("own")
+        store = ImageStore(machine.instance.state_folder / "images")
+        remover = ImageRemover(store, lambda *_: None, lambda _: True)
+        with pytest.raises(ImageInUse, match="container c1 is using its referenced image"):
+            await remover.remove("own", force=False, prune_parents=True)
         await asyncio.gather(*(client.describe("own") for _ in range(20)))
         await client.retain("node-9", ())
         await client.close()

@@ -14,7 +14,8 @@ import msgspec
 
 from sampan.engine.images.documents import LAYER_TYPE, Descriptor, ImageConfiguration
 from sampan.engine.images.layers import chain_identifiers
-from sampan.engine.images.store import ImageStore, PinSet
+from sampan.engine.images.pins import PinSet
+from sampan.engine.images.store import ImageStore
 from sampan.engine.images.streams import CHUNK, HashingReader
 from sampan.engine.snapshots import overlay
 from sampan.engine.snapshots.changeset import write_changeset

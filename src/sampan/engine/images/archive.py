@@ -1,4 +1,4 @@
-"""Images in one tar file: reading and writing what `docker save` and OCI tools exchange.
+"""Images out of one tar file: what `docker save` and OCI tools write.
 
 An archive's files are taken into the blob store first, each under its own digest and nothing
 else; then the documents are read, and only what they name and what has the right digest and
@@ -6,36 +6,30 @@ size becomes an image. Sources: the OCI image layout; the docker-archive form (`
 All of it blocks: call it in a thread.
 """
 
-import io
-import platform
 import posixpath
 import tarfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import msgspec
 
 from sampan.engine.contract import ImageNotFound
 from sampan.engine.images.documents import (
-    DOCKER_INDEX_TYPE,
-    DOCKER_MANIFEST_TYPE,
     DOCUMENT_LIMIT,
     IMAGE_NAME_ANNOTATION,
-    INDEX_TYPE,
+    INDEX_TYPES,
     LAYER_TYPE,
-    MANIFEST_TYPE,
+    MANIFEST_TYPES,
     Descriptor,
-    Index,
     InvalidImage,
-    architecture_of,
     decode_configuration,
     decode_index,
     decode_manifest,
-    encode,
 )
 from sampan.engine.images.extraction import entry_path
-from sampan.engine.images.reference import familiar, parse_reference
-from sampan.engine.images.store import ImageStore, PinSet, StoredImage
+from sampan.engine.images.pins import PinSet
+from sampan.engine.images.platforms import chosen_of, machine_platform, platform_text
+from sampan.engine.images.reference import parse_reference
+from sampan.engine.images.store import ImageStore, StoredImage
 from sampan.engine.images.streams import (
     GZIP_MAGIC,
     ZSTD_MAGIC,
@@ -72,9 +66,9 @@ class _Files:
             base = posixpath.dirname(name) if entry.issym() else ""
             self._links[name] = entry_path(posixpath.normpath(posixpath.join(base, entry.linkname)))
         elif entry.isreg():
-            added = self._store.blobs.add_stream(content, limit=_BLOB_LIMIT)
-            self._pins.add(added[0])
-            self._digests[name] = added
+            self._digests[name] = self._store.blobs.add_stream(
+                content, limit=_BLOB_LIMIT, pins=self._pins
+            )
 
     def find(self, name: str) -> tuple[str, int] | None:
         path = entry_path(name)
@@ -90,28 +84,34 @@ class _Files:
         return self._store.blobs.read(self.named(name)[0], DOCUMENT_LIMIT)
 
 
-def load_archive(store: ImageStore, path: Path, pins: PinSet) -> list[tuple[str, str]]:
+class LoadedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """`name` is full, or "" for an image without one; `target` an index or the manifest."""
+
+    name: str
+    manifest: str
+    target: str
+
+
+def load_archive(store: ImageStore, stream: Readable, pins: PinSet) -> list[LoadedImage]:
     """Take in every image of an archive, which may be compressed as a whole.
 
-    Returns names ("" for an image without one) and manifest digests; the names are not given
-    yet. Raises InvalidImage, OSError.
+    They are not in the index yet. Raises InvalidImage, OSError.
     """
     files = _Files(store, pins)
-    with path.open("rb") as file:
-        for entry, content in archive_entries(decompressed(file, path.stat().st_size)):
-            files.take(entry, content)
+    for entry, content in archive_entries(decompressed(stream)):
+        files.take(entry, content)
     if files.find("index.json") is not None:
         found = list(_oci_images(store, files))
     elif files.find("manifest.json") is not None:
         found = list(_docker_images(store, files, pins))
     else:
         raise InvalidImage("the file is no image archive: neither index.json nor manifest.json")
-    for _, digest in found:
-        _check(store, store.stored(digest), pins)
+    for each in found:
+        _check(store, store.stored(each.manifest), pins)
     return found
 
 
-def _oci_images(store: ImageStore, files: _Files) -> Iterator[tuple[str, str]]:
+def _oci_images(store: ImageStore, files: _Files) -> Iterator[LoadedImage]:
     index = decode_index(files.document("index.json"))
     docker_names = _docker_names(files)
     for descriptor in index.manifests:
@@ -120,7 +120,7 @@ def _oci_images(store: ImageStore, files: _Files) -> Iterator[tuple[str, str]]:
         config = decode_manifest(store.blobs.read(manifest, DOCUMENT_LIMIT)).config.digest
         names = (name,) if name else docker_names.get(config, ("",))
         for each in names:
-            yield _full_name(each), manifest
+            yield LoadedImage(name=_full_name(each), manifest=manifest, target=descriptor.digest)
 
 
 def _manifest_of(store: ImageStore, descriptor: Descriptor, depth: int) -> str:
@@ -128,16 +128,15 @@ def _manifest_of(store: ImageStore, descriptor: Descriptor, depth: int) -> str:
     data = store.blobs.read(descriptor.digest, DOCUMENT_LIMIT)
     if len(data) != descriptor.size:
         raise InvalidImage(f"{descriptor.digest} has {len(data)} bytes, not {descriptor.size}")
-    if descriptor.media_type in (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE):
+    if descriptor.media_type in MANIFEST_TYPES:
         return descriptor.digest
-    if descriptor.media_type not in (INDEX_TYPE, DOCKER_INDEX_TYPE) or depth == 0:
+    if descriptor.media_type not in INDEX_TYPES or depth == 0:
         raise InvalidImage(f"{descriptor.media_type[:100]!r} is no kind of image")
-    architecture = architecture_of(platform.machine())
-    for candidate in decode_index(data).manifests:
-        wanted = candidate.platform
-        if wanted is None or (wanted.os, wanted.architecture) == ("linux", architecture):
-            return _manifest_of(store, candidate, depth - 1)
-    raise ImageNotFound(f"the archive has no image for linux/{architecture}")
+    here = [it for it in decode_index(data).manifests if store.blobs.has(it.digest)]
+    chosen = chosen_of(here, machine_platform())
+    if chosen is None:
+        raise ImageNotFound(f"the archive has no image for {platform_text(machine_platform())}")
+    return _manifest_of(store, chosen, depth - 1)
 
 
 def _docker_entries(files: _Files) -> list[_DockerEntry]:
@@ -158,13 +157,14 @@ def _docker_names(files: _Files) -> Mapping[str, tuple[str, ...]]:
     }
 
 
-def _docker_images(store: ImageStore, files: _Files, pins: PinSet) -> Iterator[tuple[str, str]]:
+def _docker_images(store: ImageStore, files: _Files, pins: PinSet) -> Iterator[LoadedImage]:
     for entry in _docker_entries(files):
-        configuration = decode_configuration(files.document(entry.config))
+        configuration = files.document(entry.config)
+        decode_configuration(configuration)
         layers = [_layer(store, *files.named(layer)) for layer in entry.layers]
         digest = store.add_manifest(configuration, layers, pins)
         for name in entry.repo_tags or ("",):
-            yield _full_name(name), digest
+            yield LoadedImage(name=_full_name(name), manifest=digest, target=digest)
 
 
 def _layer(store: ImageStore, digest: str, size: int) -> Descriptor:
@@ -187,51 +187,3 @@ def _check(store: ImageStore, image: StoredImage, pins: PinSet) -> None:
         size = store.blobs.path(descriptor.digest).stat().st_size
         if size != descriptor.size:
             raise InvalidImage(f"{descriptor.digest} has {size} bytes, not {descriptor.size}")
-
-
-def save_archive(store: ImageStore, images: Mapping[str, StoredImage], target: Path) -> None:
-    """Write images by name into one tar that both OCI tools and docker can load.
-
-    Raises FileExistsError, OSError.
-    """
-    manifests = tuple(
-        Descriptor(
-            media_type=MANIFEST_TYPE,
-            digest=image.digest,
-            size=store.blobs.path(image.digest).stat().st_size,
-            annotations={IMAGE_NAME_ANNOTATION: name},
-        )
-        for name, image in sorted(images.items())
-    )
-    docker = [
-        _DockerEntry(
-            config=_blob_name(image.manifest.config.digest),
-            layers=tuple(_blob_name(digest) for digest in image.blobs),
-            repo_tags=(familiar(name),),
-        )
-        for name, image in sorted(images.items())
-    ]
-    blobs = {
-        digest
-        for image in images.values()
-        for digest in (image.digest, image.manifest.config.digest, *image.blobs)
-    }
-    with target.open("xb") as file, tarfile.open(fileobj=file, mode="w|") as archive:
-        _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        _add(archive, "index.json", encode(Index(manifests=manifests)))
-        _add(archive, "manifest.json", msgspec.json.encode(docker))
-        for digest in sorted(blobs):
-            header = tarfile.TarInfo(_blob_name(digest))
-            with store.blobs.path(digest).open("rb") as blob:
-                header.size = store.blobs.path(digest).stat().st_size
-                archive.addfile(header, blob)
-
-
-def _blob_name(digest: str) -> str:
-    return "blobs/" + digest.replace(":", "/")
-
-
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    header = tarfile.TarInfo(name)
-    header.size = len(data)
-    archive.addfile(header, io.BytesIO(data))

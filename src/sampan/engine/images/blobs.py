@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from sampan.engine.images.documents import InvalidImage, checked_digest, digest_of
+from sampan.engine.images.pins import PinSet
 from sampan.engine.images.streams import CHUNK, HashingReader, Readable
 
 _ALGORITHM = "sha256"
@@ -30,6 +31,13 @@ class BlobStore:
 
     def has(self, digest: str) -> bool:
         return self.path(digest).exists()
+
+    def size(self, digest: str) -> int:
+        """Raises InvalidImage when it isn't there."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError as error:
+            raise InvalidImage(f"blob {digest} is missing") from error
 
     def read(self, digest: str, limit: int) -> bytes:
         """A small blob. Raises InvalidImage when it isn't there or is too large."""
@@ -52,9 +60,9 @@ class BlobStore:
         return digest
 
     def add_stream(
-        self, stream: Readable, *, limit: int, digest: str = "", size: int = -1
+        self, stream: Readable, *, limit: int, pins: PinSet | None = None
     ) -> tuple[str, int]:
-        """Keep what comes, if digest and size are the expected ones; its digest and size.
+        """Keep what comes; its digest, which `pins` get first, and its size.
 
         Raises InvalidImage.
         """
@@ -62,10 +70,8 @@ class BlobStore:
         with self.incoming() as file:
             while piece := reader.read(CHUNK):
                 file.write(piece)
-            if digest and reader.digest != digest:
-                raise InvalidImage(f"a blob has the digest {reader.digest}, not {digest}")
-            if size not in (-1, reader.size):
-                raise InvalidImage(f"blob {digest} has {reader.size} bytes, not {size}")
+            if pins is not None:
+                pins.add(reader.digest)
             self.keep(file, reader.digest)
         return reader.digest, reader.size
 
@@ -88,8 +94,15 @@ class BlobStore:
     def digests(self) -> set[str]:
         return {f"{_ALGORITHM}:{path.name}" for path in self._blobs.iterdir()}
 
-    def remove(self, digest: str) -> None:
-        self.path(digest).unlink(missing_ok=True)
+    def total(self) -> int:
+        """The bytes in all blobs."""
+        return sum(entry.stat().st_size for entry in os.scandir(self._blobs))
+
+    def discard(self, digest: str) -> Path:
+        """Take a blob from its place at once; the path of what is left to be deleted."""
+        doomed = self._incoming / secrets.token_hex(8)
+        self.path(digest).rename(doomed)
+        return doomed
 
     def clear_incoming(self) -> None:
         """Remove what an interrupted process left."""

@@ -9,6 +9,7 @@ Containers hold images through `images/source.py` (acquire, release); builds and
 layers and images here, in one way for both.
 """
 
+import builtins
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -156,13 +157,13 @@ class Pins(Protocol):
 
 
 class Images(Protocol):
-    async def list(self) -> "list[ImageDetail]":
+    async def list(self) -> builtins.list[ImageDetail]:
         """Every image with a name, and those that have lost theirs, in no order."""
 
     async def inspect(self, reference: str) -> ImageDetail:
         """Raises ImageNotFound, InvalidReference."""
 
-    async def history(self, reference: str) -> "list[HistoryEntry]":
+    async def history(self, reference: str) -> builtins.list[HistoryEntry]:
         """Raises ImageNotFound."""
 
     async def pull(
@@ -186,7 +187,7 @@ class Images(Protocol):
         credentials: Credentials | None = None,
         progress: Progress | None = None,
         all_tags: bool = False,
-    ) -> "list[Pushed]":
+    ) -> builtins.list[Pushed]:
         """Raises NotFound (no such image or repository), Forbidden, EngineError."""
 
     async def distribution(
@@ -206,7 +207,7 @@ class Images(Protocol):
 
     async def remove(
         self, reference: str, *, force: bool = False, prune_parents: bool = True
-    ) -> "list[Removed]":
+    ) -> builtins.list[Removed]:
         """Take away a name, or the image when it is the last or `reference` an identifier.
 
         Raises ImageNotFound, ImageInUse.
@@ -221,7 +222,7 @@ class Images(Protocol):
 
     async def load(
         self, stream: AsyncIterator[bytes], progress: Progress | None = None
-    ) -> "list[Loaded]":
+    ) -> builtins.list[Loaded]:
         """Take in what `save` or an OCI tool wrote, compressed or not. Raises InvalidImage."""
 
     async def import_root(

@@ -19,6 +19,8 @@ CONFIGURATION_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
 DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX_TYPE = "application/vnd.docker.distribution.manifest.list.v2+json"
+MANIFEST_TYPES = (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE)
+INDEX_TYPES = (INDEX_TYPE, DOCKER_INDEX_TYPE)
 REFERENCE_ANNOTATION = "org.opencontainers.image.ref.name"
 IMAGE_NAME_ANNOTATION = "io.containerd.image.name"
 
@@ -169,6 +171,12 @@ def decode_index(data: bytes) -> Index:
     for descriptor in index.manifests:
         checked_digest(descriptor.digest)
     return index
+
+
+def is_index(data: bytes) -> bool:
+    """Which of the two a document is. Raises InvalidImage for one that could be either."""
+    _refuse_ambiguous(data)
+    return bool(bytes(_decode(data, _Ambiguity).manifests))
 
 
 def decode_configuration(data: bytes) -> ImageConfiguration:

@@ -30,9 +30,9 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def extract_layer(stream: HashingReader, target: Path, lower: Sequence[Path]) -> None:
+def extract_layer(stream: HashingReader, target: Path, lower: Sequence[Path]) -> int:
     """Unpack a tar stream into the empty folder `target`; `lower` are the layers below it,
-    the topmost first. Raises InvalidImage, OSError."""
+    the topmost first. The sum of its files' sizes. Raises InvalidImage, OSError."""
     with ExitStack() as stack:
         root = stack.enter_context(paths.opened_folder(target))
         below = [stack.enter_context(paths.opened_folder(folder)) for folder in lower]
@@ -44,6 +44,7 @@ def extract_layer(stream: HashingReader, target: Path, lower: Sequence[Path]) ->
         finally:
             layer.close()
     stream.drain()
+    return layer.size
 
 
 class _Layer:
@@ -53,6 +54,7 @@ class _Layer:
         self._folder_times: dict[str, float] = {"": 0}
         self._parent_path: str | None = None
         self._parent = -1
+        self.size = 0
 
     def put(self, entry: tarfile.TarInfo, content: Readable) -> None:
         path = entry_path(entry.name)
@@ -103,6 +105,7 @@ class _Layer:
             _remove(parent, name, existing)
         if entry.isreg():
             _write_file(parent, name, entry, content)
+            self.size += entry.size
         elif entry.issym():
             os.symlink(entry.linkname, name, dir_fd=parent)
             os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)

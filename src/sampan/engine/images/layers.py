@@ -8,7 +8,7 @@ A layer that has its place is complete: it was unpacked elsewhere and renamed.
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sampan.engine.images.blobs import BlobStore
@@ -17,6 +17,8 @@ from sampan.engine.images.extraction import extract_layer
 from sampan.engine.images.streams import decompressed
 from sampan.host import paths
 from sampan.host.tree_removal import remove_tree
+
+_SIZE = "size"
 
 
 def chain_identifiers(diff_ids: Sequence[str]) -> tuple[str, ...]:
@@ -45,38 +47,45 @@ class LayerStore:
         """The folders of an image's layers, the topmost first, as overlayfs names them."""
         return tuple(self.path(chain) for chain in reversed(chain_identifiers(diff_ids)))
 
+    def is_unpacked(self, chain_identifier: str) -> bool:
+        return self.path(chain_identifier).is_dir()
+
     def are_unpacked(self, diff_ids: Sequence[str]) -> bool:
         return all(folder.is_dir() for folder in self.folders(diff_ids))
 
-    def unpack(self, diff_ids: Sequence[str], blobs: Sequence[str]) -> None:
-        """Unpack every layer that isn't yet; `blobs` are the layers' blobs in the same order.
+    def size(self, chain_identifier: str) -> int:
+        """The bytes in the files of one layer; 0 as long as it isn't unpacked."""
+        try:
+            return int((self.path(chain_identifier).parent / _SIZE).read_text())
+        except FileNotFoundError:
+            return 0
 
-        Blocks: call it in a thread. Raises InvalidImage, OSError.
+    def unpack(
+        self,
+        chain: Sequence[str],
+        diff_id: str,
+        blob: str,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Unpack the last layer of a chain over those below it, which are unpacked.
+
+        `progress` is told how much of the blob has been read. Blocks: call it in a thread.
+        Raises InvalidImage, OSError.
         """
-        if len(diff_ids) != len(blobs):
-            raise InvalidImage("the configuration and the manifest name different layers")
-        chain = chain_identifiers(diff_ids)
-        for number, (identifier, diff_id, blob) in enumerate(
-            zip(chain, diff_ids, blobs, strict=True)
-        ):
-            if not self.path(identifier).is_dir():
-                below = [self.path(lower) for lower in reversed(chain[:number])]
-                self._unpack_one(identifier, diff_id, blob, below)
-
-    def _unpack_one(self, identifier: str, diff_id: str, blob: str, below: Sequence[Path]) -> None:
         folder = self._unfinished / secrets.token_hex(8)
         root = folder / "fs"
         root.mkdir(parents=True, mode=0o755)
+        below = [self.path(lower) for lower in reversed(chain[:-1])]
         try:
-            path = self._blobs.path(blob)
-            with path.open("rb") as file:
-                stream = decompressed(file, path.stat().st_size)
-                extract_layer(stream, root, below)
+            with self._blobs.path(blob).open("rb") as file:
+                stream = decompressed(file, progress)
+                size = extract_layer(stream, root, below)
             if stream.digest != diff_id:
                 raise InvalidImage(f"a layer unpacks to {stream.digest}, not to {diff_id}")
+            (folder / _SIZE).write_text(str(size))
             with paths.opened_folder(folder) as descriptor:
                 paths.sync_filesystem(descriptor)
-            folder.rename(self.path(identifier).parent)
+            folder.rename(self.path(chain[-1]).parent)
         finally:
             with contextlib.suppress(OSError):  # gone when all went well; else cleared later
                 remove_tree(folder)

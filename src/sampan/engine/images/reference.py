@@ -8,7 +8,7 @@ import re
 
 import msgspec
 
-from sampan.engine.contract import EngineError
+from sampan.engine.contract import InvalidConfiguration
 
 DEFAULT_REGISTRY = "docker.io"
 DEFAULT_TAG = "latest"
@@ -21,10 +21,11 @@ _DOMAIN = re.compile(
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_IDENTIFIER = re.compile(r"(?:sha256:)?[0-9a-f]{12,64}")
+_IDENTIFIER = re.compile(r"(?:sha256:)?[0-9a-f]{1,64}")
+_WHOLE_IDENTIFIER = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 
 
-class InvalidReference(EngineError):
+class InvalidReference(InvalidConfiguration):
     """The text can't be the name of an image."""
 
 
@@ -49,17 +50,21 @@ def parse_reference(text: str) -> Reference:
     """The full form of what a user wrote. Raises InvalidReference."""
     rest, _, digest = text.partition("@")
     if digest and not _DIGEST.fullmatch(digest):
-        raise InvalidReference(f"{text[:80]!r}: {digest[:80]!r} is not a sha256 digest")
+        raise InvalidReference(f"invalid reference format: {digest[:80]!r} is not a sha256 digest")
     head, colon, tag = rest.rpartition(":")
     if not colon or "/" in tag:
         head, tag = rest, ""
     elif not _TAG.fullmatch(tag):
-        raise InvalidReference(f"{text[:80]!r} has an invalid tag")
+        raise InvalidReference(f"invalid reference format: {text[:80]!r} has an invalid tag")
     repository = _full_repository(head)
     if len(repository) > _LENGTH_LIMIT or not _is_repository(repository):
+        if any(letter.isupper() for letter in head):
+            raise InvalidReference(
+                f"invalid reference format: repository name ({head[:80]}) must be lowercase"
+            )
         raise InvalidReference(
-            f"{text[:80]!r} is not the name of an image: use lower-case letters, digits and "
-            "single separators, as in team/app:1.0"
+            f"invalid reference format: {text[:80]!r} is not the name of an image: use "
+            "lower-case letters, digits and single separators, as in team/app:1.0"
         )
     return Reference(repository, tag or ("" if digest else DEFAULT_TAG), digest)
 
@@ -75,6 +80,13 @@ def familiar(name: str) -> str:
 def is_identifier(text: str) -> bool:
     """Whether the text could be (the start of) an image's identifier or digest."""
     return bool(_IDENTIFIER.fullmatch(text))
+
+
+def full_identifier(text: str) -> str:
+    """`sha256:…` if the text is a whole identifier, "" if not: such a text is never a name."""
+    if not _WHOLE_IDENTIFIER.fullmatch(text):
+        return ""
+    return text if text.startswith("sha256:") else f"sha256:{text}"
 
 
 def _full_repository(head: str) -> str:

@@ -1,15 +1,18 @@
 """The image store's methods on the engine's socket."""
 
 import asyncio
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from sampan.engine.contract import EngineError, ImageDescription
-from sampan.engine.images.archive import load_archive, save_archive
+from sampan.engine.images.archive import LoadedImage, load_archive
 from sampan.engine.images.layers import chain_identifiers
-from sampan.engine.images.reference import familiar, parse_reference
+from sampan.engine.images.pins import PinSet
+from sampan.engine.images.reference import familiar
+from sampan.engine.images.removing import ImageRemover
+from sampan.engine.images.saving import SavedImage, archive_of, saved_blobs
 from sampan.engine.images.source import AcquiredImage
 from sampan.engine.images.store import ImageStore
 from sampan.engine.service.server import Call, Handler
@@ -87,33 +90,49 @@ class ImageService:
         await self._store.tag(self._store.resolve(wanted.reference).digest, wanted.name)
 
     async def _remove(self, call: Call) -> list[str]:
-        return await self._store.remove(call.arguments(ImageArguments).reference)
+        remover = ImageRemover(self._store, _unpublished, lambda _: True)
+        reference = call.arguments(ImageArguments).reference
+        removed = await remover.remove(reference, force=False, prune_parents=True)
+        return [each.untagged for each in removed if each.untagged]
 
     async def _load(self, call: Call) -> list[dict[str, str]]:
         path = Path(call.arguments(LoadArguments).path)
         loaded = []
         with self._store.pinned() as pins:
-            found = await asyncio.to_thread(load_archive, self._store, path, pins)
-            for name, digest in found:
-                image = self._store.stored(digest)
+            found = await asyncio.to_thread(_load_file, self._store, path, pins)
+            for each in found:
+                image = self._store.stored(each.manifest)
                 pins.add(*chain_identifiers(image.diff_ids))
                 await self._store.unpack(image)
-                if not name:
-                    raise EngineError(
-                        f"image {image.manifest.config.digest} in the archive has no name"
-                    )
-                await self._store.tag(digest, name)
-                loaded.append({"name": name, "digest": digest})
-                call.progress(f"Loaded {familiar(name)}")
+                if not each.name:
+                    raise EngineError(f"image {image.identifier} in the archive has no name")
+                await self._store.tag(each.manifest, each.name)
+                loaded.append({"name": each.name, "digest": each.manifest})
+                call.progress(f"Loaded {familiar(each.name)}")
         return loaded
 
-    async def _save(self, call: Call) -> Any:
+    async def _save(self, call: Call) -> None:
         wanted = call.arguments(SaveArguments)
-        images = {
-            parse_reference(reference).tagged: self._store.resolve(reference)
-            for reference in wanted.references
-        }
+        images = []
+        for reference in wanted.references:
+            manifest, name = self._store.find(reference)
+            names = (name,) if name in self._store.names.tags else ()
+            images.append(SavedImage(self._store.target(manifest), names))
         with self._store.pinned() as pins:
-            for image in images.values():
-                pins.add(image.digest, image.manifest.config.digest, *image.blobs)
-            await asyncio.to_thread(save_archive, self._store, images, Path(wanted.path))
+            pins.add(*saved_blobs(self._store, images))
+            await asyncio.to_thread(_write, Path(wanted.path), archive_of(self._store, images))
+
+
+def _load_file(store: ImageStore, path: Path, pins: PinSet) -> list[LoadedImage]:
+    with path.open("rb") as file:
+        return load_archive(store, file, pins)
+
+
+def _write(path: Path, pieces: Iterator[bytes]) -> None:
+    with path.open("xb") as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def _unpublished(action: str, identifier: str, attributes: Mapping[str, str]) -> None:
+    """These changes are not told: the socket's clients are the machine's own parts."""

@@ -1,51 +1,51 @@
 """The machine's image store: names, manifests, layers, and who uses them.
 
 One process owns it. Its folder is an OCI image layout (`oci-layout`, `index.json`, `blobs/`)
-with unpacked `layers/` and `leases/` beside it. What nothing names and nobody leases is
-removed. Methods that read or write much say that they block; the others are quick.
+with unpacked `layers/` and `leases/` beside it. What no image in the index, no lease and no pin
+leads to is removed. Methods that read or write much say that they block; the others are quick.
 """
 
 import asyncio
-import hashlib
 import os
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from sampan.engine.contract import EngineError, ImageDescription, ImageNotFound
+from sampan.engine.contract import ImageDescription, ImageNotFound
 from sampan.engine.images.blobs import BlobStore
 from sampan.engine.images.documents import (
     CONFIGURATION_TYPE,
     DOCUMENT_LIMIT,
-    IMAGE_NAME_ANNOTATION,
-    MANIFEST_TYPE,
-    REFERENCE_ANNOTATION,
     Descriptor,
     ImageConfiguration,
-    Index,
+    InvalidImage,
     Manifest,
     decode_configuration,
     decode_index,
     decode_manifest,
     digest_of,
     encode,
+    is_index,
 )
 from sampan.engine.images.layers import LayerStore, chain_identifiers
-from sampan.engine.images.reference import is_identifier, parse_reference
+from sampan.engine.images.leases import Leases
+from sampan.engine.images.names import KnownImage, Names, Target, index_of, names_in
+from sampan.engine.images.pins import PinBoard, PinSet
+from sampan.engine.images.reference import (
+    InvalidReference,
+    familiar,
+    full_identifier,
+    is_identifier,
+    parse_reference,
+)
 from sampan.engine.images.source import AcquiredImage
 from sampan.host.tree_removal import remove_tree
 
 _INDEX = "index.json"
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-
-
-class ImageInUse(EngineError):
-    """Containers need the image."""
 
 
 class StoredImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +56,10 @@ class StoredImage(msgspec.Struct, frozen=True, kw_only=True):
     configuration: ImageConfiguration
 
     @property
+    def identifier(self) -> str:
+        return self.manifest.config.digest
+
+    @property
     def diff_ids(self) -> tuple[str, ...]:
         return self.configuration.rootfs.diff_ids
 
@@ -63,6 +67,11 @@ class StoredImage(msgspec.Struct, frozen=True, kw_only=True):
     def blobs(self) -> tuple[str, ...]:
         """The digests of its layers' blobs, from the bottom up."""
         return tuple(layer.digest for layer in self.manifest.layers)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Every blob of it."""
+        return (self.digest, self.identifier, *self.blobs)
 
 
 class ImageStore:
@@ -72,35 +81,53 @@ class ImageStore:
         self.folder = folder
         self.blobs = BlobStore(folder)
         self.layers = LayerStore(folder, self.blobs)
-        self._leases = folder / "leases"
-        self._leases.mkdir(exist_ok=True, mode=0o700)
+        self.leases = Leases(folder / "leases")
         self._images: dict[str, StoredImage] = {}
-        self._pins: Counter[str] = Counter()
-        self._pin_guard = threading.Lock()
-        self._unpacking = asyncio.Lock()
+        self._pins = PinBoard()
+        self._unpacking: dict[str, asyncio.Lock] = {}
         self._naming = asyncio.Lock()
         self.blobs.clear_incoming()
         self.layers.clear_unfinished()
         (folder / "oci-layout").write_bytes(_LAYOUT)
-        self._names = self._read_index()
+        self.names = self._read_names()
 
     def resolve(self, reference: str) -> StoredImage:
         """By name, by name and digest, or by (the start of) an identifier.
 
         Raises ImageNotFound, InvalidReference.
         """
-        found = self._by_identifier(reference)
-        if found is None:
+        return self.stored(self.find(reference)[0])
+
+    def find(self, reference: str) -> tuple[str, str]:
+        """The manifest that a reference leads to, and the full name if it is one ("" if not).
+
+        Raises ImageNotFound, InvalidReference.
+        """
+        exactly = self._by_identifier(full_identifier(reference))
+        if exactly:
+            return exactly, ""
+        try:
             name = parse_reference(reference)
-            found = self._names.get(name.tagged) if name.tag or not name.digest else name.digest
-            if found not in self._names.values() or name.digest not in ("", found):
-                found = None
-        if found is None:
-            raise ImageNotFound(
-                f"image {reference!r} is not on this machine; build it with 'sampan build' "
-                "or bring it with 'sampan load'"
-            )
-        return self.stored(found)
+        except InvalidReference:
+            if not is_identifier(reference):
+                raise
+            name = None
+        if name is not None:
+            found = self._by_name(name.repository, name.tagged, name.digest)
+            if found is not None:
+                return found
+        started = self._by_identifier(reference) if is_identifier(reference) else None
+        if started is None:
+            raise ImageNotFound(f"No such image: {familiar(str(name or reference))}")
+        return started, ""
+
+    def same(self, image: StoredImage) -> set[str]:
+        """The manifests in the index that lead to the same configuration."""
+        return {
+            digest
+            for digest in self.names.images
+            if self.stored(digest).identifier == image.identifier
+        }
 
     def stored(self, digest: str) -> StoredImage:
         """The image of a manifest's digest. Raises InvalidImage."""
@@ -119,9 +146,9 @@ class ImageStore:
     def describe(self, image: StoredImage) -> ImageDescription:
         layers = sum(layer.size for layer in image.manifest.layers)
         return ImageDescription(
-            names=tuple(name for name, digest in self._names.items() if digest == image.digest),
+            names=self.names.tags_of(self.same(image)),
             digest=image.digest,
-            identifier=image.manifest.config.digest,
+            identifier=image.identifier,
             size=image.manifest.config.size + layers,
             created=seconds_of(image.configuration.created),
             user=image.configuration.execution.user,
@@ -129,16 +156,19 @@ class ImageStore:
         )
 
     def images(self) -> list[ImageDescription]:
-        return [
-            self.describe(self.stored(digest)) for digest in dict.fromkeys(self._names.values())
-        ]
+        return [self.describe(image) for image in self.distinct()]
+
+    def distinct(self) -> list[StoredImage]:
+        """Each image once, however many manifests lead to its configuration."""
+        by_identifier = {
+            image.identifier: image for image in map(self.stored, sorted(self.names.images))
+        }
+        return list(by_identifier.values())
 
     async def acquire(self, reference: str, owner: str, container: str) -> AcquiredImage:
         """Take a lease on an image whose layers are unpacked."""
         image = self.resolve(reference)
-        folder = self._owner_folder(owner)
-        folder.mkdir(exist_ok=True, mode=0o700)
-        (folder / container).write_text(image.digest)
+        self.leases.take(owner, container, image.digest)
         if not self.layers.are_unpacked(image.diff_ids):
             await self.unpack(image)
         return AcquiredImage(
@@ -152,36 +182,56 @@ class ImageStore:
         await self.unpack_layers(image.diff_ids, image.blobs)
 
     async def unpack_layers(self, diff_ids: Sequence[str], blobs: Sequence[str]) -> None:
-        """The same for layers that are no image yet; one unpacking at a time."""
-        async with self._unpacking:
-            await asyncio.to_thread(self.layers.unpack, diff_ids, blobs)
+        """The same for layers that are no image yet."""
+        if len(diff_ids) != len(blobs):
+            raise InvalidImage("the configuration and the manifest name different layers")
+        for number, blob in enumerate(blobs):
+            await self.unpack_layer(diff_ids[: number + 1], blob)
+
+    async def unpack_layer(
+        self, diff_ids: Sequence[str], blob: str, progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Unpack the last of these layers over those below it, once for all who ask.
+
+        `progress` is told in the working thread how many compressed bytes have been read.
+        """
+        chain = chain_identifiers(diff_ids)
+        async with self._layer_lock(chain[-1]):
+            if not self.layers.is_unpacked(chain[-1]):
+                await asyncio.to_thread(self.layers.unpack, chain, diff_ids[-1], blob, progress)
+
+    @asynccontextmanager
+    async def _layer_lock(self, chain: str) -> AsyncIterator[None]:
+        lock = self._unpacking.setdefault(chain, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():
+                self._unpacking.pop(chain, None)
 
     def release(self, owner: str, container: str) -> None:
-        (self._owner_folder(owner) / container).unlink(missing_ok=True)
+        self.leases.release(owner, container)
 
     def retain(self, owner: str, containers: Iterable[str]) -> None:
-        folder = self._owner_folder(owner)
-        if folder.is_dir():
-            for container in set(os.listdir(folder)).difference(containers):
-                (folder / container).unlink(missing_ok=True)
+        self.leases.retain(owner, containers)
 
-    @contextmanager
-    def pinned(self) -> Iterator["PinSet"]:
+    def pinned(self) -> AbstractContextManager[PinSet]:
         """A set of digests (of blobs and chains) that are kept while the block runs."""
-        pins = PinSet(self._pins, self._pin_guard)
-        try:
-            yield pins
-        finally:
-            pins.release()
+        return self._pins.pinned()
 
     def add_manifest(
-        self, configuration: ImageConfiguration, layers: Iterable[Descriptor], pins: "PinSet"
+        self,
+        configuration: ImageConfiguration | bytes,
+        layers: Iterable[Descriptor],
+        pins: PinSet,
     ) -> str:
         """Keep the two documents of an image whose layers are in; the manifest's digest.
 
-        Blocks: call it in a thread.
+        A configuration that comes from elsewhere is given as it was written, since its digest
+        identifies the image. Blocks: call it in a thread.
         """
-        data = encode(configuration)
+        data = configuration if isinstance(configuration, bytes) else encode(configuration)
         manifest = encode(
             Manifest(
                 config=Descriptor(
@@ -194,126 +244,109 @@ class ImageStore:
         self.blobs.add(data)
         return self.blobs.add(manifest)
 
-    async def tag(self, digest: str, name: str) -> None:
-        """Give an image a name, which may have been another's. Raises InvalidReference."""
-        self.stored(digest)
-        tagged = parse_reference(name).tagged
-        if self._names.get(tagged) != digest:
-            await self._change_names(lambda names: names | {tagged: digest})
-            await self.collect()
+    async def keep(self, digest: str, parent: str = "") -> None:
+        """Put an image into the index, at first without a name. Raises InvalidImage."""
+        image = self.stored(digest)
+        known = KnownImage(self.blobs.size(digest), image.manifest.media_type, parent)
+        if digest not in self.names.images:
+            await self.change_names(lambda names: names.with_image(digest, known))
 
-    async def remove(self, reference: str) -> list[str]:
-        """Take away a name, or all of an image's names when it is given by identifier.
-
-        Returns the names. Raises ImageNotFound, and ImageInUse for a last name of an image
-        that is leased.
-        """
-        image = self.resolve(reference)
-        all_names = [name for name, digest in self._names.items() if digest == image.digest]
-        if self._by_identifier(reference) is not None:
-            names = all_names
-        else:
-            names = [parse_reference(reference).tagged]
-        if len(names) == len(all_names) and image.digest in self._leased():
-            raise ImageInUse(f"image {reference!r} is used by a container")
-        await self._change_names(
-            lambda all_names: {
-                name: digest for name, digest in all_names.items() if name not in names
-            }
+    def target(self, digest: str, image: str = "", moment: float = 0) -> Target:
+        """What a name leads to: `digest`, a manifest, or an index and the `image` of it."""
+        media_type = (
+            self.stored(digest).manifest.media_type
+            if image in ("", digest)
+            else decode_index(self.blobs.read(digest, DOCUMENT_LIMIT)).media_type
         )
-        await self.collect()
-        return names
+        return Target(
+            digest=digest,
+            media_type=media_type,
+            size=self.blobs.size(digest),
+            image=image or digest,
+            tagged=moment,
+        )
 
-    async def collect(self) -> None:
-        """Remove every blob and layer that no name, no lease and no pin leads to."""
-        blobs, chains = self._needed()
-        for digest in self.blobs.digests() - blobs:
-            self.blobs.remove(digest)
-            self._images.pop(digest, None)
-        doomed = [self.layers.discard(chain) for chain in self.layers.chains() - chains]
-        for path in doomed:
-            await asyncio.to_thread(remove_tree, path)
+    async def tag(self, digest: str, name: str, moment: float = 0) -> None:
+        """Give an image a name, which may have been another's. Raises InvalidReference."""
+        tagged = parse_reference(name).tagged
+        target = self.target(digest, moment=moment)
+        await self.keep(digest)
+        await self.change_names(lambda names: names.with_tag(tagged, target))
 
-    def _needed(self) -> tuple[set[str], set[str]]:
-        with self._pin_guard:
-            pinned = {digest for digest, count in self._pins.items() if count}
-        blobs, chains = set(pinned), set(pinned)
-        for digest in self._leased().union(self._names.values()):
-            image = self.stored(digest)
-            blobs.update((digest, image.manifest.config.digest, *image.blobs))
-            chains.update(chain_identifiers(image.diff_ids))
-        return blobs, chains
-
-    def _leased(self) -> set[str]:
-        leased = {path.read_text() for path in self._leases.glob("*/*")}
-        return {digest for digest in leased if digest and self.blobs.has(digest)}
-
-    def _owner_folder(self, owner: str) -> Path:
-        return self._leases / hashlib.sha256(owner.encode()).hexdigest()[:32]
-
-    def _by_identifier(self, text: str) -> str | None:
-        if not is_identifier(text):
-            return None
-        start = text if text.startswith("sha256:") else f"sha256:{text}"
-        found = {
-            digest
-            for digest in self._names.values()
-            if digest.startswith(start)
-            or self.stored(digest).manifest.config.digest.startswith(start)
-        }
-        return found.pop() if len(found) == 1 else None
-
-    def _read_index(self) -> dict[str, str]:
-        try:
-            index = decode_index((self.folder / _INDEX).read_bytes())
-        except FileNotFoundError:
-            return {}
-        return {
-            manifest.annotations[IMAGE_NAME_ANNOTATION]: manifest.digest
-            for manifest in index.manifests
-            if IMAGE_NAME_ANNOTATION in manifest.annotations
-        }
-
-    async def _change_names(self, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+    async def change_names(self, change: Callable[[Names], Names]) -> None:
         """Names count once they are on the disk; changes come one after another."""
         async with self._naming:
-            names = change(self._names)
-            manifests = tuple(self._named(name, digest) for name, digest in sorted(names.items()))
-            index = encode(Index(manifests=manifests))
-            await asyncio.to_thread(_write_durably, self.folder / _INDEX, index)
-            self._names = names
+            names = change(self.names)
+            if names != self.names:
+                index = encode(index_of(names))
+                await asyncio.to_thread(_write_durably, self.folder / _INDEX, index)
+                self.names = names
 
-    def _named(self, name: str, digest: str) -> Descriptor:
-        return Descriptor(
-            media_type=MANIFEST_TYPE,
-            digest=digest,
-            size=self.blobs.path(digest).stat().st_size,
-            annotations={
-                IMAGE_NAME_ANNOTATION: name,
-                REFERENCE_ANNOTATION: name.rpartition(":")[2],
-            },
-        )
+    async def collect(self) -> None:
+        """Remove every blob and layer that no image, no lease and no pin leads to."""
+        doomed = []
+        with self._pins.guard:
+            blobs, chains = self._needed()
+            for digest in self.blobs.digests() - blobs:
+                doomed.append(self.blobs.discard(digest))
+                self._images.pop(digest, None)
+            doomed += [self.layers.discard(chain) for chain in self.layers.chains() - chains]
+        for path in doomed:
+            await asyncio.to_thread(_remove, path)
 
+    def _needed(self) -> tuple[set[str], set[str]]:
+        pinned = self._pins.held()
+        blobs, chains = set(pinned), set(pinned)
+        leased = {digest for digest in self.leases.manifests() if self.blobs.has(digest)}
+        for digest in leased.union(self.names.images):
+            image = self.stored(digest)
+            blobs.update(image.needed)
+            chains.update(chain_identifiers(image.diff_ids))
+        for target in self.names.targets().difference(blobs):
+            blobs.update(self.below(target))
+        return blobs, chains
 
-class PinSet:
-    """What one load or build needs kept; several may pin the same digest."""
+    def below(self, digest: str) -> Iterator[str]:
+        """A document's digest and those of all that it names, as far as it is here."""
+        yield digest
+        if not self.blobs.has(digest):
+            return
+        data = self.blobs.read(digest, DOCUMENT_LIMIT)
+        if is_index(data):
+            for descriptor in decode_index(data).manifests:
+                yield from self.below(descriptor.digest)
+        else:
+            manifest = decode_manifest(data)
+            yield manifest.config.digest
+            yield from (layer.digest for layer in manifest.layers)
 
-    def __init__(self, counter: Counter[str], guard: threading.Lock) -> None:
-        self._counter = counter
-        self._guard = guard
-        self._held: set[str] = set()
+    def _by_identifier(self, text: str) -> str | None:
+        if not text:
+            return None
+        start = text if text.startswith("sha256:") else f"sha256:{text}"
+        found: dict[str, str] = {}
+        for digest in sorted(self.names.images):
+            identifier = self.stored(digest).identifier
+            if digest.startswith(start) or identifier.startswith(start):
+                found.setdefault(identifier, digest)
+        return next(iter(found.values())) if len(found) == 1 else None
 
-    def add(self, *digests: str) -> None:
-        """May be called in any thread."""
-        with self._guard:
-            fresh = set(digests) - self._held
-            self._counter.update(fresh)
-            self._held |= fresh
+    def _by_name(self, repository: str, tagged: str, digest: str) -> tuple[str, str] | None:
+        if not digest:
+            target = self.names.tags.get(tagged)
+            return (target.image, tagged) if target else None
+        name = f"{repository}@{digest}"
+        target = self.names.digests.get(name)
+        if target is None:
+            named = (it for key, it in self.names.tags.items() if key.startswith(f"{repository}:"))
+            target = next((it for it in named if digest in (it.digest, it.image)), None)
+        return (target.image, name) if target else None
 
-    def release(self) -> None:
-        with self._guard:
-            self._counter.subtract(self._held)
-            self._held.clear()
+    def _read_names(self) -> Names:
+        try:
+            return names_in(decode_index((self.folder / _INDEX).read_bytes()))
+        except FileNotFoundError:
+            return Names()
 
 
 def seconds_of(timestamp: str) -> float:
@@ -331,3 +364,10 @@ def _write_durably(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.rename(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        remove_tree(path)
+    else:
+        path.unlink()

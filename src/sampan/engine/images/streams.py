@@ -4,12 +4,14 @@ A bomb is a stream that grows far beyond what came in; it is cut off here before
 disk. No file names are known here.
 """
 
-import gzip
+import bz2
 import hashlib
 import io
+import lzma
 import tarfile
-from collections.abc import Iterator
-from typing import IO, Any, Protocol
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, cast
 
 import zstandard
 
@@ -17,7 +19,12 @@ from sampan.engine.images.documents import InvalidImage
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+XZ_MAGIC = b"\xfd7zXZ\x00"
+BZIP2_MAGIC = b"BZh"
 CHUNK = 1 << 20
+_PIECE = 1 << 18
+_MAGIC_SIZE = 6
+_GZIP_WINDOW = 31  # the largest window, with gzip's header and checksum (zlib's manual)
 _FREE_SIZE = 1 << 30
 _GROWTH_LIMIT = 100
 _SIZE_LIMIT = 32 << 30
@@ -40,20 +47,20 @@ class Readable(Protocol):
 class HashingReader:
     """Passes a stream on, knowing the sha256 digest and size of what has been read.
 
-    Raises InvalidImage when more than `limit` bytes come.
+    Raises InvalidImage when more come than `limit` allows at the time.
     """
 
-    def __init__(self, stream: Readable, limit: int = _SIZE_LIMIT) -> None:
+    def __init__(self, stream: Readable, limit: Callable[[], int] | int = _SIZE_LIMIT) -> None:
         self._stream = stream
-        self._limit = limit
+        self._limit = limit if callable(limit) else lambda: limit
         self._hash = hashlib.sha256()
         self.size = 0
 
     def read(self, size: int = -1, /) -> bytes:
         data = self._stream.read(CHUNK if size < 0 else min(size, CHUNK))
         self.size += len(data)
-        if self.size > self._limit:
-            raise InvalidImage(f"a stream unpacks to more than {self._limit} bytes: refused")
+        if self.size > self._limit():
+            raise InvalidImage(f"a stream unpacks to more than {self._limit()} bytes: refused")
         self._hash.update(data)
         return data
 
@@ -67,25 +74,105 @@ class HashingReader:
             pass
 
 
+class CountingReader:
+    """Passes a stream on, knowing how much has been read, and telling it if asked."""
+
+    def __init__(self, stream: Readable, progress: Callable[[int], None] | None = None) -> None:
+        self._stream = stream
+        self._progress = progress
+        self.size = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size)
+        self.size += len(data)
+        if self._progress is not None:
+            self._progress(self.size)
+        return data
+
+
 def size_limit(compressed: int) -> int:
     """How large a stream of so many compressed bytes may grow."""
     return min(max(_FREE_SIZE, compressed * _GROWTH_LIMIT), _SIZE_LIMIT)
 
 
-def decompressed(file: IO[bytes], size: int) -> HashingReader:
-    """The content of a gzip, zstd or plain stream that begins at the file's start.
+def decompressed(stream: Readable, progress: Callable[[int], None] | None = None) -> HashingReader:
+    """The content of a compressed or plain stream.
 
-    Reading raises InvalidImage when it outgrows `size_limit(size)`.
+    Reading raises InvalidImage when it outgrows `size_limit` of what has been read so far,
+    which `progress` is told.
     """
-    magic = file.read(4)
-    file.seek(0)
-    stream: Any = file
+    counted = CountingReader(stream, progress)
+    return HashingReader(_Translated(_opened(counted)), lambda: size_limit(counted.size))
+
+
+def _opened(stream: Readable) -> Readable:
+    """The content by the magic number of the compression (gzip, zstd, xz, bzip2)."""
+    magic = b""
+    while len(magic) < _MAGIC_SIZE and (piece := stream.read(_MAGIC_SIZE - len(magic))):
+        magic += piece
+    rejoined: Any = _Rejoined(magic, stream)
     if magic.startswith(GZIP_MAGIC):
-        stream = gzip.GzipFile(fileobj=file, mode="rb")
-    elif magic == ZSTD_MAGIC:
+        return _Members(rejoined, lambda: zlib.decompressobj(_GZIP_WINDOW))
+    if magic.startswith(ZSTD_MAGIC):
         decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW_LIMIT)
-        stream = decompressor.stream_reader(file, read_across_frames=True)
-    return HashingReader(_Translated(stream), size_limit(size))
+        return decompressor.stream_reader(rejoined, read_across_frames=True)
+    if magic == XZ_MAGIC:
+        return _Members(rejoined, lambda: lzma.LZMADecompressor(memlimit=_WINDOW_LIMIT))
+    if magic.startswith(BZIP2_MAGIC):
+        return _Members(rejoined, bz2.BZ2Decompressor)
+    return cast(Readable, rejoined)
+
+
+class _Rejoined:
+    """A stream with the bytes that were read for a look put before it again."""
+
+    def __init__(self, head: bytes, stream: Readable) -> None:
+        self._head = head
+        self._stream = stream
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self._head:
+            return self._stream.read(size)
+        end = len(self._head) if size < 0 else size
+        piece, self._head = self._head[:end], self._head[end:]
+        return piece
+
+
+class _Members:
+    """What is in the members of a compressed stream, one after another; zeros may follow.
+
+    The library's own readers take pieces of 8 KiB, which makes them half as fast, and xz there
+    may take any amount of memory.
+    """
+
+    def __init__(self, file: Readable, fresh: Callable[[], Any]) -> None:
+        self._file = file
+        self._fresh = fresh
+        self._current = fresh()
+        self._pending = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        limit = CHUNK if size < 0 else size
+        while True:
+            if self._current.eof and not self._next_member():
+                return b""
+            given = self._pending
+            if not given and getattr(self._current, "needs_input", True):
+                given = self._file.read(_PIECE)
+            data: bytes = self._current.decompress(given, limit)
+            self._pending = getattr(self._current, "unconsumed_tail", b"")
+            if data:
+                return data
+            if not given and not self._current.eof:
+                raise EOFError("it ends too early")
+
+    def _next_member(self) -> bool:
+        rest = self._current.unused_data.lstrip(b"\0")
+        while not rest and (piece := self._file.read(_PIECE)):
+            rest = piece.lstrip(b"\0")
+        if rest:
+            self._current, self._pending = self._fresh(), rest
+        return bool(rest)
 
 
 class _Translated:
@@ -97,8 +184,12 @@ class _Translated:
     def read(self, size: int = -1, /) -> bytes:
         try:
             return self._stream.read(size)
-        except (EOFError, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        except (EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError) as error:
             raise InvalidImage(f"a compressed stream is broken: {error}") from error
+        except OSError as error:
+            if error.errno is None:  # bzip2 tells of broken input so
+                raise InvalidImage(f"a compressed stream is broken: {error}") from error
+            raise
 
 
 class _BoundedTarInfo(tarfile.TarInfo):

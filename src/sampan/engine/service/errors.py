@@ -7,7 +7,6 @@ import msgspec
 from sampan.engine import contract
 from sampan.engine.images.documents import InvalidImage
 from sampan.engine.images.reference import InvalidReference
-from sampan.engine.images.store import ImageInUse
 
 _KINDS: dict[str, type[contract.EngineError]] = {
     kind.__name__: kind
@@ -19,7 +18,7 @@ _KINDS: dict[str, type[contract.EngineError]] = {
         contract.InvalidConfiguration,
         InvalidImage,
         InvalidReference,
-        ImageInUse,
+        contract.ImageInUse,
     )
 }
 
