@@ -12,7 +12,7 @@ from sampan.engine.runtime.users import ResolvedUser
 HOST = HostFacts(
     capabilities=frozenset(capabilities.ALL) - {"CAP_SYS_RESOURCE"},
     accounts_swap=True,
-    open_files_limit=4096,
+    highest_limits={"nofile": 4096},
     lowest_out_of_memory_score=0,
 )
 IMAGE = ExecutionConfiguration(

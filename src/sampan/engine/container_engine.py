@@ -18,37 +18,44 @@ from pathlib import Path
 
 import msgspec
 
-from sampan.engine.configuration import ContainerConfiguration
+from sampan.engine.configuration import ContainerConfiguration, Limits
 from sampan.engine.contract import (
+    Conflict,
     ContainerNotFound,
     ContainerStatus,
-    EngineError,
     ImageDescription,
-    InvalidConfiguration,
     NameInUse,
     Usage,
+    Written,
 )
-from sampan.engine.images.source import AcquiredImage, ImageSource
+from sampan.engine.images.source import ImageSource
 from sampan.engine.runtime import capabilities, seccomp
-from sampan.engine.runtime import monitor as monitors
-from sampan.engine.runtime.attach import AttachedStreams
+from sampan.engine.runtime.adoption import adopted_record
 from sampan.engine.runtime.attached_session import AttachedSession
 from sampan.engine.runtime.bundle import ContainerFolders
+from sampan.engine.runtime.container_maker import ContainerMaker
 from sampan.engine.runtime.exec_session import RuntimeExecSession
-from sampan.engine.runtime.exec_start import exec_process, start_session
+from sampan.engine.runtime.exec_start import ExecSettings
 from sampan.engine.runtime.followed import FollowedContainer
 from sampan.engine.runtime.host_facts import host_facts
+from sampan.engine.runtime.monitor import Monitor
 from sampan.engine.runtime.oci_runtime import OciRuntime
-from sampan.engine.runtime.record import ContainerRecord, read_record, write_record
-from sampan.engine.runtime.specification import runtime_specification
-from sampan.engine.runtime.users import user_in_root
-from sampan.engine.snapshots import overlay
-from sampan.host import cgroups, processes
+from sampan.engine.runtime.record import (
+    ContainerRecord,
+    read_record,
+    stepped_back,
+    write_record,
+)
+from sampan.engine.runtime.sharing import shared_namespaces
+from sampan.engine.runtime.signals import signal_number
+from sampan.engine.runtime.streams import ContainerStreams
+from sampan.host import cgroups
+from sampan.host.cgroup_usage import DetailedUsage
+from sampan.host.machine import machine_facts
 
 DEFAULT_RUNTIME = "/usr/bin/crun"
 DEFAULT_MONITOR = "/usr/bin/conmon"
-_DEFAULT_STOP_SIGNAL = "SIGTERM"
-_SPAWNS_AT_ONCE = 8
+_SIGKILL = int(signal.SIGKILL)
 
 
 class ContainerEngine:
@@ -60,23 +67,25 @@ class ContainerEngine:
         images: ImageSource,
         *,
         runtime: OciRuntime,
-        monitor: monitors.Monitor,
+        monitor: Monitor,
         control_groups: cgroups.ControlGroups,
         owner: str,
         clock: Callable[[], float],
+        boot: str,
     ) -> None:
         self._folders = folders
         self._images = images
         self._runtime = runtime
-        self._monitor = monitor
         self._control_groups = control_groups
         self._owner = owner
         self._clock = clock
-        self._host = host_facts(accounts_swap=control_groups.accounts_swap)
+        self._boot = boot
+        host = host_facts(accounts_swap=control_groups.accounts_swap)
+        self._maker = ContainerMaker(folders, runtime, monitor, control_groups, host)
+        self._streams = ContainerStreams(folders, runtime, host.capabilities)
         self._containers: dict[str, FollowedContainer] = {}
         self._names: dict[str, str] = {}
         self._callbacks: list[Callable[[ContainerStatus], None]] = []
-        self._spawning = asyncio.Semaphore(_SPAWNS_AT_ONCE)
 
     @classmethod
     async def open(
@@ -88,11 +97,13 @@ class ContainerEngine:
         runtime: str = DEFAULT_RUNTIME,
         monitor: str = DEFAULT_MONITOR,
         clock: Callable[[], float] = time.time,
+        boot: str = "",
     ) -> "ContainerEngine":
         """Take up the containers of these two folders, running or ended.
 
         The calling process must be their only owner, and in a mount namespace where the OCI
-        runtime sees the right control groups (`mounts.hide_unified_hierarchy`). Raises OSError,
+        runtime sees the right control groups (`mounts.hide_unified_hierarchy`). `boot` tells
+        this start of the machine from others, "" for what the kernel says. Raises OSError,
         EngineError.
         """
         folders = ContainerFolders(state, run)
@@ -104,10 +115,11 @@ class ContainerEngine:
             folders,
             images,
             runtime=program,
-            monitor=monitors.Monitor(monitor, program, folders.exits),
+            monitor=Monitor(monitor, program, folders.exits),
             control_groups=cgroups.control_groups(),
             owner=str(state),
             clock=clock,
+            boot=boot or machine_facts().boot_identifier,
         )
         await engine._adopt_all()
         return engine
@@ -118,48 +130,105 @@ class ContainerEngine:
     async def images(self) -> list[ImageDescription]:
         return await self._images.images()
 
-    async def create(self, configuration: ContainerConfiguration) -> str:
+    async def create(self, configuration: ContainerConfiguration, identifier: str = "") -> str:
         if configuration.name in self._names:
             raise NameInUse(f"the name {configuration.name!r} is in use")
-        identifier = secrets.token_hex(32)
+        identifier = identifier or secrets.token_hex(32)
+        if identifier in self._containers:
+            raise Conflict(f"there is a container {identifier!r} already")
         self._names[configuration.name] = identifier
         try:
-            image = await self._images.acquire(configuration.image, self._owner, identifier)
-            await self._create(identifier, configuration, image)
+            await self._create(identifier, configuration)
         except BaseException:
             del self._names[configuration.name]
             raise
         return identifier
 
+    async def prepare(
+        self, identifier: str, configuration: ContainerConfiguration | None = None
+    ) -> None:
+        container = self._find(identifier)
+        async with container.lock:
+            if container.record.phase in ("created", "exited"):
+                await self._prepare(container, configuration or container.record.configuration)
+
     async def start(self, identifier: str) -> None:
         container = self._find(identifier)
         async with container.lock:
-            if container.record.phase != "created":
+            if container.record.phase == "created":
+                await self._prepare(container, container.record.configuration)
+            if container.record.phase != "prepared":
                 return
             container.update(phase="starting", started=self._clock())
-            async with self._spawning:
-                try:
+            try:
+                async with self._maker.spawning:
                     await self._runtime.start(container.record.identifier)
-                except EngineError:
-                    container.start_failed()
-                    raise
+            except BaseException:
+                await self._undo(container)
+                raise
             container.start_succeeded()
 
     async def stop(self, identifier: str, grace_seconds: float) -> None:
         container = self._find(identifier)
-        if container.ended.is_set():
-            return
+        if container.record.phase != "running":
+            async with container.lock:  # A start under way comes to its end first.
+                if container.record.phase == "created":
+                    container.end_unstarted()
         if container.record.phase == "running":
             container.signal(signal_number(container.record.stop_signal))
+            self._thaw(container)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
                     await container.ended.wait()
-                    return
-        self._kill_everything(container)
-        await container.ended.wait()
+        if not container.ended.is_set():
+            self._kill_everything(container)
+            await container.ended.wait()
 
     async def kill(self, identifier: str, signal: int) -> None:
-        self._find(identifier).signal(signal)
+        container = self._find(identifier)
+        container.signal(signal)
+        if signal == _SIGKILL:
+            self._thaw(container)
+
+    async def pause(self, identifier: str) -> None:
+        container = self._running(identifier)
+        async with container.lock:
+            if not container.record.paused:
+                container.update(paused=True)
+                try:
+                    await self._control_groups.freeze(container.record.cgroup)
+                except BaseException:
+                    self._thaw(container)
+                    raise
+                self._tell(container)
+
+    async def unpause(self, identifier: str) -> None:
+        container = self._running(identifier)
+        async with container.lock:
+            self._thaw(container)
+
+    async def update(self, identifier: str, limits: Limits) -> None:
+        container = self._find(identifier)
+        async with container.lock:
+            await self._maker.change_limits(container.record, limits)
+            configuration = container.record.configuration
+            container.update(configuration=msgspec.structs.replace(configuration, limits=limits))
+
+    async def root(self, identifier: str) -> Path:
+        container = self._find(identifier)
+        async with container.lock:
+            return await self._maker.make_root(container.record)
+
+    async def written(self, identifier: str) -> Written:
+        record = self._find(identifier).record
+        return Written(
+            upper=self._folders.container(record.identifier) / "upper",
+            layers=tuple(Path(layer) for layer in record.layers),
+        )
+
+    async def processes(self, identifier: str) -> tuple[int, ...]:
+        record = self._running(identifier).record
+        return tuple(sorted(self._control_groups.processes(record.cgroup)))
 
     async def wait(self, identifier: str) -> ContainerStatus:
         container = self._find(identifier)
@@ -175,7 +244,8 @@ class ContainerEngine:
             record = container.record
             if record.identifier in self._containers:
                 container.close()
-                await self._clean(record.identifier, record)
+                await self._maker.unmake(record.identifier, record)
+                await self._images.release(self._owner, record.identifier)
                 del self._containers[record.identifier]
                 del self._names[record.configuration.name]
 
@@ -193,29 +263,26 @@ class ContainerEngine:
         terminal: bool = False,
         stdin: bool = False,
         environment: dict[str, str] | None = None,
+        user: str = "",
+        working_directory: str = "",
+        privileged: bool = False,
     ) -> RuntimeExecSession:
-        container = self._find(identifier)
-        if container.record.phase != "running":
-            raise EngineError(f"container {container.record.configuration.name} is not running")
-        if not command:
-            raise InvalidConfiguration("no command to execute")
-        identifier = container.record.identifier
-        bundle = self._folders.bundle(identifier)
-        specification = msgspec.json.decode((bundle / "config.json").read_bytes())
-        process = exec_process(
-            specification["process"], command, environment or {}, terminal=terminal
-        )
-        return await start_session(
-            self._runtime, identifier, bundle, self._folders.run, process, stdin=stdin
+        return await self._streams.execute(
+            self._running(identifier).record,
+            ExecSettings(
+                command=command,
+                environment=environment or {},
+                terminal=terminal,
+                working_directory=working_directory,
+                privileged=privileged,
+            ),
+            user=user,
+            stdin=stdin,
         )
 
     async def attach(self, identifier: str) -> AttachedSession:
-        try:
-            streams = AttachedStreams(self.attach_socket(identifier))
-        except OSError as error:
-            raise EngineError(f"container {identifier[:12]} isn't running") from error
-        return AttachedSession(
-            streams,
+        return self._streams.attach(
+            self._find(identifier).record,
             functools.partial(self.resize, identifier),
             functools.partial(self.wait, identifier),
         )
@@ -224,95 +291,91 @@ class ContainerEngine:
         used = self._control_groups.usage(self._find(identifier).record.cgroup)
         return Usage(cpu=used.cpu, memory=used.memory, pids=used.pids)
 
+    async def detailed_usage(self, identifier: str) -> DetailedUsage:
+        return self._control_groups.detailed_usage(self._find(identifier).record.cgroup)
+
     def on_change(self, callback: Callable[[ContainerStatus], None]) -> None:
         self._callbacks.append(callback)
 
     async def reopen_log(self, identifier: str) -> None:
         container = self._find(identifier)
         if not container.ended.is_set():
-            monitors.reopen_log(self._folders.bundle(container.record.identifier))
-
-    def attach_socket(self, identifier: str) -> Path:
-        """Where conmon offers the container's streams (packets on a Unix socket)."""
-        return self._folders.bundle(self._find(identifier).record.identifier) / "attach"
+            self._streams.reopen_log(container.record)
 
     async def resize(self, identifier: str, columns: int, rows: int) -> None:
         """Set the size of the container's terminal."""
         container = self._find(identifier)
         if not container.ended.is_set():
-            monitors.resize(self._folders.bundle(container.record.identifier), columns, rows)
+            self._streams.resize(container.record, columns, rows)
 
     async def close(self) -> None:
         for container in self._containers.values():
             container.close()
         await self._images.close()
 
-    async def _create(
-        self, identifier: str, configuration: ContainerConfiguration, image: AcquiredImage
-    ) -> None:
+    async def _create(self, identifier: str, configuration: ContainerConfiguration) -> None:
+        image = await self._images.acquire(configuration.image, self._owner, identifier)
         stop_signal = configuration.stop_signal or image.description.stop_signal
-        signal_number(stop_signal)
         record = ContainerRecord(
             identifier=identifier,
             configuration=configuration,
             image_digest=image.description.digest,
             stop_signal=stop_signal,
+            execution=image.execution,
+            layers=image.layers,
             created=self._clock(),
         )
         folder = self._folders.container(identifier)
         try:
+            signal_number(stop_signal)
             folder.mkdir(mode=0o711)
             write_record(folder, record)
-            shared = self._process_namespace(configuration)
-            async with self._spawning:
-                await asyncio.to_thread(self._write_bundle, record, image, shared)
-                made = await self._monitor.create(
-                    identifier,
-                    self._folders.bundle(identifier),
-                    Path(configuration.log_path),
-                    terminal=configuration.terminal,
-                    stdin=configuration.keep_stdin_open,
-                )
-            record = msgspec.structs.replace(
-                record, phase="created", process=made.process, monitor=made.monitor
-            )
+            await self._maker.make_root(record)
+            record = msgspec.structs.replace(record, phase="created")
             write_record(folder, record)
         except BaseException:
-            await self._clean(identifier, record)
+            await self._maker.unmake(identifier, record)
+            await self._images.release(self._owner, identifier)
             raise
         self._tell(self._follow(record))
 
-    def _write_bundle(
-        self, record: ContainerRecord, image: AcquiredImage, process_namespace: str
+    async def _prepare(
+        self, container: FollowedContainer, configuration: ContainerConfiguration
     ) -> None:
-        """Mount the snapshot and write the runtime's document. Mounting may block."""
-        configuration = record.configuration
-        folder = self._folders.container(record.identifier)
-        root = overlay.mount_snapshot(folder, [Path(layer) for layer in image.layers])
-        user = user_in_root(
-            root, configuration.user or image.execution.user, configuration.supplemental_groups
-        )
-        specification = runtime_specification(
+        before = container.record
+        configuration = msgspec.structs.replace(
             configuration,
-            image.execution,
-            user,
-            self._host,
-            root=str(root),
-            cgroup=record.cgroup,
-            process_namespace=process_namespace,
+            name=before.configuration.name,
+            image=before.configuration.image,
+            uid_maps=before.configuration.uid_maps,
+            gid_maps=before.configuration.gid_maps,
         )
-        bundle = self._folders.bundle(record.identifier)
-        bundle.mkdir(mode=0o700)
-        (bundle / "config.json").write_bytes(msgspec.json.encode(specification))
-        Path(configuration.log_path).parent.mkdir(parents=True, exist_ok=True)
+        shared = shared_namespaces(configuration, self._find_record, self._folders)
+        if before.phase == "exited":
+            await self._maker.unmake_process(before)
+        container.update(phase="preparing", boot=self._boot, configuration=configuration)
+        try:
+            container.prepared(await self._maker.make_process(container.record, shared))
+        except BaseException:
+            await self._maker.unmake_process(container.record)
+            container.step_back(before)
+            raise
 
-    def _process_namespace(self, configuration: ContainerConfiguration) -> str:
-        if not configuration.share_process_namespace_of:
-            return ""
-        sharer = self._find(configuration.share_process_namespace_of).record
-        if sharer.process is None or not processes.is_alive(sharer.process):
-            raise InvalidConfiguration("the container whose processes are to be shared has ended")
-        return f"/proc/{sharer.process.process}/ns/pid"
+    async def _undo(self, container: FollowedContainer) -> None:
+        """Take the process away again, unless the container has ended by itself."""
+        if container.record.phase != "exited":
+            container.close()
+            await self._maker.unmake_process(container.record)
+            container.step_back(stepped_back(container.record))
+
+    def _find_record(self, identifier: str) -> ContainerRecord:
+        return self._find(identifier).record
+
+    def _running(self, identifier: str) -> FollowedContainer:
+        container = self._find(identifier)
+        if container.record.phase != "running":
+            raise Conflict(f"container {container.record.configuration.name} is not running")
+        return container
 
     def _find(self, identifier: str) -> FollowedContainer:
         container = self._containers.get(self._names.get(identifier, identifier))
@@ -337,45 +400,26 @@ class ContainerEngine:
         container.signal(signal.SIGKILL)
         if container.record.configuration.host_process_namespace:
             self._control_groups.kill_all(container.record.cgroup)
+        self._thaw(container)
 
-    async def _clean(self, identifier: str, record: ContainerRecord | None) -> None:
-        """Take away all that a container left but its log; whatever of it is there."""
-        async with self._spawning:
-            await self._runtime.delete(identifier)
-        if record is not None and self._control_groups.exists(record.cgroup):
-            # The runtime had forgotten it: the machine was started anew.
-            self._control_groups.kill_all(record.cgroup)
-            self._control_groups.remove(record.cgroup)
-        folder, bundle = self._folders.container(identifier), self._folders.bundle(identifier)
-        await asyncio.to_thread(overlay.remove_snapshot, folder)
-        await asyncio.to_thread(overlay.remove_snapshot, bundle)
-        self._folders.exit_file(identifier).unlink(missing_ok=True)
-        await self._images.release(self._owner, identifier)
+    def _thaw(self, container: FollowedContainer) -> None:
+        if container.record.paused:
+            self._control_groups.thaw(container.record.cgroup)
+            container.update(paused=False)
+            self._tell(container)
 
     async def _adopt_all(self) -> None:
         """Take up what an earlier process left, whatever it was doing when it ended."""
         for identifier in os.listdir(self._folders.containers):
             record = read_record(self._folders.container(identifier))
-            if record is None or record.process is None or record.phase == "creating":
-                await self._clean(identifier, record)
+            if record is None or record.phase == "creating":
+                await self._maker.unmake(identifier, record)
+                await self._images.release(self._owner, identifier)
                 continue
-            if record.phase == "starting":
-                waits = await self._runtime.is_created(identifier)
-                record = msgspec.structs.replace(record, phase="created" if waits else "running")
-            self._follow(record)
+            adopted = await adopted_record(
+                record, self._boot, self._clock(), self._maker, self._runtime
+            )
+            if adopted != record:
+                write_record(self._folders.container(identifier), adopted)
+            self._follow(adopted)
         await self._images.retain(self._owner, tuple(self._containers))
-
-
-def signal_number(name: str) -> int:
-    """The number of a signal given as `SIGTERM`, `TERM` or `15`; "" is SIGTERM.
-
-    Raises InvalidConfiguration.
-    """
-    text = name or _DEFAULT_STOP_SIGNAL
-    if text.isdecimal() and int(text) in range(1, signal.NSIG):
-        return int(text)
-    full = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"
-    try:
-        return signal.Signals[full]
-    except KeyError as error:
-        raise InvalidConfiguration(f"there is no signal {name!r}") from error

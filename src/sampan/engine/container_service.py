@@ -17,7 +17,6 @@ from sampan.engine.container_engine import ContainerEngine
 from sampan.engine.contract import ContainerStatus, EngineError, ExecSession, InvalidConfiguration
 from sampan.engine.log_rotation import LogLimits, keep_logs_small, remove_log
 from sampan.engine.logs import LogOptions, read_log
-from sampan.engine.runtime.attach import AttachedStreams
 from sampan.engine.service import frames
 from sampan.engine.service.server import Call, Handler
 
@@ -122,7 +121,8 @@ class ContainerService:
         return {"identifier": identifier, "exit_code": exit_code}
 
     async def _run_attached(self, call: Call, identifier: str, *, interactive: bool) -> int:
-        streams = AttachedStreams(self._engine.attach_socket(identifier))
+        await self._engine.prepare(identifier)
+        streams = await self._engine.attach(identifier)
         feeding = asyncio.ensure_future(self._feed(call, identifier, streams, interactive))
         try:
             await self._engine.start(identifier)
@@ -132,10 +132,10 @@ class ContainerService:
         finally:
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
-            streams.close()
+            await streams.kill()
 
     async def _feed(
-        self, call: Call, identifier: str, streams: AttachedStreams, interactive: bool
+        self, call: Call, identifier: str, streams: ExecSession, interactive: bool
     ) -> None:
         """Pass the client's input, signals and terminal size on to the container."""
         while True:
@@ -143,7 +143,7 @@ class ContainerService:
             if kind == frames.INPUT and interactive:
                 await streams.write(payload)
             elif kind == frames.INPUT_END and interactive:
-                streams.close_input()
+                await streams.close_stdin()
             elif kind == frames.RESIZE:
                 size = msgspec.json.decode(payload)
                 await self._engine.resize(identifier, size["columns"], size["rows"])

@@ -5,6 +5,7 @@ hierarchy, the v1 controllers, or both (hybrid: v1 is used). Sources: the kernel
 admin-guide/cgroup-v1 and admin-guide/cgroup-v2. It knows nothing of containers or pods.
 """
 
+import asyncio
 import errno
 import os
 import signal
@@ -14,6 +15,8 @@ from typing import Literal
 
 import msgspec
 
+from sampan.host import cgroup_usage
+from sampan.host.cgroup_usage import DetailedUsage
 from sampan.host.mounts import MountEntry, mount_entries
 
 _V1_CONTROLLERS = frozenset(
@@ -22,6 +25,7 @@ _V1_CONTROLLERS = frozenset(
 _V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "pids")
 _PERIOD = 100_000
 _KILL_ROUNDS = 100
+_FREEZE_ROUNDS, _FREEZE_PAUSE = 1000, 0.002
 
 
 class ControlGroupLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +97,50 @@ class ControlGroups:
             pids=self._number("pids", name, "pids.current"),
         )
 
+    def detailed_usage(self, name: str) -> DetailedUsage:
+        """All that is counted of a group and those below it; zero for what is not."""
+        return cgroup_usage.read(
+            self.version, lambda controller, file: self._read(controller, name, file)
+        )
+
+    async def freeze(self, name: str) -> None:
+        """Stop every process of a group and below; returns when all have stopped.
+
+        Raises OSError; TimeoutError when some would not stop, and then none is stopped.
+        """
+        self._write_frozen(name, frozen=True)
+        for _ in range(_FREEZE_ROUNDS):
+            if self.is_frozen(name):
+                return
+            await asyncio.sleep(_FREEZE_PAUSE)
+        self.thaw(name)
+        raise TimeoutError(f"the processes of {name} could not be stopped")
+
+    def thaw(self, name: str) -> None:
+        """Let the processes of a group go on; no error when the group is gone."""
+        try:
+            self._write_frozen(name, frozen=False)
+        except FileNotFoundError:
+            return
+
+    def is_frozen(self, name: str) -> bool:
+        """Whether every process of the group is stopped."""
+        if self.version == 2:
+            return self._counter("", name, "cgroup.events", "frozen") == 1
+        return self._read("freezer", name, "freezer.state").strip() == "FROZEN"
+
+    def _write_frozen(self, name: str, *, frozen: bool) -> None:
+        """Raises OSError."""
+        if self.version == 2:
+            folder, file, value = self._folder("", name), "cgroup.freeze", "1" if frozen else "0"
+        else:
+            folder, file = self._folder("freezer", name), "freezer.state"
+            value = "FROZEN" if frozen else "THAWED"
+        if folder is None:
+            raise OSError(errno.ENOTSUP, "this host has no freezer", name)
+        with (folder / file).open("r+") as written:
+            written.write(value)
+
     def out_of_memory_kills(self, name: str) -> int:
         """How many processes the kernel has killed at the group's memory limit."""
         if self.version == 2:
@@ -152,6 +200,7 @@ class ControlGroups:
         return None if root is None else root.joinpath(*_parts(name))
 
     def _read(self, controller: str, name: str, file: str) -> str:
+        """A file's text, "" when the controller or the file isn't there. Raises OSError."""
         folder = self._folder(controller, name)
         if folder is None:
             return ""

@@ -5,6 +5,7 @@ mount namespace.
 """
 
 import ctypes
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,6 +58,17 @@ def unmount(target: str | os.PathLike[str], *, lazily: bool = False) -> None:
         raise OSError(number, os.strerror(number), os.fspath(target))
 
 
+def unmount_if_mounted(target: str | os.PathLike[str]) -> None:
+    """Detach what is mounted at a path, if that is there and anything is. Raises OSError."""
+    try:
+        unmount(target, lazily=True)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+
+
 def mount_tmpfs(target: str, *, size: int = 0, mode: int = 0o755) -> None:
     """A file system in memory; `size` in bytes, 0 for the kernel's default."""
     options = f"mode={mode:o}" + (f",size={size}" if size else "")
@@ -80,18 +92,21 @@ def mount_sysfs() -> None:
     mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
-def mount_overlay(lower: Sequence[Path], upper: Path, work: Path, target: Path) -> None:
+def mount_overlay(
+    lower: Sequence[Path], upper: Path, work: Path, target: Path, *, durable: bool = False
+) -> None:
     """An overlay file system; `lower` goes from the topmost layer down.
 
     The layers are passed as descriptors: the kernel takes one page of options, too little for
-    the paths of many layers. `volatile` leaves out the syncing of an upper folder that nobody
-    wants after a power cut (kernel documentation, filesystems/overlayfs, since 5.10).
+    the paths of many layers. Unless it is to be durable, `volatile` leaves out the syncing of
+    an upper folder that nobody wants after a power cut (kernel documentation,
+    filesystems/overlayfs, since 5.10).
     """
     descriptors = [os.open(folder, os.O_PATH | os.O_DIRECTORY) for folder in lower]
     try:
         layers = ":".join(f"/proc/self/fd/{descriptor}" for descriptor in descriptors)
         options = f"lowerdir={layers},upperdir={upper},workdir={work}"
-        options += ",redirect_dir=off,metacopy=off,volatile"
+        options += ",redirect_dir=off,metacopy=off" + ("" if durable else ",volatile")
         mount("overlay", str(target), "overlay", 0, options)
     finally:
         for descriptor in descriptors:

@@ -44,9 +44,13 @@ def test_what_cannot_run_leaves_nothing(tmp_path: Path) -> None:
         await place.add_image()
         engine = await place.engine()
         for command, code in ((("nosuch",), 127), (("/etc",), 126), (("/etc/passwd",), 126)):
+            identifier = await engine.create(place.shell("", command=command))
             with pytest.raises(CommandNotFound) as caught:
-                await engine.create(place.shell("", command=command))
+                await engine.start(identifier)
             assert caught.value.exit_code == code
+            assert (await engine.status(identifier)).phase == "created"
+            assert not list((place.folder / "run/containers").iterdir())
+            await engine.remove(identifier)
         with pytest.raises(ImageNotFound):
             await engine.create(place.shell("", image="nosuch"))
         identifier = await engine.create(place.shell("true"))

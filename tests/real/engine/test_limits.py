@@ -102,9 +102,11 @@ def test_a_working_directory_in_proc_is_refused(tmp_path: Path) -> None:
         await place.add_image()
         engine = await place.engine()
         for folder in ("/proc/self/fd/7", "/tmp/../proc/self/fd/8", "relative"):
+            identifier = await engine.create(place.shell("pwd", working_directory=folder))
             with pytest.raises(InvalidConfiguration):
-                await engine.create(place.shell("pwd", working_directory=folder))
-        assert await engine.containers() == []
+                await engine.start(identifier)
+            assert (await engine.status(identifier)).phase == "created"
+            await engine.remove(identifier)
         await engine.close()
 
     in_own_process(tmp_path, body)

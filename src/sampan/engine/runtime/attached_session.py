@@ -15,7 +15,9 @@ class AttachedSession:
         streams: AttachedStreams,
         resize: Callable[[int, int], Awaitable[None]],
         wait: Callable[[], Awaitable[ContainerStatus]],
+        process: int,
     ) -> None:
+        self.process = process
         self._streams = streams
         self._resize = resize
         self._wait = wait

@@ -3,6 +3,7 @@
 STATE/containers/ID/container.json   the record
 STATE/containers/ID/{upper,work,rootfs}   the snapshot
 RUN/containers/ID/config.json        the runtime's bundle; conmon's fifos and attach socket
+RUN/containers/ID/shm         the /dev/shm that it shares with others, if it does
 RUN/exits/ID                         the exit code, written by conmon
 RUN/runtime/                         the OCI runtime's own state
 """
@@ -43,3 +44,6 @@ class ContainerFolders(msgspec.Struct, frozen=True):
 
     def exit_file(self, identifier: str) -> Path:
         return self.exits / identifier
+
+    def shared_memory(self, identifier: str) -> Path:
+        return self.bundle(identifier) / "shm"

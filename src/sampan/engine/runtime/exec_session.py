@@ -81,6 +81,11 @@ class RuntimeExecSession:
             for descriptor in tuple(self._outputs):
                 self._close_output(descriptor)
 
+    @property
+    def process(self) -> int:
+        identity = self._files.process()
+        return identity.process if identity is not None else 0
+
     async def resize(self, columns: int, rows: int) -> None:
         if self._terminal and self._outputs:
             size = struct.pack("HHHH", rows, columns, 0, 0)

@@ -15,30 +15,59 @@ from typing import Any
 import msgspec
 
 from sampan.engine.contract import EngineError
+from sampan.engine.runtime import capabilities
 from sampan.engine.runtime.exec_files import ExecFiles
 from sampan.engine.runtime.exec_session import RuntimeExecSession, StreamName
 from sampan.engine.runtime.oci_runtime import ENVIRONMENT, OciRuntime
+from sampan.engine.runtime.users import ResolvedUser
+from sampan.engine.runtime.working_directory import checked_path
 from sampan.host import processes
 
 _TERMINAL_TIMEOUT = 30.0
 
 
+class ExecSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A command to run in a container; what is empty is as in the container itself."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str] = {}
+    terminal: bool = False
+    user: ResolvedUser | None = None
+    working_directory: str = ""
+    privileged: bool = False
+
+
 def exec_process(
-    container: dict[str, Any],
-    command: tuple[str, ...],
-    environment: dict[str, str],
-    *,
-    terminal: bool,
+    container: dict[str, Any], settings: ExecSettings, available: frozenset[str]
 ) -> dict[str, Any]:
-    """The `process` document of a command, from that of the container it runs in."""
-    names = environment.keys() | ({"TERM"} if terminal else set())
+    """The `process` document of a command, from that of the container it runs in.
+
+    `available` are the capabilities that the host can give to a privileged command. Raises
+    InvalidConfiguration.
+    """
+    default = {"TERM": "xterm"} if settings.terminal else {}
+    names = settings.environment.keys() | default.keys()
     kept = [entry for entry in container["env"] if entry.partition("=")[0] not in names]
-    added = ({"TERM": "xterm"} if terminal else {}) | environment
-    return container | {
-        "args": list(command),
+    added = default | settings.environment
+    changes: dict[str, Any] = {
+        "args": list(settings.command),
         "env": kept + [f"{name}={value}" for name, value in added.items()],
-        "terminal": terminal,
+        "terminal": settings.terminal,
     }
+    if settings.user is not None:
+        user = settings.user
+        changes["user"] = {
+            "uid": user.uid,
+            "gid": user.gid,
+            "additionalGids": list(user.groups),
+        }
+    if settings.working_directory:
+        changes["cwd"] = checked_path(settings.working_directory)
+    if settings.privileged:
+        held = sorted(available.intersection(capabilities.ALL))
+        changes["capabilities"] = {"bounding": held, "permitted": held, "effective": held}
+        changes["noNewPrivileges"] = False
+    return container | changes
 
 
 async def start_session(

@@ -1,12 +1,15 @@
-"""Reading what this host can give to containers, from /proc/self and the resource limits."""
+"""Reading what this host can give to containers, from /proc, /sys and the resource limits."""
 
-import resource
+import os
 from pathlib import Path
 
 from sampan.engine.runtime import capabilities
+from sampan.engine.runtime.resource_limits import highest_limits
 from sampan.engine.runtime.specification import HostFacts
 
 _RAISES_LIMITS = "CAP_SYS_RESOURCE"
+_APP_ARMOR = Path("/sys/module/apparmor/parameters/enabled")
+_MOST_OPEN_FILES = Path("/proc/sys/fs/nr_open")
 
 
 def host_facts(*, accounts_swap: bool) -> HostFacts:
@@ -14,15 +17,19 @@ def host_facts(*, accounts_swap: bool) -> HostFacts:
 
     Without CAP_SYS_RESOURCE no score may be lower than our own (proc_pid_oom_score_adj(5)).
     """
-    bounding = capabilities.from_mask(_mask("CapBnd"))
-    score = None
+    score, highest = None, {"nofile": int(_MOST_OPEN_FILES.read_text())}
     if _RAISES_LIMITS not in capabilities.from_mask(_mask("CapEff")):
         score = int(Path("/proc/self/oom_score_adj").read_text())
+        highest = highest_limits()
+    system = os.uname()
     return HostFacts(
-        capabilities=bounding,
+        capabilities=capabilities.from_mask(_mask("CapBnd")),
         accounts_swap=accounts_swap,
-        open_files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+        highest_limits=highest,
         lowest_out_of_memory_score=score,
+        confines_by_app_armor=_APP_ARMOR.exists() and _APP_ARMOR.read_text().strip() == "Y",
+        machine=system.machine,
+        kernel_release=system.release,
     )
 
 

@@ -43,16 +43,19 @@ class Monitor:
         self._exits = exits
 
     async def create(
-        self, identifier: str, bundle: Path, log: Path, *, terminal: bool, stdin: bool
+        self, identifier: str, bundle: Path, log: str, *, terminal: bool, stdin: bool
     ) -> CreatedProcess:
-        """Create the container of a bundle. Raises CommandNotFound, EngineError."""
+        """Create the container of a bundle; `log` is a path, "" for no log.
+
+        Raises CommandNotFound, EngineError.
+        """
         command = [
             *(self._program, "--cid", identifier, "--cuuid", identifier, "--name", identifier),
             *("--runtime", self._runtime.program, "--bundle", str(bundle)),
             *(word for option in self._runtime.options for word in ("--runtime-arg", option)),
             *("--container-pidfile", str(bundle / "pid")),
             *("--conmon-pidfile", str(bundle / "monitor.pid")),
-            *("--exit-dir", str(self._exits), "--log-path", f"k8s-file:{log}"),
+            *("--exit-dir", str(self._exits), "--log-path", f"k8s-file:{log}" if log else "none"),
             # The attach socket then lies in the bundle, however long its path is.
             *("--socket-dir-path", str(bundle), "--full-attach"),
             *("--no-sync-log", "--log-level", "error"),

@@ -5,23 +5,28 @@ of the OCI runtime specification 1.1. No file is read or written here.
 """
 
 import base64
-import posixpath
-from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
 
-from sampan.engine.configuration import ContainerConfiguration, Mount
+from sampan.engine.configuration import ContainerConfiguration
 from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.images.documents import ExecutionConfiguration
-from sampan.engine.runtime import capabilities, seccomp
+from sampan.engine.runtime import capabilities, cdi_documents, devices, seccomp
+from sampan.engine.runtime.mount_table import mount_table, root_propagation
+from sampan.engine.runtime.namespace_list import namespace_list
+from sampan.engine.runtime.resource_limits import resource_limits
+from sampan.engine.runtime.resources import resources
+from sampan.engine.runtime.seccomp_document import SeccompHost, seccomp_document
+from sampan.engine.runtime.surroundings import INIT_PATH, Surroundings
+from sampan.engine.runtime.sysctls import checked_sysctls
 from sampan.engine.runtime.users import ResolvedUser
+from sampan.engine.runtime.working_directory import checked_path
 
 DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROGRAM_ANNOTATION = "run.oci.seccomp_bpf_data"
-_CPU_PERIOD = 100_000
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the container's own, mounted afresh
-_OPEN_FILES = 1_048_576
+_LOWEST_SCORE, _HIGHEST_SCORE = -1000, 1000
+_UNCONFINED = "unconfined"
 _MASKED = (
     "/proc/acpi",
     "/proc/asound",
@@ -37,26 +42,21 @@ _MASKED = (
     "/sys/firmware",
 )
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-_CHARACTER_DEVICES = (
-    (1, 3),  # null
-    (1, 5),  # zero
-    (1, 7),  # full
-    (1, 8),  # random
-    (1, 9),  # urandom
-    (5, 0),  # tty
-    (5, 1),  # console
-    (5, 2),  # ptmx
-    (136, None),  # pts/*
-)
 
 
 class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the host can give: `lowest_out_of_memory_score` is None when any may be set."""
+    """What the host can give: `lowest_out_of_memory_score` is None when any may be set.
+
+    `highest_limits` are those of setrlimit(2) that can't be exceeded, by their short names.
+    """
 
     capabilities: frozenset[str]
     accounts_swap: bool
-    open_files_limit: int
+    highest_limits: dict[str, int] = {}
     lowest_out_of_memory_score: int | None = None
+    confines_by_app_armor: bool = False
+    machine: str = "x86_64"
+    kernel_release: str = ""
 
 
 def runtime_specification(
@@ -64,31 +64,32 @@ def runtime_specification(
     image: ExecutionConfiguration,
     user: ResolvedUser,
     host: HostFacts,
+    surroundings: Surroundings = Surroundings(),  # noqa: B008 - it is frozen
     *,
     root: str,
     cgroup: str,
-    process_namespace: str = "",
 ) -> dict[str, Any]:
-    """The runtime's document. `process_namespace` is the path of a PID namespace to enter.
-
-    Raises InvalidConfiguration.
-    """
+    """The runtime's document. Raises InvalidConfiguration."""
     granted = capabilities.effective(
         configuration.added_capabilities,
         configuration.dropped_capabilities,
         privileged=configuration.privileged,
         available=host.capabilities,
     )
-    linux = _linux(configuration, host, granted, cgroup, process_namespace)
-    return {
+    linux = _linux(configuration, host, granted, surroundings, cgroup)
+    document: dict[str, Any] = {
         "ociVersion": "1.0.2",
-        "process": _process(configuration, image, user, host, granted),
+        "process": _process(configuration, image, user, host, surroundings, granted=granted),
         "root": {"path": root, "readonly": configuration.read_only_root},
-        "hostname": configuration.hostname,
-        "mounts": list(_mounts(configuration)),
+        "mounts": mount_table(configuration, surroundings),
         "linux": linux,
-        "annotations": _annotations(granted) if "seccomp" in linux else {},
+        "annotations": configuration.annotations | _annotations(configuration, granted),
     }
+    if not configuration.host_uts_namespace:
+        document["hostname"] = configuration.hostname
+    if hooks := cdi_documents.hooks(surroundings.edits):
+        document["hooks"] = hooks
+    return document
 
 
 def arguments(
@@ -110,7 +111,8 @@ def environment(
 ) -> dict[str, str]:
     """The image's variables, then the container's over them; PATH and HOME always exist."""
     merged = {"PATH": DEFAULT_PATH}
-    merged.update(entry.partition("=")[::2] for entry in image.env or ())
+    if not configuration.environment_is_complete:
+        merged.update(entry.partition("=")[::2] for entry in image.env or ())
     if configuration.hostname:
         merged["HOSTNAME"] = configuration.hostname
     if configuration.terminal:
@@ -121,14 +123,8 @@ def environment(
 
 
 def working_directory(configuration: ContainerConfiguration, image: ExecutionConfiguration) -> str:
-    """An absolute path; one below /proc could be a descriptor that leads out of the container."""
-    folder = posixpath.normpath(configuration.working_directory or image.working_dir or "/")
-    folder = "/" + folder.lstrip("/") if folder.startswith("//") else folder
-    if not folder.startswith("/"):
-        raise InvalidConfiguration(f"the working directory {folder!r} is not an absolute path")
-    if folder == "/proc" or folder.startswith("/proc/"):
-        raise InvalidConfiguration(f"the working directory {folder!r} lies in /proc")
-    return folder
+    """An absolute path. Raises InvalidConfiguration."""
+    return checked_path(configuration.working_directory or image.working_dir or "/")
 
 
 def _process(
@@ -136,145 +132,126 @@ def _process(
     image: ExecutionConfiguration,
     user: ResolvedUser,
     host: HostFacts,
+    surroundings: Surroundings,
+    *,
     granted: frozenset[str],
 ) -> dict[str, Any]:
     held = sorted(granted)
-    files = min(_OPEN_FILES, host.open_files_limit)
+    variables = environment(configuration, image, user)
+    variables |= cdi_documents.variables(surroundings.edits)
+    words = arguments(configuration, image)
+    groups = dict.fromkeys((*user.groups, *cdi_documents.groups(surroundings.edits)))
     process: dict[str, Any] = {
         "terminal": configuration.terminal,
-        "user": {"uid": user.uid, "gid": user.gid, "additionalGids": list(user.groups)},
-        "args": list(arguments(configuration, image)),
-        "env": [
-            f"{name}={value}" for name, value in environment(configuration, image, user).items()
-        ],
+        "user": {"uid": user.uid, "gid": user.gid, "additionalGids": list(groups)},
+        "args": [INIT_PATH, "--", *words] if surroundings.init else list(words),
+        "env": [f"{name}={value}" for name, value in variables.items()],
         "cwd": working_directory(configuration, image),
         "capabilities": {
             "bounding": held,
             "permitted": held,
             "effective": held,
         },
-        "rlimits": [{"type": "RLIMIT_NOFILE", "soft": files, "hard": files}],
+        "rlimits": resource_limits(configuration.resource_limits, host.highest_limits),
         "noNewPrivileges": not (
             configuration.allow_privilege_escalation or configuration.privileged
         ),
     }
     score = configuration.out_of_memory_score_adjustment
     if score is not None:
-        lowest = host.lowest_out_of_memory_score
-        process["oomScoreAdj"] = score if lowest is None else max(score, lowest)
+        process["oomScoreAdj"] = _score(score, host)
+    if profile := _app_armor_profile(configuration, host):
+        process["apparmorProfile"] = profile
     return process
+
+
+def _score(score: int, host: HostFacts) -> int:
+    if not _LOWEST_SCORE <= score <= _HIGHEST_SCORE:
+        raise InvalidConfiguration(
+            f"Invalid value {score}, range for oom score adj is [-1000, 1000]"
+        )
+    lowest = host.lowest_out_of_memory_score
+    return score if lowest is None else max(score, lowest)
+
+
+def _app_armor_profile(configuration: ContainerConfiguration, host: HostFacts) -> str:
+    profile = configuration.apparmor_profile
+    if profile in ("", _UNCONFINED):
+        return ""
+    if not host.confines_by_app_armor:
+        raise InvalidConfiguration(
+            f"the AppArmor profile {profile!r} can't be used: this kernel has no AppArmor"
+        )
+    return profile
 
 
 def _linux(
     configuration: ContainerConfiguration,
     host: HostFacts,
     granted: frozenset[str],
+    surroundings: Surroundings,
     cgroup: str,
-    process_namespace: str,
 ) -> dict[str, Any]:
+    bounds = resources(
+        configuration.limits, surroundings.block_devices, accounts_swap=host.accounts_swap
+    )
+    rules = devices.access_rules(
+        surroundings.devices, configuration.device_rules, every=configuration.privileged
+    )
+    usual = not configuration.privileged
     linux: dict[str, Any] = {
         "cgroupsPath": f"/{cgroup}",
-        "namespaces": list(_namespaces(configuration, process_namespace)),
-        "resources": _resources(configuration, host),
+        "namespaces": namespace_list(configuration, surroundings.shared),
+        "resources": {"devices": list(rules), **bounds},
     }
-    if not configuration.privileged:
-        linux["maskedPaths"] = list(_MASKED)
-        linux["readonlyPaths"] = list(_READ_ONLY)
-    if configuration.seccomp_profile == "default" and not configuration.privileged:
-        linux["seccomp"] = seccomp.default_profile(granted)
-    elif configuration.seccomp_profile not in ("default", "unconfined"):
+    optional = {
+        "maskedPaths": _paths(configuration.masked_paths, _MASKED if usual else ()),
+        "readonlyPaths": _paths(configuration.read_only_paths, _READ_ONLY if usual else ()),
+        "devices": devices.documents(surroundings.devices),
+        "sysctl": checked_sysctls(configuration),
+        "rootfsPropagation": root_propagation(configuration),
+        "uidMappings": _identifier_maps(configuration.uid_maps),
+        "gidMappings": _identifier_maps(configuration.gid_maps),
+        "intelRdt": cdi_documents.intel_rdt(surroundings.edits),
+        "seccomp": _seccomp(configuration, host, granted),
+    }
+    return linux | {name: member for name, member in optional.items() if member}
+
+
+def _paths(wanted: tuple[str, ...] | None, usual: tuple[str, ...]) -> list[str]:
+    return list(usual if wanted is None else wanted)
+
+
+def _identifier_maps(maps: tuple[Any, ...]) -> list[dict[str, int]]:
+    return [
+        {"containerID": each.inside, "hostID": each.outside, "size": each.count} for each in maps
+    ]
+
+
+def _seccomp(
+    configuration: ContainerConfiguration, host: HostFacts, granted: frozenset[str]
+) -> dict[str, Any] | None:
+    """Privileged containers have no profile unless one of their own is given."""
+    profile = configuration.seccomp_profile
+    if profile == _UNCONFINED or _has_no_profile(configuration):
+        return None
+    if profile == "default":
+        return seccomp.default_profile(granted)
+    if not profile.lstrip().startswith("{"):
         raise InvalidConfiguration(
-            f"the seccomp profile {configuration.seccomp_profile!r} is not known; "
-            "use 'default' or 'unconfined'"
+            f"the seccomp profile {profile[:100]!r} is not known; use 'default', 'unconfined' "
+            "or a profile as a JSON document"
         )
-    return linux
+    return seccomp_document(profile, granted, SeccompHost(host.machine, host.kernel_release))
 
 
-def _annotations(granted: frozenset[str]) -> dict[str, str]:
+def _has_no_profile(configuration: ContainerConfiguration) -> bool:
+    return configuration.privileged and configuration.seccomp_profile == "default"
+
+
+def _annotations(configuration: ContainerConfiguration, granted: frozenset[str]) -> dict[str, str]:
     """crun takes the compiled filter from here; other runtimes compile the profile themselves."""
+    if configuration.seccomp_profile != "default" or configuration.privileged:
+        return {}
     program = seccomp.default_program(granted)
     return {_PROGRAM_ANNOTATION: base64.b64encode(program).decode()} if program else {}
-
-
-def _namespaces(
-    configuration: ContainerConfiguration, process_namespace: str
-) -> Iterator[dict[str, str]]:
-    yield {"type": "mount"}
-    yield {"type": "ipc"}
-    yield {"type": "uts"}
-    yield {"type": "cgroup"}
-    if process_namespace:
-        yield {"type": "pid", "path": process_namespace}
-    elif not configuration.host_process_namespace:
-        yield {"type": "pid"}
-    if configuration.network_namespace not in ("", "host"):
-        yield {"type": "network", "path": configuration.network_namespace}
-    elif not configuration.network_namespace:
-        yield {"type": "network"}
-
-
-def _resources(configuration: ContainerConfiguration, host: HostFacts) -> dict[str, Any]:
-    limits = configuration.limits
-    resources: dict[str, Any] = {"devices": list(_device_rules(configuration.privileged))}
-    cpu: dict[str, int] = {}
-    if limits.cpu_quota:
-        cpu |= {"quota": limits.cpu_quota, "period": _CPU_PERIOD}
-    if limits.cpu_shares:
-        cpu["shares"] = limits.cpu_shares
-    if cpu:
-        resources["cpu"] = cpu
-    if limits.memory:
-        resources["memory"] = {"limit": limits.memory}
-        if host.accounts_swap:
-            resources["memory"]["swap"] = limits.memory
-    if limits.pids:
-        resources["pids"] = {"limit": limits.pids}
-    return resources
-
-
-def _device_rules(privileged: bool) -> Iterator[dict[str, Any]]:
-    if privileged:
-        yield {"allow": True, "access": "rwm"}
-        return
-    yield {"allow": False, "access": "rwm"}
-    yield {"allow": True, "type": "c", "access": "m"}
-    yield {"allow": True, "type": "b", "access": "m"}
-    for major, minor in _CHARACTER_DEVICES:
-        rule = {"allow": True, "type": "c", "major": major, "access": "rwm"}
-        yield rule if minor is None else rule | {"minor": minor}
-
-
-def _mounts(configuration: ContainerConfiguration) -> Iterator[dict[str, Any]]:
-    kernel = ["nosuid", "noexec", "nodev"]
-    system = kernel if configuration.privileged else [*kernel, "ro"]
-    yield _mount("/proc", "proc", "proc", kernel)
-    yield _mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"])
-    yield _mount(
-        "/dev/pts",
-        "devpts",
-        "devpts",
-        ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
-    )
-    yield _mount(_SHARED_MEMORY, "tmpfs", "shm", [*kernel, "mode=1777", "size=65536k"])
-    yield _mount("/dev/mqueue", "mqueue", "mqueue", kernel)
-    yield _mount("/sys", "sysfs", "sysfs", system)
-    yield _mount("/sys/fs/cgroup", "cgroup", "cgroup", [*system, "relatime"])
-    for mount in sorted(configuration.mounts, key=lambda mount: mount.target.count("/")):
-        yield _user_mount(mount)
-
-
-def _user_mount(mount: Mount) -> dict[str, Any]:
-    target = posixpath.normpath(mount.target)
-    if not target.startswith("/") or target == "/":
-        raise InvalidConfiguration(f"{mount.target!r} is not an absolute path to mount at")
-    access = ["ro"] if mount.read_only else ["rw"]
-    if mount.kind == "tmpfs":
-        size = [f"size={mount.size}"] if mount.size else []
-        return _mount(target, "tmpfs", "tmpfs", ["nosuid", "nodev", "mode=1777", *size, *access])
-    if not mount.source.startswith("/"):
-        raise InvalidConfiguration(f"{mount.source!r} is not an absolute path to mount")
-    return _mount(target, "bind", mount.source, ["rbind", "rprivate", *access])
-
-
-def _mount(target: str, kind: str, source: str, options: list[str]) -> dict[str, Any]:
-    return {"destination": target, "type": kind, "source": source, "options": options}

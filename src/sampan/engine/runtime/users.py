@@ -28,8 +28,11 @@ class ResolvedUser(msgspec.Struct, frozen=True):
     home: str = ""
 
 
-def resolve_user(user: str, passwd: str, group: str, more_groups: Iterable[int]) -> ResolvedUser:
+def resolve_user(
+    user: str, passwd: str, group: str, more_groups: Iterable[int | str]
+) -> ResolvedUser:
     """Numbers for a user as configured; "" is root. Pure. Raises InvalidConfiguration."""
+    more = {it if isinstance(it, int) else _group(it, group) for it in more_groups}
     name, _, group_name = (user or "0").partition(":")
     entry = _find(passwd, name, fields=_PASSWD_FIELDS)
     if entry is not None:
@@ -43,10 +46,10 @@ def resolve_user(user: str, passwd: str, group: str, more_groups: Iterable[int])
         groups: set[int] = set()
     else:
         groups = set(_memberships(group, entry[0])) if entry is not None else set()
-    return ResolvedUser(uid, gid, tuple(sorted(groups.union(more_groups))), home)
+    return ResolvedUser(uid, gid, tuple(sorted(groups | more)), home)
 
 
-def user_in_root(root: Path, user: str, more_groups: Iterable[int]) -> ResolvedUser:
+def user_in_root(root: Path, user: str, more_groups: Iterable[int | str]) -> ResolvedUser:
     """The same with the files that lie in an image's root. Raises OSError too."""
     with paths.opened_folder(root) as descriptor:
         passwd = _account_file(descriptor, "etc/passwd")

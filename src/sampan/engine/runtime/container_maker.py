@@ -1,0 +1,163 @@
+"""What a container consists of on its host: made, and taken away again.
+
+Its root (a snapshot), its bundle (the runtime's document), its monitor and first process, its
+control group. Which containers there are, and in which phase of life, is not known here.
+"""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sampan.engine.configuration import Limits
+from sampan.engine.contract import EngineError
+from sampan.engine.runtime import resources
+from sampan.engine.runtime.bundle import ContainerFolders
+from sampan.engine.runtime.monitor import CreatedProcess, Monitor
+from sampan.engine.runtime.oci_runtime import OciRuntime
+from sampan.engine.runtime.record import ContainerRecord
+from sampan.engine.runtime.specification import HostFacts, runtime_specification
+from sampan.engine.runtime.surroundings import SharedNamespaces, surroundings
+from sampan.engine.runtime.users import user_in_root
+from sampan.engine.runtime.working_directory import make_working_directory
+from sampan.engine.snapshots import overlay
+from sampan.host import cgroups, mounts
+from sampan.host.tree_removal import remove_tree
+
+_SPAWNS_AT_ONCE = 8
+
+
+class ContainerMaker:
+    """Spawns only a few programs at once, however many containers are asked for."""
+
+    def __init__(
+        self,
+        folders: ContainerFolders,
+        runtime: OciRuntime,
+        monitor: Monitor,
+        control_groups: cgroups.ControlGroups,
+        host: HostFacts,
+    ) -> None:
+        self.spawning = asyncio.Semaphore(_SPAWNS_AT_ONCE)
+        self._folders = folders
+        self._runtime = runtime
+        self._monitor = monitor
+        self._control_groups = control_groups
+        self._host = host
+
+    async def make_root(self, record: ContainerRecord) -> Path:
+        """The folder in which the container's root is mounted. Raises OSError."""
+        return await asyncio.to_thread(self._mounted_root, record)
+
+    async def make_process(
+        self, record: ContainerRecord, shared: SharedNamespaces
+    ) -> CreatedProcess:
+        """Its first process, which waits to be started, and its monitor.
+
+        Raises InvalidConfiguration, CommandNotFound, EngineError, OSError.
+        """
+        configuration = record.configuration
+        bundle = self._folders.bundle(record.identifier)
+        async with self.spawning:
+            await asyncio.to_thread(self._write_bundle, record, shared)
+            return await self._monitor.create(
+                record.identifier,
+                bundle,
+                configuration.log_path,
+                terminal=configuration.terminal,
+                stdin=configuration.keep_stdin_open,
+            )
+
+    async def change_limits(self, record: ContainerRecord, limits: Limits) -> None:
+        """Put other limits in the place of those of a record, whose process is there.
+
+        Raises InvalidConfiguration, NotImplementedHere, EngineError; then the former ones hold.
+        """
+        former = record.configuration.limits
+        numbers = resources.device_numbers(former) | resources.device_numbers(limits)
+        wanted, back = (
+            resources.changed_resources(
+                *change, numbers, accounts_swap=self._control_groups.accounts_swap
+            )
+            for change in ((former, limits), (limits, former))
+        )
+        if not (wanted and record.has_process):
+            return
+        try:
+            await self._tell_limits(record.identifier, wanted)
+        except EngineError:
+            await self._tell_limits(record.identifier, back)
+            raise
+
+    async def unmake_process(self, record: ContainerRecord) -> None:
+        """End what is left of its process and take away all but its root and its log.
+
+        Raises EngineError, OSError.
+        """
+        identifier = record.identifier
+        await self._delete(identifier)
+        if self._control_groups.exists(record.cgroup):
+            # The runtime had forgotten it: the machine was started anew.
+            self._control_groups.kill_all(record.cgroup)
+            self._control_groups.remove(record.cgroup)
+        await asyncio.to_thread(self._remove_bundle, identifier)
+
+    async def unmake(self, identifier: str, record: ContainerRecord | None) -> None:
+        """Take away all of it but its log; whatever of it is there. Raises EngineError, OSError."""
+        if record is None:
+            await self._delete(identifier)
+            await asyncio.to_thread(self._remove_bundle, identifier)
+        else:
+            await self.unmake_process(record)
+        await asyncio.to_thread(overlay.remove_snapshot, self._folders.container(identifier))
+
+    async def _delete(self, identifier: str) -> None:
+        async with self.spawning:
+            await self._runtime.delete(identifier)
+
+    async def _tell_limits(self, identifier: str, wanted: dict[str, Any]) -> None:
+        file = self._folders.bundle(identifier) / "resources.json"
+        file.write_bytes(msgspec.json.encode(wanted))
+        async with self.spawning:
+            await self._runtime.update(identifier, file)
+
+    def _remove_bundle(self, identifier: str) -> None:
+        mounts.unmount_if_mounted(self._folders.shared_memory(identifier))
+        with contextlib.suppress(FileNotFoundError):
+            remove_tree(self._folders.bundle(identifier))
+        self._folders.exit_file(identifier).unlink(missing_ok=True)
+
+    def _mounted_root(self, record: ContainerRecord) -> Path:
+        """Mounting may block."""
+        return overlay.mount_snapshot(
+            self._folders.container(record.identifier),
+            [Path(layer) for layer in record.layers],
+            durable=record.configuration.durable,
+        )
+
+    def _write_bundle(self, record: ContainerRecord, shared: SharedNamespaces) -> None:
+        """Everything that the runtime reads."""
+        configuration = record.configuration
+        root = self._mounted_root(record)
+        user = user_in_root(
+            root,
+            configuration.user or record.execution.user,
+            configuration.supplemental_groups,
+        )
+        bundle = self._folders.bundle(record.identifier)
+        bundle.mkdir(mode=0o700)
+        specification = runtime_specification(
+            configuration,
+            record.execution,
+            user,
+            self._host,
+            surroundings(configuration, shared, self._folders.shared_memory(record.identifier)),
+            root=str(root),
+            cgroup=record.cgroup,
+        )
+        make_working_directory(root, specification["process"]["cwd"])
+        (bundle / "config.json").write_bytes(msgspec.json.encode(specification))
+        if configuration.log_path:
+            Path(configuration.log_path).parent.mkdir(parents=True, exist_ok=True)
