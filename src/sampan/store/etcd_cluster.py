@@ -119,13 +119,18 @@ class EtcdCluster:
         stream = opening(metadata=_METADATA)
         self._streams[stream] = number
         try:
-            await stream.write(request)
+            # A write into a call that was cancelled before it had a connection never returns.
+            async with asyncio.timeout(_ATTEMPT_SECONDS):
+                await stream.write(request)
             async for answer in stream:
                 yield answer
             raise Unanswered("the datastore ended a watch")
         except grpc.aio.AioRpcError as error:
             self._leave(number)
             raise _mapped(error) from error
+        except TimeoutError as error:
+            self._leave(number)
+            raise Unanswered("the datastore does not take a watch") from error
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling() or stream in self._streams:
