@@ -13,6 +13,7 @@ from sampan.control.controllers import (
     bootstrap_signer,
     certificate_approval,
     certificate_cleaning,
+    pod_certificate_cleaning,
     token_cleaner,
 )
 from sampan.control.controllers import plan as plans
@@ -20,6 +21,7 @@ from sampan.control.controllers.certificate_signers import SIGNERS
 from sampan.control.controllers.views import (
     Condition,
     ConfigMap,
+    PodCertificateRequest,
     Secret,
     ServiceAccount,
     SigningRequest,
@@ -155,6 +157,14 @@ def test_settled_requests_go_sooner_than_open_ones(request_, hours):
     later = NOW + timedelta(hours=hours)
     (delete,) = certificate_cleaning.plan(certificate_cleaning.Snapshot(request_), later).actions
     assert delete.resource_version == "7"
+
+
+def test_requests_of_pods_go_after_a_quarter_of_an_hour():
+    made = Metadata("web-1", "shop", "u", creation_timestamp="2031-01-01T00:00:00Z")
+    snapshot = pod_certificate_cleaning.Snapshot(PodCertificateRequest(made))
+    assert pod_certificate_cleaning.plan(snapshot, NOW).again_after == 900
+    (delete,) = pod_certificate_cleaning.plan(snapshot, NOW + timedelta(minutes=15)).actions
+    assert (delete.namespace, delete.name, delete.uid) == ("shop", "web-1", "u")
 
 
 NODE = {"organizations": ("system:nodes",), "common_name": "system:node:n1"}

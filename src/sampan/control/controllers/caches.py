@@ -224,6 +224,9 @@ class Caches:
         self.signing_requests = Cache(
             resources.CERTIFICATE_SIGNING_REQUESTS, views.SigningRequest, plain
         )
+        self.pod_certificate_requests = Cache(
+            resources.POD_CERTIFICATE_REQUESTS, views.PodCertificateRequest, plain
+        )
         self.heads: dict[Resource, Cache[Head]] = {}
         self._meant: dict[tuple[str, str], Resource] = {}
         self._head_listeners: list[Callable[[Cache[Head]], None]] = []
@@ -285,6 +288,7 @@ class Caches:
             self.account_tokens,
             self.bootstrap_tokens,
             self.signing_requests,
+            self.pod_certificate_requests,
         )
 
 

@@ -380,6 +380,10 @@ class SigningRequest(msgspec.Struct, frozen=True):
     status: SigningRequestStatus = SigningRequestStatus()
 
 
+class PodCertificateRequest(msgspec.Struct, frozen=True):
+    metadata: Metadata
+
+
 def condition(conditions: tuple[Condition, ...], kind: str) -> Condition | None:
     """The condition of a type, if it is there."""
     return next((each for each in conditions if each.type == kind), None)
