@@ -1,21 +1,11 @@
 """Which handler answers a verb on an object or on one of its subresources, one explicit table."""
 
-from collections.abc import Callable
-from datetime import datetime
-from random import Random
-
-import msgspec
-
-from sampan.control.api.authorization.authorizer import Authorizer
-from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, Handler
-from sampan.control.api.proxies.node_proxy import NodeProxy
-from sampan.control.api.proxies.proxies import Proxies
+from sampan.control.api.parts import Parts
 from sampan.control.api.reading.getting import Getting
 from sampan.control.api.reading.listing import Listing
 from sampan.control.api.reading.watching import Watching
 from sampan.control.api.routing import PROXY, Handlers
-from sampan.control.api.settings import ApiSettings
 from sampan.control.api.subresources.binding import Binding
 from sampan.control.api.subresources.eviction import Eviction
 from sampan.control.api.subresources.finalize import Finalize
@@ -26,25 +16,9 @@ from sampan.control.api.writing.applying import Applying
 from sampan.control.api.writing.creating import Creating
 from sampan.control.api.writing.deleting import Deleting
 from sampan.control.api.writing.updating import Updating
-from sampan.control.api.writing.writer import Writer
-from sampan.foundation.pki.tokens import TokenSigner
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.record import PROXY_VERBS
 from sampan.kubernetes.kinds.resource import BINDINGS, NODES, PODS
-
-
-class Parts(msgspec.Struct, frozen=True):
-    """What handlers are made of."""
-
-    writer: Writer
-    cache: WatchCache
-    proxy: NodeProxy
-    proxies: Proxies
-    authorizer: Authorizer
-    signer: TokenSigner
-    settings: ApiSettings
-    clock: Callable[[], datetime]
-    random: Random
 
 
 def handlers(parts: Parts) -> Handlers:
@@ -94,6 +68,7 @@ def handlers(parts: Parts) -> Handlers:
         ("log", "get"): parts.proxy.log,
         ("exec", "create"): connecting(writer, parts.proxy.execute, "PodExecOptions"),
         ("attach", "create"): connecting(writer, parts.proxy.attach, "PodAttachOptions"),
+        ("portforward", "create"): connecting(writer, parts.proxy.forward, "PodPortForwardOptions"),
         **dict.fromkeys(((PROXY, verb) for verb in (*PROXY_VERBS, "options")), _proxied(parts)),
     }
 

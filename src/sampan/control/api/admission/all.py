@@ -30,7 +30,7 @@ from sampan.control.api.admission.webhooks.asking import Asking
 from sampan.control.api.admission.webhooks.index import WebhookIndex
 from sampan.control.api.admission.webhooks.mutating import MutatingWebhooks
 from sampan.control.api.admission.webhooks.validating import ValidatingWebhooks
-from sampan.control.api.admission.write import Validating
+from sampan.control.api.admission.write import Admission, Validating
 from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.outgoing.webhook_caller import WebhookCaller
@@ -59,41 +59,62 @@ def admission_chain(
     limits, priority = LimitRanger(cache), Priority(cache)
     restriction = NodeRestriction(cache)
     asking = Asking(cache, authorizer, caller, lambda: new_uid(random))
+    changing = WebhookIndex(cache, kinds, MUTATING_WEBHOOK_CONFIGURATIONS)
+    verifying = WebhookIndex(cache, kinds, VALIDATING_WEBHOOK_CONFIGURATIONS)
     return AdmissionChain(
         gates=(NamespaceLifecycle(cache), restriction.of_evictions),
-        filling=(
-            ServiceAccount(cache, random),
-            limits.fill,
-            taint_new_node,
-            DefaultTolerations(settings.toleration_seconds),
-            priority.fill,
-            RuntimeClasses(cache),
-            DefaultClasses(cache),
-            protect_storage,
-            name_requestor,
-            CertificateConditionTimes(clock),
-        ),
-        mutating=(
-            MutatingPolicies(around),
-            MutatingWebhooks(WebhookIndex(cache, kinds, MUTATING_WEBHOOK_CONFIGURATIONS), asking),
-        ),
-        judging=(
-            check_expressions,
-            restriction,
-            PodSecurity(cache),
-            priority.judge,
-            limits.judge,
-            ClaimResize(cache),
-            refuse_external_addresses,
-            RoleEscalation(authorizer),
-            CertificateRequests(authorizer),
-            SignerPermissions(authorizer),
-        ),
+        filling=_filling(cache, limits, priority, settings=settings, clock=clock, random=random),
+        mutating=(MutatingPolicies(around), MutatingWebhooks(changing, asking)),
+        judging=_judging(cache, limits, priority, authorizer, restriction),
         validating=(
             ValidatingPolicies(around),
-            ValidatingWebhooks(
-                WebhookIndex(cache, kinds, VALIDATING_WEBHOOK_CONFIGURATIONS), asking
-            ),
+            ValidatingWebhooks(verifying, asking),
             quotas,
         ),
+    )
+
+
+def _filling(
+    cache: WatchCache,
+    limits: LimitRanger,
+    priority: Priority,
+    *,
+    settings: ApiSettings,
+    clock: Callable[[], datetime],
+    random: Random,
+) -> tuple[Admission, ...]:
+    """What adds what an object needs."""
+    return (
+        ServiceAccount(cache, random),
+        limits.fill,
+        taint_new_node,
+        DefaultTolerations(settings.toleration_seconds),
+        priority.fill,
+        RuntimeClasses(cache),
+        DefaultClasses(cache),
+        protect_storage,
+        name_requestor,
+        CertificateConditionTimes(clock),
+    )
+
+
+def _judging(
+    cache: WatchCache,
+    limits: LimitRanger,
+    priority: Priority,
+    authorizer: Authorizer,
+    restriction: NodeRestriction,
+) -> tuple[Admission, ...]:
+    """What refuses, without waiting for anything."""
+    return (
+        check_expressions,
+        restriction,
+        PodSecurity(cache),
+        priority.judge,
+        limits.judge,
+        ClaimResize(cache),
+        refuse_external_addresses,
+        RoleEscalation(authorizer),
+        CertificateRequests(authorizer),
+        SignerPermissions(authorizer),
     )

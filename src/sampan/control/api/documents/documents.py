@@ -7,7 +7,7 @@ other servers serve, and leave as bytes.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 
@@ -48,7 +48,7 @@ class Documents:
         self,
         kinds: Kinds,
         server_address: str,
-        checks: dict[str, Check],
+        checks: Mapping[str, Check],
         metrics: Callable[[], bytes],
         remote: RemoteVersions,
     ) -> None:

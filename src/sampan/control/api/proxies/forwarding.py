@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from sampan.control.api.proxies.forwarded_headers import towards_client
 from sampan.control.api.proxies.links import HtmlLinks, Links
 from sampan.control.api.refusal import Refused
+from sampan.foundation import tasks
 from sampan.foundation.wire.http_exchange import (
     SWITCHING_PROTOCOLS,
     Exchange,
@@ -119,16 +120,9 @@ class _Passing(AsyncIterator[bytes]):
 def _tunnel(answer: Exchange) -> Tunnel:
     async def relay(client: ByteStream) -> None:
         """Pass bytes both ways until either side has ended."""
-        pumps = [
-            asyncio.create_task(_pump(client, answer)),
-            asyncio.create_task(_pump(answer, client)),
-        ]
         try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            await tasks.until_first_ends(_pump(client, answer), _pump(answer, client))
         finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
             await answer.aclose()
 
     return relay

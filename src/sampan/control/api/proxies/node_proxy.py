@@ -1,35 +1,28 @@
-"""Logs and commands of pods: passed through to the agent of the node that runs them.
+"""Logs, commands and ports of pods: passed through to the agent of the node that runs them.
 
 The caller was authorized here; the agent trusts the API's own client certificate. Bytes and
 frames pass unchanged, at the pace of the slower side.
 """
 
-import asyncio
-import contextlib
 import ssl
-from typing import TYPE_CHECKING
 
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, object_key
 from sampan.control.api.outgoing.transports import Peer, Transports
-from sampan.control.api.proxies.kubelets import kubelet_of
+from sampan.control.api.proxies.forwarded_headers import towards_server
+from sampan.control.api.proxies.forwarding import opened, response_of
+from sampan.control.api.proxies.kubelets import Kubelet, kubelet_of
 from sampan.control.api.refusal import Refused
-from sampan.foundation.wire.message import (
-    HandshakeRefused,
-    Request,
-    Response,
-    WebSocket,
-    bounded,
-)
+from sampan.foundation.wire.http_exchange import SWITCHING_PROTOCOLS, Origin, Outgoing
+from sampan.foundation.wire.message import Request, Response, bounded
 from sampan.foundation.wire.request_head import offered_subprotocols
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import PODS
 from sampan.kubernetes.machinery import status
 
-if TYPE_CHECKING:
-    from sampan.foundation.wire.http_client import HttpsTransport
-
+SPDY = "SPDY/3.1"
 SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+FORWARD_SUBPROTOCOLS = ("SPDY/3.1+portforward.k8s.io", "v4.channel.k8s.io")
 _LOG_PARAMETERS = frozenset(
     ("follow", "tailLines", "sinceSeconds", "sinceTime", "timestamps", "previous", "limitBytes")
 )
@@ -38,11 +31,12 @@ _OPEN_TRANSPORTS = 1024
 _LARGEST_ANSWER = 512 << 20
 _LONGEST_PROBLEM = 64 * 1024
 _SHOWN_PROBLEM = 1024
+_FORWARD_PARAMETERS = frozenset(("ports",))
 _STREAM_PARAMETERS = frozenset(("command", "stdin", "stdout", "stderr", "tty"))
 
 
 class NodeProxy:
-    """The handlers of `pods/log`, `pods/exec` and `pods/attach`."""
+    """The handlers of `pods/log`, `pods/exec`, `pods/attach` and `pods/portforward`."""
 
     def __init__(self, cache: WatchCache, context: ssl.SSLContext | None) -> None:
         self._cache = cache
@@ -52,21 +46,20 @@ class NodeProxy:
     async def log(self, call: Call) -> Response:
         """Raises Refused: 404, 400 while there is nothing to read, 500 without the node."""
         pod, container = self._target(call)
-        node = self._node(pod)
+        kubelet = self._kubelet(pod)
         request = Request(
             method="GET",
             path=f"/containerLogs/{_pod_path(call)}/{container}",
             query=_chosen(call.request, _LOG_PARAMETERS),
         )
         try:
-            transport = await self._transport(node)
+            transport = await self._transports.to(Peer(kubelet.base_url), self._trusted())
             answer = await transport.send(request)
             problem = await bounded(answer.body, _LONGEST_PROBLEM) if answer.status >= 400 else b""
         except ConnectionError as error:
             raise Refused(_unreachable(pod, error)) from error
         if answer.status >= 400:
-            message = problem.decode(errors="replace")[:_SHOWN_PROBLEM]
-            raise Refused(status.failure(answer.status, _reason(answer.status), message))
+            raise Refused(_refusal(answer.status, problem))
         return Response(headers={"Content-Type": "text/plain"}, body=answer.body)
 
     async def execute(self, call: Call) -> Response:
@@ -78,26 +71,45 @@ class NodeProxy:
     async def close(self) -> None:
         await self._transports.close()
 
+    async def forward(self, call: Call) -> Response:
+        """Connections to ports of a pod."""
+        stored = self._cache.of(PODS).get(object_key(call))
+        if stored is None:
+            raise Refused(status.not_found(PODS, call.attributes.name))
+        _demand_shared_protocol(call.request, "portforward", FORWARD_SUBPROTOCOLS)
+        path = f"/portForward/{_pod_path(call)}"
+        return await self._upgraded(call, stored.decoded(), path, _FORWARD_PARAMETERS)
+
     async def _stream(self, call: Call, action: str) -> Response:
         # A client that is refused tries another way: what is wrong with the pod comes first.
         pod, container = self._target(call)
-        node = self._node(pod)
-        subprotocol = _shared_subprotocol(call.request, action)
+        _demand_shared_protocol(call.request, action, SUBPROTOCOLS)
         path = f"/{action}/{_pod_path(call)}/{container}"
-        query = _chosen(call.request, _STREAM_PARAMETERS)
+        return await self._upgraded(call, pod, path, _STREAM_PARAMETERS)
+
+    async def _upgraded(
+        self, call: Call, pod: Object, path: str, parameters: frozenset[str]
+    ) -> Response:
+        """The agent's answer to the client's upgrade; from then on bytes pass as they are."""
+        kubelet = self._kubelet(pod)
+        outgoing = Outgoing(
+            call.request.method,
+            path,
+            _chosen(call.request, parameters),
+            towards_server(call.request),
+        )
         try:
-            transport = await self._transport(node)
-            upstream = await transport.connect(path, query, (subprotocol,))
-        except HandshakeRefused as error:
-            refusal = status.failure(error.status, _reason(error.status), str(error))
-            raise Refused(refusal) from error
-        except ConnectionError as error:
-            raise Refused(_unreachable(pod, error)) from error
-
-        async def relay(client: WebSocket) -> None:
-            await _relay(client, upstream)
-
-        return Response(websocket=relay, subprotocols=(subprotocol,))
+            answer = await opened(Origin(kubelet.address, kubelet.port, self._trusted()), outgoing)
+        except Refused as error:
+            message = f"node {pod['spec']['nodeName']} can't be reached: {error}"
+            raise Refused(status.failure(500, "InternalError", message)) from error
+        if answer.status != SWITCHING_PROTOCOLS:
+            try:
+                problem = await bounded(answer.pieces(), _LONGEST_PROBLEM)
+            finally:
+                await answer.aclose()
+            raise Refused(_refusal(answer.status, problem))
+        return await response_of(answer, is_head=False)
 
     def _target(self, call: Call) -> tuple[Object, str]:
         """The pod, and the container that is meant."""
@@ -124,56 +136,35 @@ class NodeProxy:
             raise Refused(status.bad_request(message))
         return pod, asked or names[0]
 
-    def _node(self, pod: Object) -> str:
-        """The base URL of the agent that runs a pod."""
+    def _kubelet(self, pod: Object) -> Kubelet:
+        """The agent that runs a pod."""
         name = (pod.get("spec") or {}).get("nodeName")
         if not name:
             message = f"pod {pod['metadata']['name']} does not have a host assigned"
             raise Refused(status.bad_request(message))
-        return kubelet_of(self._cache, name).base_url
+        return kubelet_of(self._cache, name)
 
-    async def _transport(self, base_url: str) -> "HttpsTransport":
+    def _trusted(self) -> ssl.SSLContext:
         if self._context is None:
             raise Refused(status.service_unavailable("this server has no credentials for nodes"))
-        return await self._transports.to(Peer(base_url), self._context)
+        return self._context
 
 
-def _shared_subprotocol(request: Request, action: str) -> str:
-    """The newest that the client speaks as well. Raises Refused (400)."""
+def _demand_shared_protocol(request: Request, action: str, served: tuple[str, ...]) -> None:
+    """Raises Refused (400) for what is no upgrade, or to nothing that is served."""
+    if request.headers.get("upgrade", "").upper() == SPDY:
+        return
     if not request.wants_websocket:
         raise Refused(
             status.bad_request(
-                f"{action} is served over WebSocket ({SUBPROTOCOLS[0]}); "
-                "this client asked for another kind of stream"
+                f"{action} needs an upgrade to a WebSocket ({served[0]}) or to {SPDY}; "
+                "this client asked for none"
             )
         )
     offered = offered_subprotocols([request.headers.get("sec-websocket-protocol", "")])
-    shared = next((name for name in SUBPROTOCOLS if name in offered), None)
-    if shared is None:
-        listed = ", ".join(SUBPROTOCOLS)
+    if not set(served).intersection(offered):
+        listed = ", ".join(served)
         raise Refused(status.bad_request(f"no shared subprotocol; served are {listed}"))
-    return shared
-
-
-async def _relay(client: WebSocket, upstream: WebSocket) -> None:
-    """Pass messages both ways until either side closes."""
-    tasks = [
-        asyncio.create_task(_pump(client, upstream)),
-        asyncio.create_task(_pump(upstream, client)),
-    ]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with contextlib.suppress(ConnectionError):
-            await upstream.close()
-
-
-async def _pump(source: WebSocket, target: WebSocket) -> None:
-    while (message := await source.receive()) is not None:
-        await target.send(message)
 
 
 def _pod_path(call: Call) -> str:
@@ -187,6 +178,12 @@ def _chosen(request: Request, names: frozenset[str]) -> tuple[tuple[str, str], .
 def _reason(code: int) -> str:
     reasons = {400: "BadRequest", 403: "Forbidden", 404: "NotFound"}
     return reasons.get(code, "InternalError")
+
+
+def _refusal(code: int, problem: bytes) -> Object:
+    """The agent's own words."""
+    message = problem.decode(errors="replace").rstrip("\n")[:_SHOWN_PROBLEM]
+    return status.failure(code, _reason(code), message)
 
 
 def _unreachable(pod: Object, error: ConnectionError) -> Object:
