@@ -1,11 +1,11 @@
 """DNS messages: reading queries, writing answers (RFC 1035, EDNS by RFC 6891). Pure.
 
-Only what a server of A, SRV, PTR, TXT and SOA records needs. Nothing a sender can put into a
+Only what a server of A, AAAA, SRV, PTR, TXT and SOA records needs. Nothing a sender can put into a
 message makes reading it raise anything but MalformedMessage.
 """
 
 import struct
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
 
@@ -193,8 +193,11 @@ def format_error(message: bytes) -> bytes | None:
     return _HEADER.pack(identifier, said, 0, 0, 0, 0)
 
 
-def address_record(address: IPv4Address, time_to_live: int, owner: str = "") -> Record:
-    return Record(A, time_to_live, address.packed, owner)
+def address_record(
+    address: IPv4Address | IPv6Address, time_to_live: int, owner: str = ""
+) -> Record:
+    """A, or AAAA (RFC 3596)."""
+    return Record(A if address.version == 4 else AAAA, time_to_live, address.packed, owner)
 
 
 def service_record(port: int, target: str, time_to_live: int) -> Record:

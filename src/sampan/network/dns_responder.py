@@ -4,11 +4,12 @@ A query differs from the one before mostly in its identifier. Whatever follows t
 is looked up as it is; only what was not asked since the last change of names is read.
 """
 
+from typing import Protocol
+
 import msgspec
 
 from sampan.network import dns_messages as dns
 from sampan.network.dns_messages import Answer, MalformedMessage, Query, Record
-from sampan.network.dns_zone import Zone
 
 MOST_REMEMBERED = 20_000
 _MOST_ROTATIONS = 8
@@ -21,10 +22,17 @@ class Forward(msgspec.Struct, frozen=True):
     query: Query
 
 
+class KnownNames(Protocol):
+    """What a responder answers from."""
+
+    def look_up(self, name: str, kind: int) -> Answer | None:
+        """What there is to say; None for a name that somebody else must be asked about."""
+
+
 class Responder:
     """Answers queries out of a zone."""
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: KnownNames) -> None:
         self._zone = zone
         self._remembered: dict[bytes, tuple[bytes, ...]] = {}
         self._turn = 0

@@ -8,9 +8,10 @@ guess both (RFC 5452). How many are under way is bounded.
 import asyncio
 import secrets
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
+from typing import Protocol
 
 from sampan.network import dns_messages as dns
 from sampan.network.dns_messages import Answer, Query
@@ -20,6 +21,23 @@ TRY_SECONDS = 2.0
 _MOST_SERVERS = 3
 _PORT = 53
 _LARGEST_FILE = 64 << 10
+
+
+class NameServers(Protocol):
+    """Who may be asked."""
+
+    def servers(self) -> Sequence[IPv4Address]:
+        """Whom to ask, in order."""
+
+
+class FixedResolvers:
+    """Name servers that somebody chose, or none at all."""
+
+    def __init__(self, servers: Iterable[IPv4Address] = ()) -> None:
+        self._servers = tuple(servers)[:_MOST_SERVERS]
+
+    def servers(self) -> tuple[IPv4Address, ...]:
+        return self._servers
 
 
 class Resolvers:
@@ -82,14 +100,18 @@ def _name_servers(path: Path) -> list[IPv4Address]:
 class Upstream:
     """Forwards queries to the resolvers."""
 
-    def __init__(self, resolvers: Resolvers, port: int = _PORT) -> None:
+    def __init__(
+        self, resolvers: NameServers, port: int = _PORT, most: int = MOST_UNDER_WAY
+    ) -> None:
+        """`most` is how many queries may be under way at once."""
         self._resolvers = resolvers
         self._port = port
+        self._most = most
         self._under_way = 0
 
     async def ask(self, message: bytes, query: Query, *, by_tcp: bool) -> bytes:
         """The first resolver's answer to the query `message`; SERVFAIL when there is none."""
-        if self._under_way >= MOST_UNDER_WAY:
+        if self._under_way >= self._most:
             return failure(query)
         self._under_way += 1
         try:

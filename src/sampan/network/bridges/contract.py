@@ -1,0 +1,67 @@
+"""Bridges and their ports as desired: plain facts, from which devices and rules are planned."""
+
+from collections.abc import Mapping
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv6Address,
+    IPv6Interface,
+)
+from pathlib import Path
+
+import msgspec
+
+from sampan.network.contract import TransportProtocol
+
+
+class Bridge(msgspec.Struct, frozen=True, kw_only=True):
+    """A bridge and the subnets behind it. `gateway` is the bridge's own address.
+
+    `internal`: nothing gets in or out but to the machine itself; `isolated`: its ports do not
+    reach one another; `masquerade`: what leaves it speaks with the machine's address.
+    """
+
+    device: str
+    gateway: IPv4Interface | None
+    gateway6: IPv6Interface | None = None
+    mtu: int = 1500
+    internal: bool = False
+    isolated: bool = False
+    masquerade: bool = True
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair of interfaces: `device` is a port of the bridge, `interface` is in a namespace.
+
+    Rates are in bytes a second, 0 for none; `rate_in` is what the namespace receives.
+    """
+
+    device: str
+    bridge: str
+    interface: str
+    hardware_address: str
+    address: IPv4Interface | None
+    address6: IPv6Interface | None = None
+    rate_in: int = 0
+    rate_out: int = 0
+
+
+class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
+    """A port of the machine that leads to a port behind a bridge; 0.0.0.0 is every address."""
+
+    protocol: TransportProtocol
+    host_address: IPv4Address
+    host_port: int
+    address: IPv4Address
+    port: int
+
+
+class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from the instance's name: tables, the beginning of ports' names, folders."""
+
+    table: str
+    port_prefix: str
+    namespace_folder: Path
+
+
+Names = Mapping[str, tuple[IPv4Address | IPv6Address, ...]]

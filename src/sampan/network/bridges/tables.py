@@ -1,0 +1,159 @@
+"""The packet rules of bridges: a pure function from what is desired to three tables of nft(8).
+
+`ip` translates published ports, `inet` guards and separates bridges, `bridge` guards their
+ports. What changes with every container is an element of a set or map; what changes with
+bridges alone is text, put in the place of what was there in one transaction.
+"""
+
+from collections.abc import Collection, Iterable
+
+from sampan.network.bridges.contract import Bridge
+
+# A container's frames reach this chain before anything else looks at them.
+_FIRST = -300
+
+
+def bridge_tables(table: str, port_prefix: str, bridges: Collection[Bridge]) -> str:
+    """All three tables, with empty sets of ports, replacing what was there."""
+    families = ("ip", "inet", "bridge")
+    removal = "\n".join(
+        f"table {family} {table}\ndelete table {family} {table}" for family in families
+    )
+    return f"""
+        {removal}
+        table ip {table} {{
+            {_translation()}
+        }}
+        table inet {table} {{
+            {_sets(bridges)}
+            {_guard()}
+            {_separation()}
+            {_masquerade(bridges)}
+        }}
+        table bridge {table} {{
+            {_port_guard(port_prefix)}
+        }}
+    """
+
+
+def _translation() -> str:
+    """A port published on one address goes before one that is published on all."""
+    local = "fib daddr type local meta l4proto { tcp, udp }"
+    lookups = f"""
+                {local} dnat to ip daddr . meta l4proto . th dport map @published
+                {local} dnat to meta l4proto . th dport map @published_everywhere
+    """
+    return f"""
+            map published {{ typeof ip daddr . meta l4proto . th dport : ip daddr . th dport
+            }}
+            map published_everywhere {{ typeof meta l4proto . th dport : ip daddr . th dport
+            }}
+            chain arriving {{
+                type nat hook prerouting priority dstnat; policy accept;
+                {lookups}
+            }}
+            chain leaving {{
+                type nat hook output priority -100; policy accept;
+                {lookups}
+            }}
+    """
+
+
+def _sets(bridges: Collection[Bridge]) -> str:
+    every = [bridge.device for bridge in bridges]
+    inside = [bridge.device for bridge in bridges if bridge.internal]
+    joined = [f'{bridge.device}" . "{bridge.device}' for bridge in bridges if not bridge.isolated]
+    return (
+        _set("bridges", "ifname", every)
+        + _set("internal", "ifname", inside)
+        + _set("joined", "ifname . ifname", joined)
+    )
+
+
+def _set(name: str, kind: str, elements: Iterable[str]) -> str:
+    listed = ", ".join(f'"{element}"' for element in elements)
+    content = f"elements = {{ {listed} }}" if listed else ""
+    return f"""
+            set {name} {{ type {kind}; {content}
+            }}
+    """
+
+
+def _guard() -> str:
+    """route_localnet, which ports published on 127.0.0.1 need, would let containers reach what
+    listens there."""
+    return """
+            chain guard {
+                type filter hook prerouting priority raw; policy accept;
+                iifname @bridges ip daddr 127.0.0.0/8 drop
+                iifname @bridges ip saddr 127.0.0.0/8 drop
+            }
+    """
+
+
+def _separation() -> str:
+    """Who may open a connection to whom. Into a bridge: its own ports (a host that lets bridged
+    frames pass here), and what was addressed to a published port."""
+    return """
+            chain forwarded {
+                type filter hook forward priority filter; policy accept;
+                ct state established,related accept
+                iifname @bridges ct state invalid drop
+                iifname . oifname @joined accept
+                iifname @internal drop
+                oifname @internal drop
+                oifname @bridges ct status dnat accept
+                oifname @bridges drop
+            }
+    """
+
+
+def _masquerade(bridges: Collection[Bridge]) -> str:
+    """Whose source must become the machine's, so that the answer comes back through it: what
+    leaves a bridge, and what reaches a published port from 127.0.0.1 or from the same bridge."""
+    rules = ["ct status dnat oifname @bridges ip saddr 127.0.0.0/8 masquerade"]
+    for bridge in bridges:
+        if bridge.gateway is not None:
+            subnet = bridge.gateway.network
+            rules.append(f'ct status dnat oifname "{bridge.device}" ip saddr {subnet} masquerade')
+            if bridge.masquerade and not bridge.internal:
+                rules.append(f'ip saddr {subnet} oifname != "{bridge.device}" masquerade')
+        if bridge.gateway6 is not None and bridge.masquerade and not bridge.internal:
+            subnet6 = bridge.gateway6.network
+            rules.append(f'ip6 saddr {subnet6} oifname != "{bridge.device}" masquerade')
+    listed = "\n                ".join(rules)
+    return f"""
+            chain outgoing {{
+                type nat hook postrouting priority srcnat; policy accept;
+                {listed}
+            }}
+    """
+
+
+def _port_guard(port_prefix: str) -> str:
+    """A port speaks with its own hardware address and addresses alone, and is no router.
+
+    Probing whether an address is free (RFC 5227, RFC 4862) claims none.
+    """
+    here = "iifname . ether saddr"
+    return f"""
+            set stations {{ type ifname . ether_addr
+            }}
+            set addresses {{ type ifname . ether_addr . ipv4_addr
+            }}
+            set addresses6 {{ type ifname . ether_addr . ipv6_addr
+            }}
+            chain guard {{
+                type filter hook prerouting priority {_FIRST}; policy accept;
+                iifname != "{port_prefix}*" accept
+                {here} != @stations drop
+                ether type arp iifname . arp saddr ether . arp saddr ip @addresses accept
+                ether type arp arp operation request arp saddr ip 0.0.0.0 accept
+                ether type ip {here} . ip saddr @addresses accept
+                icmpv6 type nd-router-advert drop
+                icmpv6 type nd-neighbor-advert {here} . icmpv6 taddr != @addresses6 drop
+                ether type ip6 {here} . ip6 saddr @addresses6 accept
+                ether type ip6 ip6 saddr :: accept
+                drop
+            }}
+    """
