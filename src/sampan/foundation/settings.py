@@ -98,6 +98,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         """The private bridge that joins the nodes of this machine."""
         return IPv4Network((f"10.{self._second_octet(44, 2)}.0.0", 24))
 
+    @property
+    def container_range(self) -> IPv4Network:
+        """The bridges of containers that are run by hand."""
+        return IPv4Network((f"10.{45 + self.slot}.0.0", 16))
+
     def _second_octet(self, default: int, offset: int) -> int:
         return default if self.slot == 0 else 97 + 3 * self.slot + offset
 
