@@ -21,12 +21,12 @@ from sampan.control.api.quota.charging import QuotaCharges
 from sampan.control.api.quota.counting import QuotaCounts
 from sampan.control.api.settings import ApiSettings
 from sampan.control.api.writing.service_addresses import ServiceAddresses
-from sampan.control.api.writing.writer import Writer
+from sampan.control.api.writing.writer import Reserve, Writer
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.kubernetes.kinds.all import ALL, BY_RESOURCE
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.registry import Kinds
-from sampan.kubernetes.kinds.resource import RESOURCE_QUOTAS, SERVICES
+from sampan.kubernetes.kinds.resource import RESOURCE_QUOTAS, SERVICES, Resource
 from sampan.store.contract import Store
 
 
@@ -79,7 +79,7 @@ def parts_of(
         caller=webhooks,
         quotas=charges,
     )
-    reserve = {SERVICES: addresses.reserved}
+    reserve: dict[Resource, Reserve] = {SERVICES: addresses.reserved}
     writer = Writer(store, cache, clock=clock, random=random, admission=admission, reserve=reserve)
     return Parts(
         store=store,
