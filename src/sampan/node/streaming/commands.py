@@ -1,8 +1,7 @@
-"""A command in a container, or the container's own streams, over a WebSocket.
+"""A command in a container, or the container's own streams, for the peer of a connection.
 
-The subprotocols v5.channel.k8s.io and v4.channel.k8s.io (KEP-4006): each message begins with
-a byte that names its channel; v5 adds a message that closes a channel. The outcome goes out as
-a Status object on the error channel.
+The outcome goes out as a Status object on the error channel. What carries the channels isn't
+known here.
 """
 
 import asyncio
@@ -14,11 +13,17 @@ from typing import Any
 import msgspec
 
 from sampan.engine.contract import ExecSession
-from sampan.foundation.wire.message import WebSocket
+from sampan.node.streaming.channels import (
+    CLOSE,
+    ERROR,
+    RESIZE,
+    STDERR,
+    STDIN,
+    STDOUT,
+    Channels,
+)
 
-SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
-STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
-_CHANNELS = {"stdout": STDOUT, "stderr": STDERR}
+_OUTPUTS = {"stdout": STDOUT, "stderr": STDERR}
 
 _log = logging.getLogger("sampan.node.exec")
 
@@ -29,7 +34,7 @@ class _Size(msgspec.Struct, rename="pascal"):
 
 
 async def stream(
-    socket: WebSocket,
+    channels: Channels,
     session: ExecSession,
     told: Callable[[int], dict[str, Any]],
     *,
@@ -40,8 +45,8 @@ async def stream(
     `told` turns the exit code into the Status that goes out last. A container's own input
     isn't closed with the peer's when others may attach to it later.
     """
-    feeding = asyncio.create_task(_feed(socket, session, closes_stdin))
-    showing = asyncio.create_task(_show(socket, session, told))
+    feeding = asyncio.create_task(_feed(channels, session, closes_stdin))
+    showing = asyncio.create_task(_show(channels, session, told))
     try:
         done, _ = await asyncio.wait((feeding, showing), return_when=asyncio.FIRST_COMPLETED)
         if showing not in done:
@@ -53,25 +58,25 @@ async def stream(
         feeding.cancel()
         showing.cancel()
         await asyncio.gather(feeding, showing, return_exceptions=True)
-        await socket.close()
+        await channels.close()
 
 
 async def _show(
-    socket: WebSocket, session: ExecSession, told: Callable[[int], dict[str, Any]]
+    channels: Channels, session: ExecSession, told: Callable[[int], dict[str, Any]]
 ) -> None:
     async for name, chunk in session.output():
-        await socket.send(bytes((_CHANNELS[name],)) + chunk)
-    await send_outcome(socket, told(await session.wait()))
+        await channels.send(bytes((_OUTPUTS[name],)) + chunk)
+    await send_outcome(channels, told(await session.wait()))
 
 
-async def send_outcome(socket: WebSocket, status: dict[str, Any]) -> None:
-    await socket.send(bytes((ERROR,)) + json.dumps(status).encode())
+async def send_outcome(channels: Channels, status: dict[str, Any]) -> None:
+    await channels.send(bytes((ERROR,)) + json.dumps(status).encode())
 
 
-async def _feed(socket: WebSocket, session: ExecSession, closes_stdin: bool) -> None:
+async def _feed(channels: Channels, session: ExecSession, closes_stdin: bool) -> None:
     """Returns when the peer has closed; a command that no longer reads is fed no more."""
     reads = True
-    while (message := await socket.receive()) is not None:
+    while (message := await channels.receive()) is not None:
         if not message:
             continue
         channel, data = message[0], message[1:]
