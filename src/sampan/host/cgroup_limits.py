@@ -1,0 +1,117 @@
+"""Limits of a control group as the contents of its files, for both versions: pure.
+
+Sources: the kernel's admin-guide/cgroup-v1 (memory, cpusets, blkio-controller),
+scheduler/sched-bwc and admin-guide/cgroup-v2.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+_DEFAULT_SHARES = 1024
+_DEFAULT_WEIGHT = 100
+_UNLIMITED = -1
+_MEMORY_V1, _MEMORY_AND_SWAP_V1 = "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"
+
+
+class ControlGroupLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Zero means no limit. `cpu_quota` is in microseconds of CPU each `cpu_period`.
+
+    `memory_and_swap` is the sum of both; -1 is unlimited as well. `processors` and
+    `memory_nodes` are lists, "" for all; `memory_swappiness` is -1 to leave it.
+    `io_weight` goes from 10 to 1000.
+    """
+
+    cpu_quota: int = 0
+    cpu_period: int = 100_000
+    cpu_shares: int = 0
+    processors: str = ""
+    memory_nodes: str = ""
+    memory: int = 0
+    memory_and_swap: int = 0
+    memory_reservation: int = 0
+    memory_swappiness: int = -1
+    pids: int = 0
+    io_weight: int = 0
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What to write to one file; the `controller` is "" for version 2."""
+
+    controller: str
+    file: str
+    value: str
+
+
+def settings(limits: ControlGroupLimits, version: Literal[1, 2]) -> tuple[Setting, ...]:
+    """Every file's content; a host may lack some of the files."""
+    return tuple(_version_2(limits) if version == 2 else _version_1(limits))
+
+
+def changed_settings(
+    before: ControlGroupLimits, after: ControlGroupLimits, version: Literal[1, 2]
+) -> Sequence[Setting]:
+    """Only what differs, in an order that the kernel takes.
+
+    In version 1 the limit of memory may never exceed that of memory and swap together.
+    """
+    former = set(settings(before, version))
+    changed = [setting for setting in settings(after, version) if setting not in former]
+    grows = _greater(after.memory_and_swap, before.memory_and_swap)
+    first = _MEMORY_AND_SWAP_V1 if grows else _MEMORY_V1
+    return sorted(changed, key=lambda setting: setting.file != first)
+
+
+def weight_of_shares(shares: int) -> int:
+    """v2's cpu.weight (1 to 10,000) for v1's cpu.shares (2 to 262,144), linearly as KEP-2254."""
+    bounded = min(max(shares, 2), 262_144)
+    return 1 + (bounded - 2) * 9_999 // 262_142
+
+
+def _version_1(limits: ControlGroupLimits) -> Iterator[Setting]:
+    yield Setting("cpu", "cpu.cfs_period_us", str(limits.cpu_period))
+    yield Setting("cpu", "cpu.cfs_quota_us", str(limits.cpu_quota or _UNLIMITED))
+    yield Setting("cpu", "cpu.shares", str(limits.cpu_shares or _DEFAULT_SHARES))
+    yield Setting("cpuset", "cpuset.cpus", limits.processors)
+    yield Setting("cpuset", "cpuset.mems", limits.memory_nodes)
+    yield Setting("memory", _MEMORY_V1, str(limits.memory or _UNLIMITED))
+    yield Setting("memory", _MEMORY_AND_SWAP_V1, str(limits.memory_and_swap or _UNLIMITED))
+    reservation = str(limits.memory_reservation or _UNLIMITED)
+    yield Setting("memory", "memory.soft_limit_in_bytes", reservation)
+    if limits.memory_swappiness >= 0:
+        yield Setting("memory", "memory.swappiness", str(limits.memory_swappiness))
+    yield Setting("pids", "pids.max", _or_max(limits.pids))
+    weight = str(limits.io_weight or _DEFAULT_WEIGHT)
+    yield Setting("blkio", "blkio.weight", weight)
+    yield Setting("blkio", "blkio.bfq.weight", weight)
+
+
+def _version_2(limits: ControlGroupLimits) -> Iterator[Setting]:
+    yield Setting("", "cpu.max", f"{limits.cpu_quota or 'max'} {limits.cpu_period}")
+    weight = weight_of_shares(limits.cpu_shares or _DEFAULT_SHARES)
+    yield Setting("", "cpu.weight", str(weight))
+    yield Setting("", "cpuset.cpus", limits.processors)
+    yield Setting("", "cpuset.mems", limits.memory_nodes)
+    yield Setting("", "memory.max", _or_max(limits.memory))
+    yield Setting("", "memory.swap.max", _swap(limits))
+    yield Setting("", "memory.low", str(limits.memory_reservation))
+    yield Setting("", "pids.max", _or_max(limits.pids))
+    io_weight = limits.io_weight or _DEFAULT_WEIGHT
+    yield Setting("", "io.bfq.weight", str(io_weight))
+    yield Setting("", "io.weight", str(1 + (io_weight - 10) * 9_999 // 990))
+
+
+def _swap(limits: ControlGroupLimits) -> str:
+    """Version 2 limits swap alone."""
+    if limits.memory_and_swap <= 0 or limits.memory <= 0:
+        return "max"
+    return str(max(limits.memory_and_swap - limits.memory, 0))
+
+
+def _or_max(limit: int) -> str:
+    return str(limit) if limit > 0 else "max"
+
+
+def _greater(after: int, before: int) -> bool:
+    return before > 0 and (after <= 0 or after > before)
