@@ -17,7 +17,8 @@ from sampan.node.references import MissingReference
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the node made for the run before it: its group, network, mounts and log file."""
+    """What the node made for the run before it: its group, network, mounts and log file;
+    and the run whose processes it is `beside`, if any."""
 
     cgroup_parent: str
     network_namespace: str
@@ -27,6 +28,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_path: str
     pids_limit: int
     image_user: str = ""
+    beside: str = ""
 
 
 def container_name(pod: Pod, container: str, attempt: int) -> str:
@@ -76,6 +78,7 @@ def configuration(
         cgroup_parent=around.cgroup_parent,
         network_namespace=around.network_namespace,
         host_process_namespace=pod.spec.host_pid,
+        share_process_namespace_of="" if pod.spec.host_pid else around.beside,
         added_capabilities=security.capabilities.add,
         dropped_capabilities=security.capabilities.drop,
         privileged=security.privileged,

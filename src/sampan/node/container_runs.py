@@ -44,6 +44,11 @@ class ContainerRuns:
         known = [run_records.run_of(status) for status in self._statuses.values()]
         return run_records.by_container([*known, *self._refused.values()])
 
+    def running(self, container: str) -> str:
+        """The identifier of a container's run that lives; empty when there is none."""
+        runs = self.by_container().get(container, ())
+        return runs[-1].identifier if runs and runs[-1].is_running else ""
+
     def statuses(self) -> tuple[ContainerStatus, ...]:
         """For another worker to adopt."""
         return tuple(self._statuses.values())
@@ -63,6 +68,7 @@ class ContainerRuns:
             for item in (
                 *self.pod.status.container_statuses,
                 *self.pod.status.init_container_statuses,
+                *self.pod.status.ephemeral_container_statuses,
             )
         }
         containers = {item.name: item for item in self.pod.all_containers}

@@ -23,6 +23,7 @@ from sampan.node.references import MissingReference
 
 FIRST_RETRY = 10.0
 LONGEST_RETRY = 300.0
+TARGET_RETRY = 1.0
 START_ERROR_CODE = 128
 
 
@@ -47,14 +48,19 @@ async def start(
     number: int,
     services: NodeServices,
     before: Trouble | None,
+    beside: str = "",
 ) -> str:
     """The identifier of the started container. Raises NotStarted, CommandRefused.
 
     `before` is the trouble that the last try met: the pause until the next grows with it.
+    `beside` is the run among whose processes an ephemeral container is to be, if it lives.
     """
+    _demand_target(container, beside, services)
     image = await _image(container, services, before)
     try:
-        around = _surrounding(pod, container, action.attempt, sandbox, image.user)
+        around = _surrounding(
+            pod, container, action.attempt, sandbox, image_user=image.user, beside=beside
+        )
         wanted = container_configuration.configuration(
             pod, container, around, attempt=action.attempt, sandbox=number, delay=action.delay
         )
@@ -74,6 +80,14 @@ async def start(
     services.record(pod, "Normal", "Created", f"Created container: {container.name}")
     services.record(pod, "Normal", "Started", f"Started container {container.name}")
     return identifier
+
+
+def _demand_target(container: Container, beside: str, services: NodeServices) -> None:
+    """Raises NotStarted while the container that an ephemeral one looks into doesn't run."""
+    if container.target_container_name and not beside:
+        text = f"unable to find target container {container.target_container_name}"
+        until = services.clock() + TARGET_RETRY
+        raise NotStarted(Trouble("CreateContainerConfigError", text, until))
 
 
 async def _create_and_start(wanted: ContainerConfiguration, engine: Engine) -> str:
@@ -109,7 +123,13 @@ def _again(reason: str, message: str, services: NodeServices, before: Trouble | 
 
 
 def _surrounding(
-    pod: Pod, container: Container, attempt: int, sandbox: PodSandbox, image_user: str
+    pod: Pod,
+    container: Container,
+    attempt: int,
+    sandbox: PodSandbox,
+    *,
+    image_user: str,
+    beside: str,
 ) -> RunSettings:
     """Raises MissingReference."""
     settings = sandbox.settings
@@ -126,4 +146,5 @@ def _surrounding(
         log_path=str(log),
         pids_limit=settings.pod_pids_limit,
         image_user=image_user,
+        beside=beside,
     )

@@ -2,7 +2,8 @@
 
 The worker carries out the actions of one plan in order and plans again on the next event; a
 plan that has nothing to do now says when time alone would change that. Rules: the pod
-lifecycle of Kubernetes (restart policies, init containers in order, KEP-753 sidecars).
+lifecycle of Kubernetes (restart policies, init containers in order, KEP-753 sidecars, KEP-277
+ephemeral containers, which run once and wait for nobody).
 """
 
 import msgspec
@@ -106,6 +107,8 @@ def restarts(pod: Pod, container: Container, run: Run) -> bool:
     """Whether a container of this pod is started again after this run ended."""
     if container.is_sidecar:
         return True
+    if container in pod.spec.ephemeral_containers:
+        return False
     policy = pod.spec.restart_policy
     if container in pod.spec.init_containers:
         return run.exit_code != 0 and policy != "Never"
@@ -153,7 +156,7 @@ def _run(pod: Pod, state: PodState, now: float) -> Plan:
     """A pod with a network, to be kept running."""
     actions: list[Action] = [*_stale_stops(state, now), *_unhealthy_stops(pod, state, now)]
     times: list[float] = []
-    for container in _startable(pod, state):
+    for container in (*_startable(pod, state), *pod.spec.ephemeral_containers):
         decision = _start(pod, container, state, now)
         if isinstance(decision, Start):
             actions.append(decision)
@@ -182,7 +185,7 @@ def _startable(pod: Pod, state: PodState) -> tuple[Container, ...]:
 def _start(pod: Pod, container: Container, state: PodState, now: float) -> Start | float | None:
     """Start it now, or the time to ask again, or None when nothing is to be done."""
     run = state.latest(container.name)
-    if run and not run.has_ended:
+    if run and (not run.has_ended or container in pod.spec.ephemeral_containers):
         return None
     survivor = run if run and run.sandbox == state.sandbox else None
     if survivor and not restarts(pod, container, survivor):
@@ -262,7 +265,7 @@ def _end(pod: Pod, state: PodState, now: float, withdrawal_limit: float) -> Plan
     quiet = patience if ending.traffic_ends is None else min(ending.traffic_ends, patience)
     if now < quiet and not state.stopping:
         return Plan(wake_at=quiet)
-    main = {item.name for item in pod.spec.containers}
+    main = {item.name for item in pod.spec.containers + pod.spec.ephemeral_containers}
     running_main = [run for run in state.living if run.container in main]
     # Sidecars outlive the main containers, so that these can use them to the end (KEP-753).
     turn = running_main or list(state.living)

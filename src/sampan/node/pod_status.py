@@ -24,6 +24,7 @@ def pod_status(pod: Pod, state: PodState, now: float, host_address: str) -> Obje
     """The whole status that the node owns, ready to be sent as a merge patch."""
     main = [container_status(pod, item, state, now) for item in pod.spec.containers]
     init = [container_status(pod, item, state, now) for item in pod.spec.init_containers]
+    added = [container_status(pod, item, state, now) for item in pod.spec.ephemeral_containers]
     phase = pod_phase(pod, state, now)
     reason, message = _reason(pod, state, now)
     address = host_address if pod.spec.host_network else state.address
@@ -42,6 +43,8 @@ def pod_status(pod: Pod, state: PodState, now: float, host_address: str) -> Obje
     }
     if init:
         status["initContainerStatuses"] = init
+    if added:
+        status["ephemeralContainerStatuses"] = added
     return status
 
 
@@ -105,6 +108,8 @@ def _readiness(
 ) -> tuple[bool, bool]:
     if run is None:
         return False, False
+    if container in pod.spec.ephemeral_containers:
+        return False, run.is_running
     health = state.healthy(run)
     plain_init = container in pod.spec.init_containers and not container.is_sidecar
     if plain_init:
@@ -131,9 +136,9 @@ def _shown_state(
 
 
 def _is_successor(pod: Pod, container: Container, run: Run, state: PodState) -> bool:
-    return run.has_ended and (
-        run.sandbox != state.sandbox or pod_plan.restarts(pod, container, run)
-    )
+    if not run.has_ended or container in pod.spec.ephemeral_containers:
+        return False
+    return run.sandbox != state.sandbox or pod_plan.restarts(pod, container, run)
 
 
 def _is_backing_off(pod: Pod, container: Container, run: Run, state: PodState, now: float) -> bool:

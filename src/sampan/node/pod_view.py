@@ -183,6 +183,7 @@ class Container(View, frozen=True):
     stdin: bool = False
     stdin_once: bool = False
     tty: bool = False
+    target_container_name: str = ""
 
     @property
     def is_sidecar(self) -> bool:
@@ -324,6 +325,7 @@ class ReadinessGate(View, frozen=True):
 class PodSpec(View, frozen=True):
     containers: tuple[Container, ...]
     init_containers: tuple[Container, ...] = ()
+    ephemeral_containers: tuple[Container, ...] = ()
     volumes: tuple[Volume, ...] = ()
     node_name: str = ""
     restart_policy: RestartPolicy = "Always"
@@ -369,6 +371,7 @@ class PodStatus(View, frozen=True):
     pod_ip: str = msgspec.field(default="", name="podIP")
     container_statuses: tuple[StatusOfContainer, ...] = ()
     init_container_statuses: tuple[StatusOfContainer, ...] = ()
+    ephemeral_container_statuses: tuple[StatusOfContainer, ...] = ()
 
 
 class Pod(View, frozen=True):
@@ -387,4 +390,4 @@ class Pod(View, frozen=True):
 
     @property
     def all_containers(self) -> tuple[Container, ...]:
-        return self.spec.init_containers + self.spec.containers
+        return self.spec.init_containers + self.spec.containers + self.spec.ephemeral_containers

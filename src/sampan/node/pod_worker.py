@@ -94,6 +94,8 @@ class PodWorker:
             pod.metadata.annotations != self.pod.metadata.annotations
         ):
             self._stale_objects = True
+        if pod.spec.ephemeral_containers != self.pod.spec.ephemeral_containers:
+            self._stale_objects = True
         self.pod = self.runs.pod = pod
         self._status.seen(pod)
         self.wake()
@@ -256,6 +258,7 @@ class PodWorker:
                 number=self._number,
                 services=self._services,
                 before=self._troubles.get(action.container),
+                beside=self.runs.running(container.target_container_name),
             )
         except container_start.NotStarted as error:
             self._troubles[action.container] = error.trouble
