@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from sampan.host.cgroup_limits import ControlGroupLimits, weight_of_shares
 from sampan.host.cgroups import (
-    ControlGroupLimits,
     ControlGroups,
     ControlGroupUsage,
     hierarchies_of,
-    weight_of_shares,
 )
 from sampan.host.mounts import parse_mountinfo
 

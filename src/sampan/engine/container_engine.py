@@ -210,7 +210,7 @@ class ContainerEngine:
     async def update(self, identifier: str, limits: Limits) -> None:
         container = self._find(identifier)
         async with container.lock:
-            await self._maker.change_limits(container.record, limits)
+            self._maker.change_limits(container.record, limits)
             configuration = container.record.configuration
             container.update(configuration=msgspec.structs.replace(configuration, limits=limits))
 

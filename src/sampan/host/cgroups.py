@@ -16,6 +16,12 @@ from typing import Literal
 import msgspec
 
 from sampan.host import cgroup_usage
+from sampan.host.cgroup_limits import (
+    ControlGroupLimits,
+    Setting,
+    changed_settings,
+    settings,
+)
 from sampan.host.cgroup_usage import DetailedUsage
 from sampan.host.mounts import MountEntry, mount_entries
 
@@ -23,18 +29,8 @@ _V1_CONTROLLERS = frozenset(
     ("cpu", "cpuacct", "memory", "pids", "devices", "freezer", "blkio", "cpuset", "name=systemd")
 )
 _V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "pids")
-_PERIOD = 100_000
 _KILL_ROUNDS = 100
 _FREEZE_ROUNDS, _FREEZE_PAUSE = 1000, 0.002
-
-
-class ControlGroupLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Zero means no limit. `cpu_quota` is in microseconds of CPU each 100,000 µs."""
-
-    cpu_quota: int = 0
-    cpu_shares: int = 0
-    memory: int = 0
-    pids: int = 0
 
 
 class ControlGroupUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,11 +73,20 @@ class ControlGroups:
 
     def set_limits(self, name: str, limits: ControlGroupLimits) -> None:
         """Write every limit; zero takes one away. Raises OSError."""
-        written = _v2_limits(limits) if self.version == 2 else _v1_limits(limits)
-        for controller, file, value in written:
-            folder = self._folder(controller, name)
-            if folder is not None and (folder / file).exists():
-                (folder / file).write_text(value)
+        self._write_settings(name, settings(limits, self.version))
+
+    def change_limits(
+        self, name: str, before: ControlGroupLimits, after: ControlGroupLimits
+    ) -> None:
+        """Write those that differ from before. Raises OSError; some may then have changed."""
+        self._write_settings(name, changed_settings(before, after, self.version))
+
+    def _write_settings(self, name: str, wanted: Iterable[Setting]) -> None:
+        for setting in wanted:
+            folder = self._folder(setting.controller, name)
+            if folder is not None and (folder / setting.file).exists():
+                value = setting.value or _inherited(folder, setting.file, self.version)
+                (folder / setting.file).write_text(value)
 
     def usage(self, name: str) -> ControlGroupUsage:
         """What a group and those below it use; zero for what the host does not account."""
@@ -251,24 +256,9 @@ def _parts(name: str) -> list[str]:
     return parts
 
 
-def _v1_limits(limits: ControlGroupLimits) -> Iterator[tuple[str, str, str]]:
-    yield "cpu", "cpu.cfs_quota_us", str(limits.cpu_quota or -1)
-    yield "cpu", "cpu.shares", str(limits.cpu_shares or 1024)
-    yield "memory", "memory.limit_in_bytes", str(limits.memory or -1)
-    yield "pids", "pids.max", str(limits.pids or "max")
-
-
-def _v2_limits(limits: ControlGroupLimits) -> Iterator[tuple[str, str, str]]:
-    yield "", "cpu.max", f"{limits.cpu_quota or 'max'} {_PERIOD}"
-    yield "", "cpu.weight", str(weight_of_shares(limits.cpu_shares or 1024))
-    yield "", "memory.max", str(limits.memory or "max")
-    yield "", "pids.max", str(limits.pids or "max")
-
-
-def weight_of_shares(shares: int) -> int:
-    """v2's cpu.weight (1 to 10,000) for v1's cpu.shares (2 to 262,144), linearly as KEP-2254."""
-    bounded = min(max(shares, 2), 262_144)
-    return 1 + (bounded - 2) * 9_999 // 262_142
+def _inherited(folder: Path, file: str, version: Literal[1, 2]) -> str:
+    """What means "no list of its own" in a cpuset: version 1 knows its parent's list only."""
+    return "\n" if version == 2 else (folder.parent / file).read_text()
 
 
 def _enable_controllers(folder: Path) -> None:

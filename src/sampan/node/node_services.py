@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from sampan.engine.contract import Engine
-from sampan.host.cgroups import ControlGroupLimits
+from sampan.host.cgroup_limits import ControlGroupLimits
 from sampan.kubernetes.client.contract import Client
 from sampan.network.contract import PodNetwork, ServicePort
 from sampan.node.cluster_view import Service

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from sampan.engine.configuration import Mount
-from sampan.host.cgroups import ControlGroupLimits
+from sampan.host.cgroup_limits import ControlGroupLimits
 from sampan.kubernetes.kinds.resource import CONFIG_MAPS, SECRETS
 from sampan.network.contract import Attachment
 from sampan.node import pod_files

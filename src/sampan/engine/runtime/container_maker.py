@@ -7,7 +7,6 @@ control group. Which containers there are, and in which phase of life, is not kn
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -70,26 +69,26 @@ class ContainerMaker:
                 stdin=configuration.keep_stdin_open,
             )
 
-    async def change_limits(self, record: ContainerRecord, limits: Limits) -> None:
-        """Put other limits in the place of those of a record, whose process is there.
+    def change_limits(self, record: ContainerRecord, limits: Limits) -> None:
+        """Put other limits in the place of those of a record, at once if its process is there.
 
         Raises InvalidConfiguration, NotImplementedHere, EngineError; then the former ones hold.
         """
         former = record.configuration.limits
-        numbers = resources.device_numbers(former) | resources.device_numbers(limits)
-        wanted, back = (
-            resources.changed_resources(
-                *change, numbers, accounts_swap=self._control_groups.accounts_swap
-            )
-            for change in ((former, limits), (limits, former))
+        swap = self._control_groups.accounts_swap
+        before, after = (
+            resources.control_group_limits(each, accounts_swap=swap) for each in (former, limits)
         )
-        if not (wanted and record.has_process):
+        if not record.has_process:
             return
+        resources.check_changeable(former, limits)
         try:
-            await self._tell_limits(record.identifier, wanted)
-        except EngineError:
-            await self._tell_limits(record.identifier, back)
-            raise
+            self._control_groups.change_limits(record.cgroup, before, after)
+        except OSError as error:
+            self._control_groups.change_limits(record.cgroup, after, before)
+            raise EngineError(
+                f"the kernel refused a limit: {error.filename}: {error.strerror}"
+            ) from error
 
     async def unmake_process(self, record: ContainerRecord) -> None:
         """End what is left of its process and take away all but its root and its log.
@@ -116,12 +115,6 @@ class ContainerMaker:
     async def _delete(self, identifier: str) -> None:
         async with self.spawning:
             await self._runtime.delete(identifier)
-
-    async def _tell_limits(self, identifier: str, wanted: dict[str, Any]) -> None:
-        file = self._folders.bundle(identifier) / "resources.json"
-        file.write_bytes(msgspec.json.encode(wanted))
-        async with self.spawning:
-            await self._runtime.update(identifier, file)
 
     def _remove_bundle(self, identifier: str) -> None:
         mounts.unmount_if_mounted(self._folders.shared_memory(identifier))

@@ -52,13 +52,6 @@ class OciRuntime:
             return False
         return msgspec.json.decode(result.output, type=_State).status == "created"
 
-    async def update(self, identifier: str, resources: Path) -> None:
-        """Change limits of a container that has a process. Raises EngineError.
-
-        The file has the form of the `linux.resources` member; what it leaves out stays.
-        """
-        await self._checked("update", f"--resources={resources}", identifier)
-
     async def _checked(self, *words: str) -> None:
         result = await self._run(words)
         if result.exit_code != 0:

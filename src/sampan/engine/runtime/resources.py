@@ -12,16 +12,21 @@ from typing import Any
 
 from sampan.engine.configuration import DeviceRate, Limits
 from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.host.cgroup_limits import ControlGroupLimits
 
-_UNLIMITED = -1
-_DEFAULT_SHARES = 1024
-_DEFAULT_WEIGHT = 500
 _RATES = {
     "throttleReadBpsDevice": "read_bytes",
     "throttleWriteBpsDevice": "write_bytes",
     "throttleReadIOPSDevice": "read_operations",
     "throttleWriteIOPSDevice": "write_operations",
 }
+_FIXED = (
+    "cpu_realtime_runtime",
+    "cpu_realtime_period",
+    "out_of_memory_kill_disabled",
+    "io_device_weights",
+    *_RATES.values(),
+)
 _LIST = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 
 DeviceNumbers = Mapping[str, tuple[int, int]]
@@ -48,47 +53,30 @@ def resources(limits: Limits, numbers: DeviceNumbers, *, accounts_swap: bool) ->
     return {name: member for name, member in found.items() if member}
 
 
-def changed_resources(
-    before: Limits, after: Limits, numbers: DeviceNumbers, *, accounts_swap: bool
-) -> dict[str, Any]:
-    """What to tell the runtime so that `after` holds where `before` did: only what differs, and
-    for each limit that is taken away the value that means none.
-
-    Raises InvalidConfiguration; NotImplementedHere for what can't be changed while it runs.
-    """
-    old = resources(before, numbers, accounts_swap=accounts_swap)
-    new = resources(after, numbers, accounts_swap=accounts_swap)
-    found: dict[str, Any] = {}
-    for name, none in _NONE.items():
-        was, wanted = none | old.get(name, {}), none | new.get(name, {})
-        if wanted == was:
-            continue
-        if gone := sorted(was.keys() - wanted.keys()):
-            raise NotImplementedHere(f"the limit {gone[0]!r} can only be taken away by a restart")
-        found[name] = {key: value for key, value in wanted.items() if value != was.get(key)}
-    if found.get("cpu", {}).keys() & {"quota", "period"}:
-        found["cpu"] |= {
-            key: (_NONE["cpu"] | new.get("cpu", {}))[key] for key in ("quota", "period")
-        }
-    if found.get("memory", {}).keys() & {"limit", "swap"}:
-        found["memory"] |= _memory_pair(new.get("memory", {}), accounts_swap=accounts_swap)
-    return found
+def control_group_limits(limits: Limits, *, accounts_swap: bool) -> ControlGroupLimits:
+    """Those that can be changed while a container runs. Raises InvalidConfiguration."""
+    _check(limits)
+    swap = (limits.memory_and_swap or limits.memory) if accounts_swap else 0
+    return ControlGroupLimits(
+        cpu_quota=max(limits.cpu_quota, 0),
+        cpu_period=limits.cpu_period,
+        cpu_shares=limits.cpu_shares,
+        processors=limits.processors,
+        memory_nodes=limits.memory_nodes,
+        memory=max(limits.memory, 0),
+        memory_and_swap=swap,
+        memory_reservation=max(limits.memory_reservation, 0),
+        memory_swappiness=limits.memory_swappiness,
+        pids=max(limits.pids, 0),
+        io_weight=limits.io_weight,
+    )
 
 
-_NONE: dict[str, dict[str, Any]] = {
-    "cpu": {"quota": _UNLIMITED, "period": 100_000, "shares": _DEFAULT_SHARES},
-    "memory": {"limit": _UNLIMITED, "swap": _UNLIMITED, "reservation": _UNLIMITED},
-    "pids": {"limit": _UNLIMITED},
-    "blockIO": {"weight": _DEFAULT_WEIGHT},
-}
-
-
-def _memory_pair(memory: Mapping[str, Any], *, accounts_swap: bool) -> dict[str, int]:
-    """Both together: the kernel allows no swap limit below the memory limit in between."""
-    pair = {"limit": memory.get("limit", _UNLIMITED)}
-    if accounts_swap:
-        pair["swap"] = memory.get("swap", _UNLIMITED)
-    return pair
+def check_changeable(before: Limits, after: Limits) -> None:
+    """Raises NotImplementedHere for a limit that can't be changed while a container runs."""
+    for field in _FIXED:
+        if getattr(before, field) != getattr(after, field):
+            raise NotImplementedHere(f"{field} can't be changed while the container runs")
 
 
 def _cpu(limits: Limits) -> dict[str, Any]:
