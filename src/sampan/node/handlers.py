@@ -1,4 +1,4 @@
-"""The actions that probes and lifecycle hooks share: HTTP, TCP, exec, sleep.
+"""The actions of probes and lifecycle hooks: HTTP, TCP, exec, gRPC, sleep.
 
 Each either succeeds or raises HandlerFailed with a message for an event. Output and answers
 are read only as far as a message needs them.
@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sampan.engine.contract import Engine, EngineError
+from sampan.node import health_check
 from sampan.node.pod_view import (
     Container,
     ExecAction,
+    GrpcAction,
     Handler,
     HttpAction,
     Port,
@@ -69,6 +71,8 @@ async def _dispatch(action: Handler | Probe, target: Target) -> None:
         await connect(action.tcp_socket, target)
     elif isinstance(action, Handler) and action.sleep:
         await _sleep(action.sleep)
+    elif isinstance(action, Probe) and action.grpc:
+        await check_health(action.grpc, target)
     else:
         raise HandlerFailed("the kind of action is not supported")
 
@@ -111,6 +115,23 @@ async def request(action: HttpAction, target: Target) -> None:
         status = await _read_status(reader)
     if not 200 <= status < 400:
         raise HandlerFailed(f"HTTP probe failed with statuscode: {status}")
+
+
+async def check_health(action: GrpcAction, target: Target) -> None:
+    """One call of the gRPC health protocol, in plain text, to the pod itself."""
+    authority = f"{target.address}:{action.port}"
+    async with _connection(target.address, action.port, None) as (reader, writer):
+        try:
+            writer.write(health_check.request(authority, action.service, USER_AGENT))
+            answer, serves = health_check.Answer(), False
+            while not serves:
+                data = await reader.read(LONGEST_HEADER)
+                if not data:
+                    raise HandlerFailed("error: health rpc probe failed: the connection was closed")
+                reply, serves = answer.feed(data)
+                writer.write(reply)
+        except (health_check.Unhealthy, OSError) as error:
+            raise HandlerFailed(str(error)) from None
 
 
 def _unverified() -> ssl.SSLContext:

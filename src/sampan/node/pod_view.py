@@ -99,10 +99,16 @@ class Lifecycle(View, frozen=True):
     pre_stop: Handler | None = None
 
 
+class GrpcAction(View, frozen=True):
+    port: int
+    service: str = ""
+
+
 class Probe(View, frozen=True):
     exec: ExecAction | None = None
     http_get: HttpAction | None = None
     tcp_socket: TcpAction | None = None
+    grpc: GrpcAction | None = None
     initial_delay_seconds: int = 0
     period_seconds: int = 10
     timeout_seconds: int = 1
