@@ -330,6 +330,15 @@ class Containers(Protocol):
 
     async def resize(self, reference: str, columns: int, rows: int) -> None: ...
 
+    async def connect(self, reference: str, network: str, settings: EndpointSettings) -> None:
+        """Plug it into one more network, at once if it runs, and from its next start on.
+
+        Raises NotFound, Forbidden (host and container modes, the network), Conflict.
+        """
+
+    async def disconnect(self, reference: str, network: str, *, force: bool = False) -> None:
+        """Raises NotFound, Forbidden when it is not connected (unless forced)."""
+
     async def exec_create(self, reference: str, configuration: ExecConfiguration) -> str:
         """An identifier. Raises Conflict when the container doesn't run or is paused."""
 
