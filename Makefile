@@ -22,7 +22,8 @@ DEMO_URL := http://127.0.0.1:30080/
 
 # What the code uses of Debian, and the package that has it.
 PROGRAMS := crun:crun conmon:conmon nft:nftables
-TEST_PROGRAMS := ip:iproute2 curl:curl etcd:etcd-server node:nodejs npm:npm
+TEST_PROGRAMS := ip:iproute2 curl:curl etcd:etcd-server node:nodejs npm:npm \
+	docker-registry:docker-registry skopeo:skopeo umoci:umoci htpasswd:apache2-utils
 CLIENTS := tests/real/clients
 CAN_MAKE_VENV := python3 -c 'import ensurepip' 2>/dev/null
 

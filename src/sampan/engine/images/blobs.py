@@ -22,7 +22,8 @@ class BlobStore:
     def __init__(self, folder: Path) -> None:
         self._blobs = folder / "blobs" / _ALGORITHM
         self._incoming = folder / "incoming"
-        for path in (self._blobs, self._incoming):
+        self._partial = folder / "partial"
+        for path in (self._blobs, self._incoming, self._partial):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def path(self, digest: str) -> Path:
@@ -93,6 +94,16 @@ class BlobStore:
 
     def digests(self) -> set[str]:
         return {f"{_ALGORITHM}:{path.name}" for path in self._blobs.iterdir()}
+
+    def partial(self, digest: str) -> Path:
+        """Where a blob comes into being that may take several tries, over restarts too."""
+        return self._partial / checked_digest(digest).partition(":")[2]
+
+    def clear_partial(self, oldest: float) -> None:
+        """Remove what nobody has tried to finish since `oldest` (seconds since the epoch)."""
+        for path in self._partial.iterdir():
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
 
     def total(self) -> int:
         """The bytes in all blobs."""

@@ -41,6 +41,16 @@ class Reference(msgspec.Struct, frozen=True):
         return self.repository + tag + (f"@{self.digest}" if self.digest else "")
 
     @property
+    def registry(self) -> str:
+        """The name of the registry that it is in."""
+        return self.repository.partition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """What the repository is called in its registry."""
+        return self.repository.partition("/")[2]
+
+    @property
     def tagged(self) -> str:
         """Its name without the digest, as the store keeps it."""
         return f"{self.repository}:{self.tag or DEFAULT_TAG}"

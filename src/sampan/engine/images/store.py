@@ -7,8 +7,8 @@ leads to is removed. Methods that read or write much say that they block; the ot
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from sampan.engine.images.documents import (
     encode,
     is_index,
 )
+from sampan.engine.images.keyed_locks import KeyedLocks
 from sampan.engine.images.layers import LayerStore, chain_identifiers
 from sampan.engine.images.leases import Leases
 from sampan.engine.images.names import KnownImage, Names, Target, index_of, names_in
@@ -84,7 +85,7 @@ class ImageStore:
         self.leases = Leases(folder / "leases")
         self._images: dict[str, StoredImage] = {}
         self._pins = PinBoard()
-        self._unpacking: dict[str, asyncio.Lock] = {}
+        self._unpacking = KeyedLocks()
         self._naming = asyncio.Lock()
         self.blobs.clear_incoming()
         self.layers.clear_unfinished()
@@ -196,19 +197,9 @@ class ImageStore:
         `progress` is told in the working thread how many compressed bytes have been read.
         """
         chain = chain_identifiers(diff_ids)
-        async with self._layer_lock(chain[-1]):
+        async with self._unpacking.held(chain[-1]):
             if not self.layers.is_unpacked(chain[-1]):
                 await asyncio.to_thread(self.layers.unpack, chain, diff_ids[-1], blob, progress)
-
-    @asynccontextmanager
-    async def _layer_lock(self, chain: str) -> AsyncIterator[None]:
-        lock = self._unpacking.setdefault(chain, asyncio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.locked():
-                self._unpacking.pop(chain, None)
 
     def release(self, owner: str, container: str) -> None:
         self.leases.release(owner, container)

@@ -1,0 +1,231 @@
+"""All registries, as the machine's images use them: pull, push, look and log in."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import aiohttp
+import msgspec
+
+from sampan.engine.contract import EngineError, Forbidden, ImageNotFound
+from sampan.engine.images.contract import Credentials, Distribution, Progress, Pushed
+from sampan.engine.images.documents import (
+    DOCUMENT_LIMIT,
+    Descriptor,
+    Platform,
+    decode_configuration,
+    decode_index,
+    decode_manifest,
+)
+from sampan.engine.images.reference import (
+    DEFAULT_REGISTRY,
+    Reference,
+    familiar,
+    parse_reference,
+)
+from sampan.engine.images.registry.blob_download import BlobDownloads
+from sampan.engine.images.registry.connection import RegistryConnection, opened
+from sampan.engine.images.registry.manifests import (
+    FetchedDocument,
+    all_tags,
+    fetch_document,
+    read_bounded,
+)
+from sampan.engine.images.registry.pulling import ImagePull
+from sampan.engine.images.registry.pushing import ImagePush, blob_sources
+from sampan.engine.images.registry.refusals import (
+    RegistryRefusal,
+    RegistryUnreachable,
+    pull_refused,
+    push_refused,
+)
+from sampan.engine.images.registry.settings import Endpoint, RegistrySettings
+from sampan.engine.images.store import ImageStore
+
+_BROKEN = (aiohttp.ClientError, TimeoutError)
+
+
+class _Pull(msgspec.Struct, frozen=True):
+    reference: Reference
+    platform: Platform
+    progress: Progress
+    all_tags: bool
+
+
+class Registries:
+    """`clock` gives seconds since the epoch."""
+
+    def __init__(
+        self, store: ImageStore, settings: RegistrySettings, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._downloads = BlobDownloads(store.blobs)
+        self.settings = settings
+
+    async def pull(
+        self,
+        name: str,
+        *,
+        platform: Platform,
+        credentials: Credentials | None,
+        progress: Progress,
+        all_tags: bool = False,
+    ) -> str:
+        """The digest of the manifest that was brought last.
+
+        Raises InvalidReference, NotFound, Forbidden, InvalidImage, EngineError, OSError.
+        """
+        reference = parse_reference(name)
+        candidates = list(self.settings.candidates(reference.registry, with_mirrors=True))
+        mirrors = [it for it in candidates if it.is_mirror]
+        origin = [it for it in candidates if not it.is_mirror]
+        pull = _Pull(reference, platform, progress, all_tags)
+        for mirror in mirrors:
+            try:
+                return await self._pull_from([mirror], pull, None)
+            except (RegistryRefusal, RegistryUnreachable, Forbidden):
+                continue
+        try:
+            return await self._pull_from(origin, pull, credentials)
+        except RegistryRefusal as error:
+            shown = familiar(str(reference))
+            raise pull_refused(error, shown, familiar(reference.repository)) from error
+
+    async def _pull_from(
+        self, candidates: Sequence[Endpoint], pull: "_Pull", credentials: Credentials | None
+    ) -> str:
+        path = pull.reference.path
+        scopes = [f"repository:{path}:pull"]
+        async with _opened(candidates, path, scopes, credentials) as connection:
+            wanted = [pull.reference]
+            if pull.all_tags:
+                tags = await all_tags(connection)
+                wanted = [Reference(pull.reference.repository, tag) for tag in tags]
+            manifest = ""
+            for each in wanted:
+                with self._store.pinned() as pins:
+                    puller = ImagePull(
+                        self._store,
+                        self._downloads,
+                        connection,
+                        pins=pins,
+                        tell=pull.progress,
+                        moment=self._clock(),
+                    )
+                    manifest = await puller.pull(each, pull.platform)
+            return manifest
+
+    async def push(
+        self,
+        name: str,
+        *,
+        credentials: Credentials | None,
+        progress: Progress,
+        all_tags: bool = False,
+    ) -> list[Pushed]:
+        """Raises InvalidReference, ImageNotFound, Forbidden, EngineError, OSError."""
+        reference = parse_reference(name)
+        wanted = [
+            parse_reference(tag)
+            for tag in sorted(self._store.names.tags)
+            if tag == reference.tagged
+            or (all_tags and tag.rpartition(":")[0] == reference.repository)
+        ]
+        if not wanted:
+            shown = familiar(reference.repository)
+            raise ImageNotFound(f"An image does not exist locally with the tag: {shown}")
+        sources = blob_sources(self._store, reference)
+        scopes = [f"repository:{reference.path}:pull,push"]
+        scopes += [f"repository:{source}:pull" for source in sorted(set(sources.values()))]
+        candidates = list(self.settings.candidates(reference.registry, with_mirrors=False))
+        try:
+            async with _opened(candidates, reference.path, scopes, credentials) as connection:
+                return [
+                    await self._push_one(connection, each, sources, progress) for each in wanted
+                ]
+        except RegistryRefusal as error:
+            raise push_refused(error) from error
+
+    async def _push_one(
+        self,
+        connection: RegistryConnection,
+        reference: Reference,
+        sources: dict[str, str],
+        progress: Progress,
+    ) -> Pushed:
+        target = self._store.names.tags[reference.tagged]
+        with self._store.pinned() as pins:
+            pins.add(*self._store.below(target.digest), *self._store.below(target.image))
+            push = ImagePush(self._store, connection, sources=sources, pins=pins, tell=progress)
+            return await push.push(reference, target)
+
+    async def distribution(self, name: str, credentials: Credentials | None) -> Distribution:
+        """What a registry has under a name, without bringing it. Raises as `pull`."""
+        reference = parse_reference(name)
+        candidates = list(self.settings.candidates(reference.registry, with_mirrors=False))
+        scopes = [f"repository:{reference.path}:pull"]
+        try:
+            async with _opened(candidates, reference.path, scopes, credentials) as connection:
+                found = await fetch_document(connection, reference.digest or reference.tag)
+                platforms = await _platforms(connection, found)
+        except RegistryRefusal as error:
+            shown = familiar(str(reference))
+            raise pull_refused(error, shown, familiar(reference.repository)) from error
+        descriptor = Descriptor(
+            media_type=found.media_type, digest=found.digest, size=len(found.data)
+        )
+        return Distribution(descriptor=descriptor, platforms=platforms)
+
+    async def verify(self, credentials: Credentials) -> str:
+        """An identity token, or "" where passwords are all there is. Raises Forbidden,
+        RegistryUnreachable."""
+        registry = registry_of(credentials.server)
+        candidates = list(self.settings.candidates(registry, with_mirrors=False))
+        try:
+            async with opened(candidates, "", (), credentials, wants_identity=True) as connection:
+                return connection.identity_token
+        except RegistryRefusal as error:
+            if error.status in (401, 403):
+                raise Forbidden(f"login attempt to {registry} failed: {error}") from error
+            raise
+
+
+def registry_of(server: str) -> str:
+    """The registry that a user means by a server's address, "" being the default one."""
+    host = server.partition("://")[2] or server
+    host = host.partition("/")[0]
+    return DEFAULT_REGISTRY if not host or host.endswith(f".{DEFAULT_REGISTRY}") else host
+
+
+@asynccontextmanager
+async def _opened(
+    candidates: Sequence[Endpoint],
+    path: str,
+    scopes: Sequence[str],
+    credentials: Credentials | None,
+) -> AsyncIterator[RegistryConnection]:
+    """A connection whose breaking is told as RegistryUnreachable."""
+    try:
+        async with opened(candidates, path, scopes, credentials) as connection:
+            yield connection
+    except _BROKEN as error:
+        raise RegistryUnreachable(f"the registry can't be reached: {error}") from error
+
+
+async def _platforms(
+    connection: RegistryConnection, found: FetchedDocument
+) -> tuple[Platform, ...]:
+    if found.is_index:
+        listed = decode_index(found.data).manifests
+        return tuple(it.platform for it in listed if it.platform is not None)
+    config = decode_manifest(found.data).config
+    if config.size > DOCUMENT_LIMIT:
+        raise EngineError(f"an image document has more than {DOCUMENT_LIMIT} bytes")
+    async with connection.request("GET", connection.url(f"blobs/{config.digest}")) as answer:
+        configuration = decode_configuration(await read_bounded(answer.content.iter_any()))
+    platform = Platform(
+        architecture=configuration.architecture,
+        os=configuration.os,
+        variant=configuration.variant,
+    )
+    return (platform,)
