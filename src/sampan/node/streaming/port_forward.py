@@ -8,6 +8,7 @@ How a port is reached is not known here.
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -185,5 +186,5 @@ def _is_port(text: str) -> bool:
 
 
 def _refused(port: int, error: OSError) -> str:
-    reason = (error.strerror or str(error)).lower()
+    reason = os.strerror(error.errno).lower() if error.errno else str(error)
     return f"error forwarding port {port}: dial tcp 127.0.0.1:{port}: connect: {reason}"
