@@ -1,0 +1,247 @@
+"""Bridges, their rules and the namespaces behind them, kept in the kernel as desired.
+
+Everything that speaks to the kernel is done by one thread, one job after the other. Nothing is
+touched before there is a first bridge. Rules that somebody flushes are built anew at once: the
+kernel tells of every change.
+"""
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from typing import ParamSpec, TypeVar
+
+import msgspec
+
+from sampan.host.netlink import Netlink
+from sampan.host.nftables import NftablesError
+from sampan.host.nftables_watch import RulesetWatch
+from sampan.network.bridges.contract import Bridge, BridgeSettings, Port, PublishedPort
+from sampan.network.bridges.devices import BridgeDevices
+from sampan.network.bridges.namespaces import Namespace, Namespaces
+from sampan.network.bridges.rules import BridgeRules
+from sampan.network.ruleset import Ruleset
+
+READY_NAMESPACES = 4
+_SETTLE_SECONDS = 0.2
+_log = logging.getLogger(__name__)
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Wiring(msgspec.Struct, frozen=True, kw_only=True):
+    """How one namespace is plugged in: its ports, and where its other packets go."""
+
+    ports: tuple[Port, ...] = ()
+    gateway: IPv4Address | None = None
+    gateway6: IPv6Address | None = None
+
+
+class Bridges:
+    """In the network namespace of whoever makes it. Methods raise OSError and NftablesError."""
+
+    def __init__(self, settings: BridgeSettings, ready: int = READY_NAMESPACES) -> None:
+        """`ready` is how many namespaces wait to be taken."""
+        self._settings = settings
+        self._namespaces = Namespaces(settings.namespace_folder)
+        self._bridges: dict[str, Bridge] = {}
+        self._netlink: Netlink | None = None
+        self._ruleset: Ruleset | None = None
+        self._rules: BridgeRules | None = None
+        self._watch: RulesetWatch | None = None
+        self._restoring: asyncio.TimerHandle | None = None
+        self._looking: set[asyncio.Task[None]] = set()
+        self._ready = ready
+        self._thread = ThreadPoolExecutor(1, "bridges")
+
+    async def _in_kernel(
+        self, job: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs
+    ) -> _R:
+        """A job is finished even when nobody waits for it any more."""
+        loop = asyncio.get_running_loop()
+        call = functools.partial(job, *arguments, **options)
+        return await asyncio.shield(loop.run_in_executor(self._thread, call))
+
+    # Bridges
+
+    async def set_bridges(self, bridges: Iterable[Bridge]) -> None:
+        """Make these the bridges; those that are there are taken over."""
+        wanted = {bridge.device: bridge for bridge in bridges}
+        if not wanted and self._rules is None:
+            return
+        await self._in_kernel(self._set_bridges, wanted)
+        if self._watch is None:
+            self._watch = RulesetWatch(self._rules_changed)
+
+    def _set_bridges(self, wanted: dict[str, Bridge]) -> None:
+        devices = self._devices()
+        for device, bridge in wanted.items():
+            if self._bridges.get(device) != bridge or not devices.has_bridge(device):
+                devices.start_bridge(bridge)
+        self._opened_rules().set_bridges(wanted.values())
+        for device in self._bridges.keys() - wanted.keys():
+            devices.stop_bridge(device)
+        self._bridges = wanted
+
+    def _devices(self) -> BridgeDevices:
+        if self._netlink is None:
+            self._netlink = Netlink()
+        return BridgeDevices(self._netlink)
+
+    def _opened_rules(self) -> BridgeRules:
+        if self._rules is None:
+            self._ruleset = Ruleset()
+            self._rules = BridgeRules(self._settings, self._ruleset)
+        return self._rules
+
+    async def routed_networks(self) -> list[IPv4Network]:
+        """What the machine has routes to, but for the default one and those to our bridges."""
+        without = frozenset(self._bridges)
+        return await self._in_kernel(lambda: self._devices().routed_networks(without))
+
+    # Namespaces
+
+    async def open_namespace(self, wiring: Wiring) -> Namespace:
+        """A namespace of one's own, plugged in; nothing is left of it after an error."""
+        namespace = await self._in_kernel(self._open, wiring)
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(self._thread, self._fill)
+        return namespace
+
+    def _open(self, wiring: Wiring) -> Namespace:
+        namespace = self._namespaces.take()
+        try:
+            self._plug_in(namespace, wiring)
+        except BaseException:
+            self._discard(namespace.identifier, wiring.ports)
+            namespace.close()
+            raise
+        return namespace
+
+    def _plug_in(self, namespace: Namespace, wiring: Wiring) -> None:
+        self._add_ports(namespace.identifier, wiring.ports)
+        if wiring.ports:
+            self._set_gateways(namespace.identifier, wiring)
+
+    def _add_ports(self, identifier: str, ports: tuple[Port, ...]) -> None:
+        if not ports:
+            return
+        devices = self._devices()
+        self._opened_rules().add_ports(ports)
+        for port in ports:
+            bridge = self._bridges[port.bridge]
+            if not devices.has_bridge(port.bridge):
+                devices.start_bridge(bridge)
+            devices.plug_in(port, self._namespaces.path(identifier), isolated=bridge.isolated)
+
+    def _set_gateways(self, identifier: str, wiring: Wiring) -> None:
+        path = self._namespaces.path(identifier)
+        self._devices().set_gateways(path, wiring.gateway, wiring.gateway6)
+
+    def _fill(self) -> None:
+        try:
+            self._namespaces.fill(self._ready)
+        except (OSError, NftablesError):
+            _log.warning("a namespace could not be made ready", exc_info=True)
+
+    async def adopt_namespace(self, identifier: str, ports: tuple[Port, ...]) -> Namespace | None:
+        """Take up a namespace of an earlier life with its ports; None if it is no more."""
+        return await self._in_kernel(self._adopt, identifier, ports)
+
+    def _adopt(self, identifier: str, ports: tuple[Port, ...]) -> Namespace | None:
+        if not self._namespaces.exists(identifier):
+            return None
+        if ports:
+            self._opened_rules().add_ports(ports)
+        return self._namespaces.open(identifier)
+
+    async def connect(self, identifier: str, port: Port, wiring: Wiring) -> None:
+        """Add one port to a namespace, whose wiring is as given from then on."""
+        await self._in_kernel(self._connect, identifier, port, wiring)
+
+    def _connect(self, identifier: str, port: Port, wiring: Wiring) -> None:
+        try:
+            self._add_ports(identifier, (port,))
+            self._set_gateways(identifier, wiring)
+        except BaseException:
+            self._opened_rules().remove_ports((port.device,))
+            self._devices().unplug(port.device)
+            raise
+
+    async def disconnect(self, identifier: str, device: str, wiring: Wiring) -> None:
+        """Take one port from a namespace, whose wiring is as given from then on."""
+        await self._in_kernel(self._disconnect, identifier, device, wiring)
+
+    def _disconnect(self, identifier: str, device: str, wiring: Wiring) -> None:
+        self._opened_rules().remove_ports((device,))
+        self._devices().unplug(device)
+        self._set_gateways(identifier, wiring)
+
+    async def close_namespace(self, namespace: Namespace, ports: Iterable[Port]) -> None:
+        """Its ports are cut off at once; it ends with its interfaces once nobody is in it."""
+        await self._in_kernel(self._discard, namespace.identifier, tuple(ports))
+
+    def _discard(self, identifier: str, ports: tuple[Port, ...]) -> None:
+        if ports:
+            self._opened_rules().remove_ports([port.device for port in ports])
+        self._namespaces.remove(identifier)
+
+    async def remove_other_namespaces(self, kept: Iterable[str]) -> None:
+        """Unpin every namespace but these (by identifier)."""
+        await self._in_kernel(self._namespaces.remove_others, frozenset(kept))
+
+    # Published ports
+
+    async def publish(self, owner: str, published: tuple[PublishedPort, ...]) -> None:
+        """Make these the published ports of an owner."""
+        if published or self._rules is not None:
+            await self._in_kernel(lambda: self._opened_rules().publish(owner, published))
+
+    # Rules that somebody flushed
+
+    def _rules_changed(self) -> None:
+        """Changes come in bursts, our own among them: look when they have settled."""
+        if self._restoring is None:
+            loop = asyncio.get_running_loop()
+            self._restoring = loop.call_later(_SETTLE_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._restoring = None
+        task = asyncio.get_running_loop().create_task(self._restore())
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+
+    async def _restore(self) -> None:
+        try:
+            if await self._in_kernel(self._opened_rules().restore):
+                _log.warning("packet rules had been taken away; they are back")
+        except (OSError, NftablesError) as error:
+            _log.error("packet rules were not restored: %s", error)
+
+    async def take_down(self) -> None:
+        """Remove every bridge and rule, and the namespaces that nobody took."""
+        await self.set_bridges(())
+        if self._rules is not None:
+            await self._in_kernel(self._rules.take_down)
+        await self._in_kernel(self._namespaces.close)
+
+    async def close(self) -> None:
+        """Let go of sockets and the thread; what is in use stays in the kernel."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if self._restoring is not None:
+            self._restoring.cancel()
+            self._restoring = None
+        await asyncio.gather(*self._looking)
+        await self._in_kernel(self._close)
+        self._thread.shutdown()
+
+    def _close(self) -> None:
+        self._namespaces.close()
+        if self._ruleset is not None:
+            self._ruleset.close()
+        if self._netlink is not None:
+            self._netlink.close()
