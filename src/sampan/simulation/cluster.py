@@ -54,7 +54,7 @@ class Unsettled(AssertionError):
 
 
 class SimulatedCluster:
-    """Made by `start`. `admin` is a client without faults."""
+    """Made by `start`. `admin` is a client without faults, `store` what the server writes to."""
 
     def __init__(self, seed: int, nodes: int) -> None:
         self.random = Random(seed)  # noqa: S311 - chance that can be repeated is the point
@@ -62,7 +62,7 @@ class SimulatedCluster:
         self.network = Network(Random(self.random.random()))  # noqa: S311
         self.watchman = Watchman()
         self.instance = Instance()
-        self._store = MemoryStore()
+        self.store = MemoryStore()
         self._signer = TokenSigner(generate_key(), settings_of(self.instance).issuer)
         self._authority = Authority.create("the authority", self.loop.now())
         self._api: ApiServer | None = None
@@ -101,7 +101,7 @@ class SimulatedCluster:
     async def start_server(self) -> None:
         """Start API, controllers and scheduler on what the store holds."""
         self._api = ApiServer.create(
-            self._store,
+            self.store,
             settings=settings_of(self.instance),
             signer=self._signer,
             clock=self.loop.now,

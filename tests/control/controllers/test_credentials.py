@@ -18,9 +18,7 @@ from sampan.control.controllers import (
 )
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.certificate_signers import SIGNERS
-from sampan.control.controllers.views import (
-    Condition,
-    ConfigMap,
+from sampan.control.controllers.identity_views import (
     PodCertificateRequest,
     Secret,
     ServiceAccount,
@@ -28,6 +26,7 @@ from sampan.control.controllers.views import (
     SigningRequestSpec,
     SigningRequestStatus,
 )
+from sampan.control.controllers.views import Condition, ConfigMap
 from sampan.foundation.pki.signing_requests import Request
 from sampan.kubernetes.kinds.resource import SERVICE_ACCOUNTS
 from sampan.kubernetes.machinery.metadata import Metadata

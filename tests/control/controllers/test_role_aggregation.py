@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from sampan.control.controllers.identity_views import AggregationRule, ClusterRole
 from sampan.control.controllers.role_aggregation import Snapshot, plan
-from sampan.control.controllers.views import AggregationRule, ClusterRole
 from sampan.kubernetes.machinery.metadata import Metadata
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

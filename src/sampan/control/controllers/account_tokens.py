@@ -14,7 +14,7 @@ import msgspec
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
-from sampan.control.controllers.views import Secret, ServiceAccount
+from sampan.control.controllers.identity_views import Secret, ServiceAccount
 from sampan.kubernetes.kinds.resource import SECRETS, SERVICE_ACCOUNTS
 from sampan.kubernetes.machinery.token_secrets import (
     ACCOUNT_NAME,

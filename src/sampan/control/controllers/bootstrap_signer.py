@@ -15,7 +15,8 @@ import msgspec
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch
-from sampan.control.controllers.views import ConfigMap, Secret
+from sampan.control.controllers.identity_views import Secret
+from sampan.control.controllers.views import ConfigMap
 from sampan.foundation.pki.tokens import base64url
 from sampan.kubernetes.kinds.resource import CONFIG_MAPS
 from sampan.kubernetes.machinery.token_secrets import (

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
-from sampan.control.controllers import views
+from sampan.control.controllers import identity_views, views
 from sampan.control.controllers.plan import Head, HeadMetadata
 from sampan.kubernetes.kinds import resource as resources
 from sampan.kubernetes.kinds.resource import Resource
@@ -207,25 +207,30 @@ class Caches:
         )
         self.flow_schemas = Cache(resources.FLOW_SCHEMAS, views.FlowSchema, plain)
         self.config_maps = Cache(resources.CONFIG_MAPS, views.ConfigMap, plain)
-        self.service_accounts = Cache(resources.SERVICE_ACCOUNTS, views.ServiceAccount, plain)
-        self.cluster_roles = Cache(resources.CLUSTER_ROLES, views.ClusterRole, plain)
+        self.service_accounts = Cache(
+            resources.SERVICE_ACCOUNTS, identity_views.ServiceAccount, plain
+        )
+        self.cluster_roles = Cache(resources.CLUSTER_ROLES, identity_views.ClusterRole, plain)
         self.account_tokens = Cache(
             resources.SECRETS,
-            views.Secret,
+            identity_views.Secret,
             {**plain, "account": by_account},
             field_selector=f"type={ACCOUNT_TYPE}",
         )
         self.bootstrap_tokens = Cache(
             resources.SECRETS,
-            views.Secret,
+            identity_views.Secret,
             plain,
             field_selector=f"type={BOOTSTRAP_TYPE}",
         )
         self.signing_requests = Cache(
-            resources.CERTIFICATE_SIGNING_REQUESTS, views.SigningRequest, plain
+            resources.CERTIFICATE_SIGNING_REQUESTS, identity_views.SigningRequest, plain
         )
         self.pod_certificate_requests = Cache(
-            resources.POD_CERTIFICATE_REQUESTS, views.PodCertificateRequest, plain
+            resources.POD_CERTIFICATE_REQUESTS, identity_views.PodCertificateRequest, plain
+        )
+        self.storage_version_migrations = Cache(
+            resources.STORAGE_VERSION_MIGRATIONS, views.StorageVersionMigration, plain
         )
         self.heads: dict[Resource, Cache[Head]] = {}
         self._meant: dict[tuple[str, str], Resource] = {}
@@ -289,10 +294,11 @@ class Caches:
             self.bootstrap_tokens,
             self.signing_requests,
             self.pod_certificate_requests,
+            self.storage_version_migrations,
         )
 
 
-def by_account(secret: views.Secret) -> Iterable[str]:
+def by_account(secret: identity_views.Secret) -> Iterable[str]:
     """Index a Secret by the service account whose token it keeps: `namespace/name`."""
     metadata = secret.metadata
     name = metadata.annotations.get(ACCOUNT_NAME, "")

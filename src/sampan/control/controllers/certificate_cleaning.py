@@ -11,7 +11,7 @@ import msgspec
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
-from sampan.control.controllers.views import SigningRequest
+from sampan.control.controllers.identity_views import SigningRequest
 from sampan.foundation.pki.signing_requests import expiration_of
 from sampan.kubernetes.kinds.resource import CERTIFICATE_SIGNING_REQUESTS
 from sampan.kubernetes.machinery.timestamps import parse

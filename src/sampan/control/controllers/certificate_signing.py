@@ -10,7 +10,8 @@ from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.certificate_signers import SIGNERS
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
-from sampan.control.controllers.views import SigningRequest, condition
+from sampan.control.controllers.identity_views import SigningRequest
+from sampan.control.controllers.views import condition
 from sampan.foundation.pki import signing_requests
 from sampan.foundation.pki.authority import Authority
 from sampan.foundation.pki.signing_requests import InvalidRequest

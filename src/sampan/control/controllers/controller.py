@@ -32,12 +32,14 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What the runner knows beside the caches when it has a key planned.
 
     `answers` are to the `reads` of the plan before, `permissions` to its questions; `failure` is
-    the message of the last request for this key, if it failed.
+    the message of the last request for this key, if it failed, and `is_rejected` tells that to
+    repeat it would not help.
     """
 
     answers: Answers = {}
     permissions: Permissions = {}
     failure: str = ""
+    is_rejected: bool = False
 
 
 class Controller(msgspec.Struct, Generic[SnapshotT], frozen=True):

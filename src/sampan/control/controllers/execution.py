@@ -13,7 +13,7 @@ from random import Random
 import msgspec
 
 from sampan.control.controllers import plan as plans
-from sampan.kubernetes.client.contract import AlreadyExists, Client, NotFound, Object
+from sampan.kubernetes.client.contract import AlreadyExists, Client, Conflict, NotFound, Object
 from sampan.kubernetes.kinds.resource import SUBJECT_ACCESS_REVIEWS, Resource
 from sampan.kubernetes.machinery.generated_names import generated_name
 
@@ -111,7 +111,7 @@ class Executor:
         if isinstance(action, plans.Create):
             return await self._create(action)
         if isinstance(action, plans.Patch):
-            return self._decode(await self._patch(action))
+            return await self._patched(action)
         if isinstance(action, plans.Update):
             update = self._client.update(
                 action.resource, action.body, action.namespace, subresource=action.subresource
@@ -171,6 +171,14 @@ class Executor:
                 raise AlreadyExists({"message": f"{name} is another's"})
             return head
         return None
+
+    async def _patched(self, action: plans.Patch) -> plans.Head | None:
+        try:
+            return self._decode(await self._patch(action))
+        except (NotFound, Conflict):
+            if not action.may_be_gone:
+                raise
+            return None
 
     async def _patch(self, action: plans.Patch) -> bytes:
         preconditions = {"uid": action.uid}

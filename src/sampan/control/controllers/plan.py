@@ -49,7 +49,8 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Patch(msgspec.Struct, frozen=True, kw_only=True):
-    """A merge patch (unless `kind` says otherwise) of the object with exactly this uid."""
+    """A merge patch (unless `kind` says otherwise) of the object with exactly this uid. With
+    `may_be_gone`, an object that has gone or was replaced counts as done."""
 
     resource: Resource
     name: str
@@ -59,6 +60,7 @@ class Patch(msgspec.Struct, frozen=True, kw_only=True):
     resource_version: str = ""
     subresource: str = ""
     kind: PatchKind = "merge"
+    may_be_gone: bool = False
     success: Report | None = None
     failure: Report | None = None
 

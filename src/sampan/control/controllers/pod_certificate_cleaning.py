@@ -11,7 +11,7 @@ import msgspec
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
-from sampan.control.controllers.views import PodCertificateRequest
+from sampan.control.controllers.identity_views import PodCertificateRequest
 from sampan.kubernetes.kinds.resource import POD_CERTIFICATE_REQUESTS
 from sampan.kubernetes.machinery.timestamps import parse
 

@@ -8,7 +8,7 @@ import msgspec
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch
-from sampan.control.controllers.views import ClusterRole
+from sampan.control.controllers.identity_views import ClusterRole
 from sampan.kubernetes.client.contract import Object
 from sampan.kubernetes.kinds.resource import CLUSTER_ROLES
 from sampan.kubernetes.machinery.selectors import from_object

@@ -12,18 +12,35 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
+import msgspec
+
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Cache, Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Keys, key_of
 from sampan.control.controllers.execution import Executor, Refused, Write
-from sampan.kubernetes.client.contract import AlreadyExists, ApiError, Client, Conflict, NotFound
+from sampan.kubernetes.client.contract import (
+    AlreadyExists,
+    ApiError,
+    BadRequest,
+    Client,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+)
 from sampan.kubernetes.client.events import EventRecorder, ObjectReference
 from sampan.kubernetes.client.queue import WorkQueue
 
 CATCH_UP_SECONDS = 5.0
 SHORTEST_DELAY_SECONDS = 0.001
 _MOST_READS = 3
+_REJECTIONS = (BadRequest, Forbidden, Invalid)
 _log = logging.getLogger("sampan.controllers")
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    text: str = ""
+    is_rejection: bool = False
 
 
 class Runner:
@@ -43,7 +60,7 @@ class Runner:
         self._recorder = EventRecorder(client, controller.component, clock)
         self._executor = Executor(client, random, self._report)
         self._queue: WorkQueue[str] = WorkQueue(first_delay=0.01, longest_delay=10.0)
-        self._failures: dict[str, str] = {}
+        self._failures: dict[str, _Failure] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._sources: list[Cache[Any]] = []
         for watch in controller.watches:
@@ -111,9 +128,13 @@ class Runner:
         """Make the plan, with as many rounds of questions as it needs."""
         answers: plans.Answers = {}
         permissions: plans.Permissions = {}
+        last = self._failures.get(key, _Failure())
         for _ in range(_MOST_READS):
             circumstances = Circumstances(
-                answers=answers, permissions=permissions, failure=self._failures.get(key, "")
+                answers=answers,
+                permissions=permissions,
+                failure=last.text,
+                is_rejected=last.is_rejection,
             )
             snapshot = self._controller.observe(self._caches, key, circumstances)
             if snapshot is None:
@@ -131,7 +152,8 @@ class Runner:
             return
         if not isinstance(cause, ApiError | ConnectionError | TimeoutError):
             _log.error("%s: %s", self._controller.component, key, exc_info=cause)
-        self._failures[key] = str(cause) or type(cause).__name__
+        text = str(cause) or type(cause).__name__
+        self._failures[key] = _Failure(text, isinstance(cause, _REJECTIONS))
 
     async def _catch_up(self, writes: Sequence[Write]) -> None:
         """Wait until the controller's own caches show what it wrote."""

@@ -8,7 +8,8 @@ import msgspec
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
-from sampan.control.controllers.views import Namespace, ServiceAccount
+from sampan.control.controllers.identity_views import ServiceAccount
+from sampan.control.controllers.views import Namespace
 from sampan.kubernetes.kinds.resource import SERVICE_ACCOUNTS
 
 ACCOUNT = COMPONENT = "service-account-controller"

@@ -7,7 +7,7 @@ import msgspec
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
-from sampan.control.controllers.views import Secret
+from sampan.control.controllers.identity_views import Secret
 from sampan.kubernetes.kinds.resource import SECRETS
 from sampan.kubernetes.machinery.timestamps import InvalidTimestamp, parse
 from sampan.kubernetes.machinery.token_secrets import BOOTSTRAP_NAMESPACE, plain

@@ -335,53 +335,26 @@ class ConfigMap(msgspec.Struct, frozen=True):
     data: dict[str, str] = {}
 
 
-class ServiceAccount(msgspec.Struct, frozen=True):
+class GroupResource(msgspec.Struct, frozen=True):
+    resource: str
+    group: str = ""
+
+
+class StorageVersionMigrationSpec(msgspec.Struct, frozen=True):
+    resource: GroupResource
+
+
+class StorageVersionMigrationStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """The conditions are the controller's own and kept as they stand."""
+
+    resource_version: str = ""
+    conditions: list[dict[str, Any]] = []
+
+
+class StorageVersionMigration(msgspec.Struct, frozen=True):
     metadata: Metadata
-
-
-class AggregationRule(msgspec.Struct, frozen=True, rename="camel"):
-    cluster_role_selectors: tuple[dict[str, Any], ...] = ()
-
-
-class ClusterRole(msgspec.Struct, frozen=True, rename="camel"):
-    metadata: Metadata
-    rules: tuple[dict[str, Any], ...] | None = None
-    aggregation_rule: AggregationRule | None = None
-
-
-class Secret(msgspec.Struct, frozen=True):
-    """Of the caches, none but those of tokens hold Secrets."""
-
-    metadata: Metadata
-    data: dict[str, str] | None = None
-
-
-class SigningRequestSpec(msgspec.Struct, frozen=True, rename="camel"):
-    request: str
-    signer_name: str
-    usages: tuple[str, ...] = ()
-    expiration_seconds: int | None = None
-    username: str = ""
-    uid: str = ""
-    groups: tuple[str, ...] = ()
-    extra: dict[str, tuple[str, ...]] = {}
-
-
-class SigningRequestStatus(msgspec.Struct, frozen=True):
-    certificate: str = ""
-    conditions: tuple[Condition, ...] = ()
-
-
-class SigningRequest(msgspec.Struct, frozen=True):
-    """A CertificateSigningRequest; `request` and `certificate` are PEM in base64."""
-
-    metadata: Metadata
-    spec: SigningRequestSpec
-    status: SigningRequestStatus = SigningRequestStatus()
-
-
-class PodCertificateRequest(msgspec.Struct, frozen=True):
-    metadata: Metadata
+    spec: StorageVersionMigrationSpec
+    status: StorageVersionMigrationStatus = StorageVersionMigrationStatus()
 
 
 def condition(conditions: tuple[Condition, ...], kind: str) -> Condition | None:
