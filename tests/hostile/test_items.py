@@ -87,6 +87,8 @@ ITEMS: dict[str, tuple[str, ...]] = {
     "secrets in logs, audit, process lists": (
         f"{API}/test_discretion.py::test_tokens_and_secrets_are_in_no_log_and_no_refusal",
         f"{API}/test_audited.py::test_writes_are_told_and_bodies_are_not",
+        "real/cluster/test_secrets.py::test_no_process_shows_them_in_its_command_line",
+        "real/cluster/test_secrets.py::test_no_log_and_no_audit_tells_them",
     ),
 }
 
