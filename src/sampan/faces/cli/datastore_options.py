@@ -24,7 +24,7 @@ _OPTIONS = (
         envvar=VARIABLE,
         metavar="URL",
         help="Where objects are kept: sqlite, or etcd://HOST:PORT,HOST:PORT[?prefix=/NAME].  "
-        "[default: sqlite]",
+        "[default: as the last time, or sqlite]",
     ),
     click.option(
         "--datastore-ca",
@@ -57,7 +57,10 @@ def datastore_variables(
     datastore_cert: Path | None,
     datastore_key: Path | None,
 ) -> dict[str, str]:
-    """The environment in which the server finds what was chosen. Raises BadParameter."""
+    """The environment in which the server finds what was chosen: nothing where nothing was.
+
+    Raises BadParameter.
+    """
     given = {
         VARIABLE: datastore,
         AUTHORITY_VARIABLE: datastore_ca and datastore_ca.absolute(),

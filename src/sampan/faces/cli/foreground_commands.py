@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from sampan.faces.cli import remembered_datastore
 from sampan.faces.cli.datastore_options import datastore_options, datastore_variables
 from sampan.faces.cli.session import Session, require_root
 
@@ -14,7 +15,9 @@ from sampan.faces.cli.session import Session, require_root
 @click.pass_obj
 def server(session: Session, /, **datastore: Any) -> None:
     require_root()
-    session.launcher.serve(session.instance, datastore_variables(session.instance, **datastore))
+    instance = session.instance
+    given = datastore_variables(instance, **datastore)
+    session.launcher.serve(instance, given or remembered_datastore.recall(instance))
 
 
 @click.command(help="Run a node in the foreground until SIGTERM; it stops its containers then.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sampan.faces.cli import kubeconfig_merge, node_readiness
+from sampan.faces.cli import kubeconfig_merge, node_readiness, remembered_datastore
 from sampan.faces.cli.datastore_options import datastore_options, datastore_variables
 from sampan.faces.cli.progress import ProgressLine
 from sampan.faces.cli.session import LaunchFailed, Session, require_root
@@ -52,17 +52,36 @@ def up(
 
 
 def _start(
-    session: Session, nodes: int, environment: dict[str, str], progress: ProgressLine
+    session: Session, nodes: int, datastore: dict[str, str], progress: ProgressLine
 ) -> dict[str, dict[str, float]]:
+    """A datastore is remembered once the server has taken requests on it."""
+    instance = session.instance
     try:
-        return demand(session.instance, "up", nodes=nodes, progress=progress)
+        started = demand(instance, "up", nodes=nodes, progress=progress)
     except NotRunning:
         pass  # it is started below
+    else:
+        _demand_same(instance, datastore)
+        return started
+    chosen = datastore or remembered_datastore.recall(instance)
     try:
-        session.launcher.start(session.instance, nodes, environment)
-        return demand(session.instance, "up", nodes=nodes, progress=progress)
+        session.launcher.start(instance, nodes, chosen)
+        started = demand(instance, "up", nodes=nodes, progress=progress)
     except (LaunchFailed, NotRunning) as failure:
         raise click.ClickException(str(failure) or "the supervisor ended at once") from failure
+    remembered_datastore.remember(instance, chosen)
+    return started
+
+
+def _demand_same(instance: Instance, datastore: dict[str, str]) -> None:
+    """A cluster that runs keeps its datastore. Raises ClickException."""
+    if datastore and remembered_datastore.is_another(instance, datastore):
+        present = remembered_datastore.named(remembered_datastore.recall(instance))
+        command = command_prefix(instance.name)
+        raise click.ClickException(
+            f"the cluster runs already, with the datastore {present}; "
+            f"`{command} down` ends it, and it can be started with another then"
+        )
 
 
 def _merge_kubeconfig(instance: Instance) -> Path:
