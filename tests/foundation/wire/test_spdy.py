@@ -8,6 +8,7 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.memory_pipe import ends
 
 from sampan.foundation.wire.spdy import frames
 from sampan.foundation.wire.spdy.header_block import (
@@ -18,25 +19,6 @@ from sampan.foundation.wire.spdy.header_block import (
 )
 from sampan.foundation.wire.spdy.session import MOST_STREAMS, Session
 from sampan.foundation.wire.spdy.violation import ProtocolViolation
-
-
-class Pipe:
-    """One end of a connection in memory; a full one makes its writer wait."""
-
-    def __init__(self, incoming, outgoing):
-        self._incoming = incoming
-        self._outgoing = outgoing
-
-    async def read(self):
-        return await self._incoming.get()
-
-    async def write(self, data):
-        await self._outgoing.put(data)
-
-
-def ends():
-    one, other = asyncio.Queue(16), asyncio.Queue(16)
-    return Pipe(one, other), Pipe(other, one)
 
 
 @contextlib.asynccontextmanager
