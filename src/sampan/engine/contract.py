@@ -225,6 +225,9 @@ class Engine(Protocol):
         Raises ContainerNotFound, EngineError when it isn't running.
         """
 
+    async def resize(self, identifier: str, columns: int, rows: int) -> None:
+        """Set the size of the container's terminal; nothing happens when it doesn't run."""
+
     async def usage(self, identifier: str) -> "Usage": ...
 
     async def detailed_usage(self, identifier: str) -> DetailedUsage:

@@ -71,8 +71,7 @@ async def read_log(
     """
     renderer = _Renderer(options)
     left = options.limit_bytes or None
-    reader = _Follower(path, options, ended) if options.follow else _Reader(path, options)
-    async for entry in reader.entries():
+    async for entry in read_entries(path, options, ended):
         for piece in renderer.render(entry):
             shown = piece if left is None else piece[:left]
             if shown:
@@ -81,6 +80,21 @@ async def read_log(
                 left -= len(shown)
                 if left <= 0:
                     return
+
+
+def read_entries(
+    path: Path,
+    options: LogOptions,
+    ended: asyncio.Event | None = None,
+    opened: IO[bytes] | None = None,
+) -> AsyncIterator[LogEntry]:
+    """The lines of a log's file as they are there; `opened` is where to begin, if not as told.
+
+    An opened file is closed at the end. Raises FileNotFoundError when it is iterated.
+    """
+    if options.follow:
+        return _Follower(path, options, ended, opened).entries()
+    return _Reader(path, options, opened).entries()
 
 
 class _Renderer:
@@ -118,9 +132,10 @@ class _Lines:
 
 
 class _Reader:
-    def __init__(self, path: Path, options: LogOptions) -> None:
+    def __init__(self, path: Path, options: LogOptions, opened: IO[bytes] | None) -> None:
         self._path = path
         self._options = options
+        self._opened = opened
 
     async def entries(self) -> AsyncIterator[LogEntry]:
         with self._open() as file:
@@ -128,6 +143,8 @@ class _Reader:
                 yield entry
 
     def _open(self) -> IO[bytes]:
+        if self._opened is not None:
+            return self._opened
         file = self._path.open("rb", buffering=0)
         if self._options.tail is not None:
             file.seek(start_of_tail(file, self._options.tail))
@@ -142,8 +159,14 @@ class _Reader:
 
 
 class _Follower(_Reader):
-    def __init__(self, path: Path, options: LogOptions, ended: asyncio.Event | None) -> None:
-        super().__init__(path, options)
+    def __init__(
+        self,
+        path: Path,
+        options: LogOptions,
+        ended: asyncio.Event | None,
+        opened: IO[bytes] | None,
+    ) -> None:
+        super().__init__(path, options, opened)
         self._ended = ended
         self._changed = asyncio.Event()
 

@@ -1,0 +1,43 @@
+"""What the containers' modules stand on: the mechanism, images, networks, volumes, events, records.
+
+Nothing is decided here.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from sampan.engine.contract import Engine
+from sampan.engine.events import Events
+from sampan.engine.images.contract import Images
+from sampan.engine.networks.contract import Networks
+from sampan.engine.state import State
+from sampan.engine.volumes.contract import Volumes
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """`cgroup` holds the containers' groups, `logs` a folder of logs for each of them.
+
+    `clock` gives nanoseconds since the epoch.
+    """
+
+    engine: Engine
+    images: Images
+    networks: Networks
+    volumes: Volumes
+    events: Events
+    state: State
+    cgroup: str
+    logs: Path
+    processors: int
+    platform: str
+    host_name: str
+    clock: Callable[[], int] = time.time_ns
+    random_source: random.Random = msgspec.field(default_factory=random.SystemRandom)
+
+    def log_file(self, identifier: str) -> Path:
+        """Where a container's output is kept."""
+        return self.logs / identifier / "output.log"

@@ -1,0 +1,39 @@
+"""Taking a container away with all that it had: its root, volumes, logs, name and record."""
+
+import asyncio
+
+from sampan.engine.containers.container import ManagedContainer
+from sampan.engine.containers.log_files import remove_logs
+from sampan.engine.containers.parts import Parts
+from sampan.engine.containers.registry import Registry
+
+
+class Removal:
+    def __init__(self, parts: Parts, registry: Registry) -> None:
+        self._parts = parts
+        self._registry = registry
+
+    async def remove(self, container: ManagedContainer, *, volumes: bool) -> None:
+        """Remove one that doesn't run; its lock is held. Raises EngineError, OSError."""
+        container.removing = True
+        try:
+            if not container.record.host.auto_remove:
+                # One that goes at its end is taken away at the next start as it is.
+                await self._registry.save(container.change(intent="remove"))
+            await asyncio.shield(self.clear(container, volumes=volumes))
+        except BaseException:
+            container.removing = False
+            raise
+        self._registry.discard(container)
+        for session in container.attaching:
+            session.give_up()
+        container.tell_removal()
+        self._registry.publish(container, "destroy")
+
+    async def clear(self, container: ManagedContainer, *, volumes: bool) -> None:
+        """Take away whatever is there of a container, its record last."""
+        identifier = container.identifier
+        await self._parts.engine.remove(identifier)
+        await self._parts.volumes.release(identifier, remove_anonymous=volumes)
+        remove_logs(self._parts.log_file(identifier))
+        await self._registry.forget(identifier)
