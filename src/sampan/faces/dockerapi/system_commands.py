@@ -1,0 +1,170 @@
+"""The engine as a whole: ping, version, info."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sampan.faces.dockerapi import versions
+from sampan.faces.dockerapi.call import Call, answer
+from sampan.faces.dockerapi.router import Route
+from sampan.foundation.wire.message import Response
+
+_LOG_DRIVERS = ("json-file", "local", "none")
+_INDEX = {
+    "Name": "docker.io",
+    "Mirrors": [],
+    "Secure": True,
+    "Official": True,
+}
+
+
+async def ping(call: Call) -> Response:
+    return Response(
+        headers={
+            "Content-Type": "text/plain; charset=utf-8",
+            "Builder-Version": "2" if call.facts.has_buildkit else "1",
+            "Swarm": "inactive",
+            "Cache-Control": "no-cache, no-store, must-revalidate",
+            "Pragma": "no-cache",
+        },
+        body=b"OK",
+    )
+
+
+async def version(call: Call) -> Response:
+    facts = call.facts
+    details = {
+        "ApiVersion": versions.text(versions.MAXIMUM),
+        "Arch": facts.architecture,
+        "BuildTime": "",
+        "Experimental": "false",
+        "GitCommit": "",
+        "GoVersion": f"python{facts.python}",
+        "KernelVersion": facts.kernel,
+        "MinAPIVersion": versions.text(versions.MINIMUM),
+        "Os": "linux",
+    }
+    tree: dict[str, Any] = {
+        "Platform": {"Name": "Sampan"},
+        "Components": [{"Name": "Engine", "Version": facts.version, "Details": details}],
+        "Version": facts.version,
+        **{name: value for name, value in details.items() if name != "Experimental"},
+    }
+    return answer(tree)
+
+
+async def info(call: Call) -> Response:
+    facts = call.facts
+    containers = await call.engine.containers.list()
+    phases = [one.state.phase for one in containers]
+    paused = phases.count("paused")
+    running = sum(one.state.running for one in containers)
+    tree: dict[str, Any] = {
+        "ID": facts.identifier,
+        "Containers": len(containers),
+        "ContainersRunning": running - paused,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(containers) - running,
+        "Images": len(await call.engine.images.list()),
+        "Driver": "overlay2",
+        "DriverStatus": [["Backing Filesystem", "overlayfs"], ["Native Overlay Diff", "true"]],
+        "Plugins": {
+            "Volume": ["local"],
+            "Network": ["bridge", "host", "null"],
+            "Authorization": None,
+            "Log": list(_LOG_DRIVERS),
+        },
+        "SystemTime": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        **_abilities(),
+        **_machine(call),
+        "Swarm": _no_swarm(),
+        "Runtimes": {facts.runtime: {"path": facts.runtime}},
+        "DefaultRuntime": facts.runtime,
+        "InitBinary": "",
+        "ContainerdCommit": _commit(call),
+        "RuncCommit": _commit(call),
+        "InitCommit": _commit(call),
+        "Isolation": "",
+        "LiveRestoreEnabled": True,
+        "Warnings": None,
+        "CDISpecDirs": ["/etc/cdi", "/var/run/cdi"],
+    }
+    if call.version < (1, 50):
+        tree |= {"BridgeNfIptables": False, "BridgeNfIp6tables": False}
+    if call.version >= (1, 49):
+        tree["FirewallBackend"] = {"Driver": "nftables"}
+    return answer(tree)
+
+
+def _commit(call: Call) -> dict[str, str]:
+    """No part of Docker's is in use; old clients want something expected as well."""
+    return {"ID": "", "Expected": ""} if call.version < (1, 49) else {"ID": ""}
+
+
+def _abilities() -> dict[str, Any]:
+    return {
+        "MemoryLimit": True,
+        "SwapLimit": True,
+        "CpuCfsPeriod": True,
+        "CpuCfsQuota": True,
+        "CPUShares": True,
+        "CPUSet": True,
+        "PidsLimit": True,
+        "OomKillDisable": False,
+        "IPv4Forwarding": True,
+        "Debug": False,
+        "NFd": 0,
+        "NGoroutines": 0,
+        "NEventsListener": 0,
+        "LoggingDriver": _LOG_DRIVERS[0],
+        "CgroupDriver": "cgroupfs",
+        "ExperimentalBuild": False,
+        "SecurityOptions": ["name=seccomp,profile=builtin"],
+    }
+
+
+def _machine(call: Call) -> dict[str, Any]:
+    facts = call.facts
+    insecure = ["::1/128", "127.0.0.0/8"]
+    return {
+        "CgroupVersion": str(facts.cgroup_version),
+        "KernelVersion": facts.kernel,
+        "OperatingSystem": facts.operating_system,
+        "OSVersion": facts.operating_system_version,
+        "OSType": "linux",
+        "Architecture": facts.machine,
+        "NCPU": facts.processors,
+        "MemTotal": facts.memory,
+        "IndexServerAddress": "https://index.docker.io/v1/",
+        "RegistryConfig": {
+            "InsecureRegistryCIDRs": insecure,
+            "IndexConfigs": {"docker.io": {**_INDEX}},
+            "Mirrors": [],
+        },
+        "GenericResources": None,
+        "DockerRootDir": facts.state_folder,
+        "HttpProxy": "",
+        "HttpsProxy": "",
+        "NoProxy": "",
+        "Name": facts.name,
+        "Labels": [],
+        "ServerVersion": facts.version,
+    }
+
+
+def _no_swarm() -> dict[str, Any]:
+    return {
+        "NodeID": "",
+        "NodeAddr": "",
+        "LocalNodeState": "inactive",
+        "ControlAvailable": False,
+        "Error": "",
+        "RemoteManagers": None,
+    }
+
+
+ROUTES = (
+    Route("GET", "/_ping", ping),
+    Route("HEAD", "/_ping", ping),
+    Route("GET", "/version", version),
+    Route("GET", "/info", info),
+)
