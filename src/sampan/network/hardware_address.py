@@ -5,12 +5,17 @@ All are locally administered (IEEE 802: second bit of the first octet). Pure.
 
 from ipaddress import IPv4Address
 
-_POD, _GATEWAY, _OVERLAY = 0x70, 0x67, 0x76
+_POD, _GATEWAY, _OVERLAY, _CONTAINER = 0x70, 0x67, 0x76, 0x42
 
 
 def pod_hardware_address(address: IPv4Address) -> str:
     """That of a pod's interface."""
     return _derived(_POD, address)
+
+
+def container_hardware_address(address: IPv4Address) -> str:
+    """That of a container's interface, as Docker derives it."""
+    return _derived(_CONTAINER, address)
 
 
 def gateway_hardware_address(gateway: IPv4Address) -> str:

@@ -12,13 +12,14 @@ from sampan.network.contract import TransportProtocol
 _PROTOCOLS: dict[TransportProtocol, int] = {"tcp": 6, "udp": 17}
 _NAME_LENGTH = 16
 _EVERYWHERE = IPv4Address(0)
+_SETS = ("stations", "addresses", "addresses6", "targets6")
 
 
 def port_changes(
     table: str, ports: Iterable[Port], *, delete: bool = False
 ) -> Iterator[ElementChange]:
     """Let in, or no longer, what these ports send with their own addresses."""
-    sets: dict[str, list[Element]] = {"stations": [], "addresses": [], "addresses6": []}
+    sets: dict[str, list[Element]] = {name: [] for name in _SETS}
     for port in ports:
         station = _station(port)
         sets["stations"].append(Element(station))
@@ -27,6 +28,7 @@ def port_changes(
         if port.address6 is not None:
             for address in (port.address6.ip, link_local_address(port.hardware_address)):
                 sets["addresses6"].append(Element(station + address.packed))
+                sets["targets6"].append(Element(station + address.packed))
     for name, elements in sets.items():
         if elements:
             yield ElementChange("bridge", table, name, tuple(elements), delete)

@@ -34,6 +34,9 @@ class NetworkNames:
         if self._members.pop(owner, None) is not None:
             self._index()
 
+    def has_members(self) -> bool:
+        return bool(self._members)
+
     def _index(self) -> None:
         found: dict[str, list[Address]] = {}
         self._pointers = {}

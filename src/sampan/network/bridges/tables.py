@@ -11,6 +11,8 @@ from sampan.network.bridges.contract import Bridge
 
 # A container's frames reach this chain before anything else looks at them.
 _FIRST = -300
+# The target address of a neighbour advertisement (RFC 4861, section 4.4).
+_ADVERTISED = "@th,64,128"
 
 
 def bridge_tables(table: str, port_prefix: str, bridges: Collection[Bridge]) -> str:
@@ -143,6 +145,8 @@ def _port_guard(port_prefix: str) -> str:
             }}
             set addresses6 {{ type ifname . ether_addr . ipv6_addr
             }}
+            set targets6 {{ typeof {here} . {_ADVERTISED}
+            }}
             chain guard {{
                 type filter hook prerouting priority {_FIRST}; policy accept;
                 iifname != "{port_prefix}*" accept
@@ -151,7 +155,7 @@ def _port_guard(port_prefix: str) -> str:
                 ether type arp arp operation request arp saddr ip 0.0.0.0 accept
                 ether type ip {here} . ip saddr @addresses accept
                 icmpv6 type nd-router-advert drop
-                icmpv6 type nd-neighbor-advert {here} . icmpv6 taddr != @addresses6 drop
+                icmpv6 type nd-neighbor-advert {here} . {_ADVERTISED} != @targets6 drop
                 ether type ip6 {here} . ip6 saddr @addresses6 accept
                 ether type ip6 ip6 saddr :: accept
                 drop

@@ -1,0 +1,47 @@
+"""A sandbox while its container runs: its record, its namespace, its name server."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address
+
+from sampan.engine.networks.sandbox_record import SandboxRecord
+from sampan.network.bridges.bridges import Wiring
+from sampan.network.bridges.contract import Port
+from sampan.network.bridges.name_server import NameServer
+from sampan.network.bridges.names import SharedNames
+from sampan.network.bridges.namespaces import Namespace
+from sampan.network.dns_upstream import NameServers
+
+
+class LiveSandbox:
+    """The record is replaced as a whole when something changes."""
+
+    def __init__(self, record: SandboxRecord) -> None:
+        self.record = record
+        self.namespace: Namespace | None = None
+        self.names = SharedNames()
+        self.name_server: NameServer | None = None
+
+    def ports(self) -> tuple[Port, ...]:
+        return tuple(endpoint.as_port() for endpoint in self.record.endpoints)
+
+    def wiring(self) -> Wiring:
+        """What the kernel is to have of it."""
+        outward = self.record.way_out()
+        gateway = outward.settings.gateway if outward else ""
+        gateway6 = outward.settings.ipv6_gateway if outward else ""
+        return Wiring(
+            ports=self.ports(),
+            gateway=IPv4Address(gateway) if gateway else None,
+            gateway6=IPv6Address(gateway6) if gateway6 else None,
+        )
+
+
+class SandboxResolvers:
+    """Whom to ask about the world's names for one sandbox: nobody while no network leads out."""
+
+    def __init__(self, live: LiveSandbox, outside: NameServers) -> None:
+        self._live = live
+        self._outside = outside
+
+    def servers(self) -> Sequence[IPv4Address]:
+        return () if self._live.record.way_out() is None else self._outside.servers()

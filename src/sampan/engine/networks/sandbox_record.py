@@ -1,0 +1,162 @@
+"""What is kept of a sandbox while its container runs: a file in the run folder for each.
+
+It is written before the kernel is asked for anything, so that a later process finds what an
+earlier one made. After a reboot neither is there.
+"""
+
+import os
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
+from pathlib import Path
+
+import msgspec
+
+from sampan.engine.containers.configuration import EndpointSettings
+from sampan.engine.networks.contract import (
+    CONTAINER_MODE,
+    HOST,
+    NONE,
+    AttachmentRequest,
+    ContainerIdentity,
+)
+from sampan.engine.networks.port_plan import Bindings, PortWish, shown_ports
+from sampan.network.bridges.contract import Port, PublishedPort
+
+_RECORD = "sandbox.json"
+
+
+class PlacedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A place on a network: `settings` as Docker shows it, and the pair of interfaces."""
+
+    network: str
+    network_name: str
+    settings: EndpointSettings
+    bridge: str
+    device: str
+    interface: str
+    internal: bool
+    rate_in: int = 0
+    rate_out: int = 0
+
+    def as_port(self) -> Port:
+        """What is to be in the kernel."""
+        settings = self.settings
+        own, own6 = settings.ip_address, settings.global_ipv6_address
+        return Port(
+            device=self.device,
+            bridge=self.bridge,
+            interface=self.interface,
+            hardware_address=settings.mac_address,
+            address=IPv4Interface((own, settings.ip_prefix_length)) if own else None,
+            address6=IPv6Interface((own6, settings.global_ipv6_prefix_length)) if own6 else None,
+            rate_in=self.rate_in,
+            rate_out=self.rate_out,
+        )
+
+    def addresses(self) -> list[str]:
+        """Those that it has, IPv4 first."""
+        found = (self.settings.ip_address, self.settings.global_ipv6_address)
+        return [address for address in found if address]
+
+
+class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A container's network as it came true. `namespace` is the identifier of its namespace,
+    "" where it has none of its own; `host_ports` go with `wishes`, those that are held."""
+
+    request: AttachmentRequest
+    namespace: str = ""
+    endpoints: tuple[PlacedEndpoint, ...] = ()
+    plain_endpoints: dict[str, EndpointSettings] = {}
+    wishes: tuple[PortWish, ...] = ()
+    host_ports: tuple[int, ...] = ()
+
+    @property
+    def identity(self) -> ContainerIdentity:
+        return self.request.identity
+
+    @property
+    def shares(self) -> str:
+        """The container whose network this one shares, "" for none."""
+        mode = self.request.mode
+        return mode.removeprefix(CONTAINER_MODE) if mode.startswith(CONTAINER_MODE) else ""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it may be on networks at all."""
+        return not self.shares and self.request.mode not in (HOST, NONE)
+
+    def endpoint(self, network: str) -> PlacedEndpoint | None:
+        return next((each for each in self.endpoints if each.network == network), None)
+
+    def way_out(self) -> PlacedEndpoint | None:
+        """The endpoint whose gateway is the default one: the highest priority, then by name."""
+        outward = [each for each in self.endpoints if not each.internal]
+        order = sorted(outward, key=lambda each: each.network_name)
+        return max(order, key=lambda each: each.settings.gateway_priority, default=None)
+
+    def shown_ports(self) -> Bindings:
+        return shown_ports(self.request.exposed_ports, self.wishes, self.host_ports)
+
+    def published(self) -> tuple[PublishedPort, ...]:
+        """Where the held ports lead; nowhere without a network that leads outside."""
+        outward = self.way_out()
+        if outward is None or not outward.settings.ip_address:
+            return ()
+        address = IPv4Address(outward.settings.ip_address)
+        return tuple(
+            PublishedPort(
+                protocol=wish.protocol,
+                host_address=IPv4Address(wish.host_address),
+                host_port=host_port,
+                address=address,
+                port=wish.port,
+            )
+            for wish, host_port in zip(self.wishes, self.host_ports, strict=True)
+        )
+
+
+class SandboxFolder:
+    """The records and files of the sandboxes of one engine, a folder for each container."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, container: str) -> Path:
+        return self._folder / container
+
+    def load(self) -> Iterator[tuple[str, SandboxRecord | None]]:
+        """Containers and their records; None for one that can't be read."""
+        if not self._folder.exists():
+            return
+        for entry in sorted(self._folder.iterdir()):
+            try:
+                content = (entry / _RECORD).read_bytes()
+                yield entry.name, msgspec.json.decode(content, type=SandboxRecord)
+            except (FileNotFoundError, msgspec.DecodeError):
+                yield entry.name, None
+
+    def save(self, record: SandboxRecord) -> None:
+        """Put the record in the place of the one before (OSError)."""
+        folder = self._made(record.identity.identifier)
+        fresh = folder / f"{_RECORD}.new"
+        fresh.write_bytes(msgspec.json.encode(record))
+        os.replace(fresh, folder / _RECORD)
+
+    def _made(self, container: str) -> Path:
+        folder = self.path(container)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    def write(self, container: str, name: str, text: str) -> None:
+        """A file that containers read, changed in its place: it is mounted by its inode."""
+        path = self._made(container) / name
+        path.write_text(text)
+        path.chmod(0o644)
+
+    def remove(self, container: str) -> None:
+        """No error if there is nothing."""
+        folder = self.path(container)
+        if folder.exists():
+            for entry in folder.iterdir():
+                entry.unlink()
+            folder.rmdir()
