@@ -77,13 +77,7 @@ def _without_account(snapshot: Snapshot, name: str) -> plans.Plan:
 
 def _deletion(secret: Secret) -> plans.Plan:
     metadata = secret.metadata
-    delete = plans.Delete(
-        resource=SECRETS,
-        namespace=metadata.namespace,
-        name=metadata.name,
-        uid=metadata.uid,
-        resource_version=metadata.resource_version,
-    )
+    delete = plans.deletion(SECRETS, metadata, unchanged=True)
     return plans.Plan(actions=(delete,))
 
 

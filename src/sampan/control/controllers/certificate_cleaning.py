@@ -34,12 +34,7 @@ def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
     end = end_of(request)
     if end > now:
         return plans.Plan(again_after=(end - now).total_seconds())
-    delete = plans.Delete(
-        resource=CERTIFICATE_SIGNING_REQUESTS,
-        name=request.metadata.name,
-        uid=request.metadata.uid,
-        resource_version=request.metadata.resource_version,
-    )
+    delete = plans.deletion(CERTIFICATE_SIGNING_REQUESTS, request.metadata, unchanged=True)
     return plans.Plan(actions=(delete,))
 
 

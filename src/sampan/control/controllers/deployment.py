@@ -222,13 +222,7 @@ def _report(deployment: Deployment, name: str, before: int, after: int) -> plans
 
 
 def _removal(replica_set: ReplicaSet) -> plans.Delete:
-    return plans.Delete(
-        resource=REPLICA_SETS,
-        namespace=replica_set.metadata.namespace,
-        name=replica_set.metadata.name,
-        uid=replica_set.metadata.uid,
-        resource_version=replica_set.metadata.resource_version,
-    )
+    return plans.deletion(REPLICA_SETS, replica_set.metadata, unchanged=True)
 
 
 def _status(

@@ -240,12 +240,7 @@ def _creation(service: Service, group: Group, endpoints: list[Endpoint]) -> plan
 
 
 def _removal(each: EndpointSlice) -> plans.Delete:
-    return plans.Delete(
-        resource=ENDPOINT_SLICES,
-        namespace=each.metadata.namespace,
-        name=each.metadata.name,
-        uid=each.metadata.uid,
-    )
+    return plans.deletion(ENDPOINT_SLICES, each.metadata)
 
 
 def observe(caches: Caches, key: str, _circumstances: Circumstances) -> Snapshot | None:

@@ -102,6 +102,28 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True):
     failure: Report | None = None
 
 
+def deletion(
+    resource: Resource,
+    metadata: Metadata,
+    *,
+    unchanged: bool = False,
+    grace_seconds: int | None = None,
+    success: Report | None = None,
+    failure: Report | None = None,
+) -> Delete:
+    """The deletion of an object; with `unchanged`, only in the version that was seen."""
+    return Delete(
+        resource=resource,
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        resource_version=metadata.resource_version if unchanged else "",
+        grace_seconds=grace_seconds,
+        success=success,
+        failure=failure,
+    )
+
+
 class Get(msgspec.Struct, frozen=True):
     """A question to the API itself, past the cache: one object's metadata, or None."""
 

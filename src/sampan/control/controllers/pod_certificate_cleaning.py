@@ -31,12 +31,7 @@ def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
     end = parse(metadata.creation_timestamp) + KEPT
     if end > now:
         return plans.Plan(again_after=(end - now).total_seconds())
-    delete = plans.Delete(
-        resource=POD_CERTIFICATE_REQUESTS,
-        namespace=metadata.namespace,
-        name=metadata.name,
-        uid=metadata.uid,
-    )
+    delete = plans.deletion(POD_CERTIFICATE_REQUESTS, metadata)
     return plans.Plan(actions=(delete,))
 
 

@@ -46,13 +46,7 @@ def plan(snapshot: Snapshot, _now: datetime) -> plans.Plan:
 
 
 def _deletion(pod: Pod) -> plans.Delete:
-    return plans.Delete(
-        resource=PODS,
-        namespace=pod.metadata.namespace,
-        name=pod.metadata.name,
-        uid=pod.metadata.uid,
-        grace_seconds=0,
-    )
+    return plans.deletion(PODS, pod.metadata, grace_seconds=0)
 
 
 def controller(kept: int) -> Controller[Snapshot]:

@@ -117,11 +117,9 @@ def _creation(resource: Resource, owner: ReplicaSet) -> plans.Create:
 
 def _deletion(resource: Resource, owner: ReplicaSet, pod: Pod) -> plans.Delete:
     about = plans.reference(resource, owner.metadata)
-    return plans.Delete(
-        resource=PODS,
-        namespace=pod.metadata.namespace,
-        name=pod.metadata.name,
-        uid=pod.metadata.uid,
+    return plans.deletion(
+        PODS,
+        pod.metadata,
         success=plans.Report(about, "Normal", "SuccessfulDelete", "Deleted pod: {name}"),
         failure=plans.Report(about, "Warning", "FailedDelete", "Error deleting: {error}"),
     )

@@ -32,13 +32,7 @@ def plan(snapshot: Snapshot, now: datetime) -> plans.Plan:
     if left > 0:
         return plans.Plan(again_after=left)
     metadata = secret.metadata
-    delete = plans.Delete(
-        resource=SECRETS,
-        namespace=metadata.namespace,
-        name=metadata.name,
-        uid=metadata.uid,
-        resource_version=metadata.resource_version,
-    )
+    delete = plans.deletion(SECRETS, metadata, unchanged=True)
     return plans.Plan(actions=(delete,))
 
 
