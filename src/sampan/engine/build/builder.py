@@ -1,300 +1,232 @@
-"""Building an image: the stages in order, each instruction a change of metadata or a layer.
+"""Building one plan: its stages side by side, each once, and the image of the last.
 
-A step's layer is taken from an earlier build when all that it depends on is the same: the
-layers below, the step itself, and the contents of what it copies. The result then has the same
-digest to the last bit, since no time goes into it but those of its layers.
+A stage begins at once and waits where it needs another. When one fails, the others are ended.
 """
 
 import asyncio
-import os
-import platform
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from sampan.engine.build import copy_step
-from sampan.engine.build.cache import BuildCache, CachedLayer, cache_key
-from sampan.engine.build.dockerfile import Dockerfile, Instruction
+from sampan.engine.build.arguments import unconsumed
+from sampan.engine.build.cache import BuildCache
+from sampan.engine.build.cache_mounts import CacheMounts
+from sampan.engine.build.contract import (
+    BuildProgress,
+    BuildWarning,
+    ClientSources,
+    Step,
+    StepEnded,
+    StepPulling,
+    StepStarted,
+)
 from sampan.engine.build.errors import BuildFailed
-from sampan.engine.build.expansion import expand
-from sampan.engine.build.metadata import (
-    CHANGES,
-    Scope,
-    command_line,
-    variables_of,
-    working_folder,
-)
-from sampan.engine.build.patterns import IgnoreRule
+from sampan.engine.build.layering import Layering
+from sampan.engine.build.plan import BuildPlan
 from sampan.engine.build.run_step import StepRunner
-from sampan.engine.build.source_tree import SourceTree
-from sampan.engine.build.stages import SCRATCH, Stage, Stages, declared_arguments
-from sampan.engine.build.tree_copy import make_folders
-from sampan.engine.build.workspace import View, Workspace
-from sampan.engine.contract import ImageNotFound
-from sampan.engine.images.documents import (
-    LAYER_TYPE,
-    Descriptor,
-    ExecutionConfiguration,
-    History,
-    ImageConfiguration,
-    RootFilesystem,
-    architecture_of,
-)
+from sampan.engine.build.stage_builder import StageBuilder, StageParts
+from sampan.engine.build.stage_state import StageState, state_of_image
+from sampan.engine.build.stages import SCRATCH, Stage
+from sampan.engine.build.workspace import Workspace
+from sampan.engine.contract import EngineError, ImageNotFound, NotFound
+from sampan.engine.images.contract import Images
+from sampan.engine.images.documents import Platform
 from sampan.engine.images.layers import chain_identifiers
+from sampan.engine.images.pins import PinSet
+from sampan.engine.images.platforms import fits, parse_platform, platform_text
+from sampan.engine.images.reference import DEFAULT_REGISTRY, InvalidReference, parse_reference
 from sampan.engine.images.store import ImageStore, StoredImage
-from sampan.host import paths
 
-_EPOCH = "1970-01-01T00:00:00Z"
-_HIDDEN_FROM_RUN = frozenset(("PATH",))
-
-MakeLayer = Callable[[View], Awaitable[None]]
+_RUNNING_AT_ONCE = 4
 
 
-class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be built. `latest` is SOURCE_DATE_EPOCH, None when it is not set."""
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every build of a machine works with; without `images` nothing is pulled."""
 
-    context: Path
-    dockerfile: Dockerfile
-    stages: Stages
-    target: str
-    build_arguments: dict[str, str]
-    ignored: tuple[IgnoreRule, ...]
-    use_cache: bool
-    network: str
-    latest: int | None
-
-
-class _StageState(msgspec.Struct):
-    """How far a stage has come. `blobs` may be compressed, `diff_ids` name what is in them."""
-
-    execution: ExecutionConfiguration
-    blobs: list[Descriptor]
-    diff_ids: list[str]
-    created: str
-    history: list[History]
-    arguments: dict[str, str]
-
-    @property
-    def variables(self) -> dict[str, str]:
-        return self.arguments | variables_of(self.execution)
+    store: ImageStore
+    images: Images | None
+    cache: BuildCache
+    caches: CacheMounts
+    runner: StepRunner
+    clock: Callable[[], float]
 
 
 class Builder:
-    """Builds one plan."""
+    """`contexts` are folders by the names that the request gives them."""
 
     def __init__(
         self,
         plan: BuildPlan,
-        store: ImageStore,
+        surroundings: Surroundings,
         *,
         workspace: Workspace,
-        cache: BuildCache,
-        runner: StepRunner,
-        tell: Callable[[str], None],
+        pins: PinSet,
+        contexts: Mapping[str, Path],
+        progress: BuildProgress,
+        sources: ClientSources | None,
     ) -> None:
         self._plan = plan
-        self._store = store
+        self._around = surroundings
         self._workspace = workspace
-        self._cache = cache
-        self._runner = runner
-        self._tell = tell
-        self._done: dict[int, _StageState] = {}
+        self._pins = pins
+        self._contexts = contexts
+        self._progress = progress
+        self._sources = sources
+        self._tasks: dict[int, asyncio.Task[StageState]] = {}
+        self._builders: list[StageBuilder] = []
+        self._pulled: dict[str, asyncio.Task[StoredImage]] = {}
+        self._parts: StageParts | None = None
+        self.layering: Layering | None = None
 
-    async def build(self) -> str:
-        """The digest of the new image's manifest. Raises BuildFailed, EngineError, OSError."""
-        needed = self._plan.stages.needed(self._plan.target)
-        for stage in needed:
-            self._done[stage.number] = await self._build_stage(stage)
-        state = self._done[needed[-1].number]
-        configuration = ImageConfiguration(
-            created=state.created,
-            architecture=architecture_of(platform.machine()),
-            os="linux",
-            config=state.execution,
-            rootfs=RootFilesystem(diff_ids=tuple(state.diff_ids)),
-            history=tuple(state.history),
+    async def build(self) -> StageState:
+        """Raises BuildFailed, EngineError, OSError."""
+        self._declare()
+        self.layering = Layering(
+            self._around.store,
+            self._workspace,
+            self._around.cache,
+            donors=await self._donors(),
+            style=self._plan.request.history,
+            latest=self._plan.latest,
+            clock=self._around.clock,
         )
-        return await self._workspace.keep_image(configuration, state.blobs)
+        self._parts = StageParts(
+            plan=self._plan,
+            layering=self.layering,
+            workspace=self._workspace,
+            caches=self._around.caches,
+            runner=self._around.runner,
+            running=asyncio.Semaphore(_RUNNING_AT_ONCE),
+            progress=self._progress,
+            sources=self._sources,
+            origins=self,
+        )
+        try:
+            await _until_one_fails([self._task(stage) for stage in self._plan.needed])
+            return await self._task(self._plan.target)
+        finally:
+            await _end([*self._tasks.values(), *self._pulled.values()])
+            self._warn()
 
-    async def _build_stage(self, stage: Stage) -> _StageState:
-        self._tell(f"FROM {stage.base}" + (f" AS {stage.name}" if stage.name else ""))
-        state = await self._start_of(stage)
-        for instruction in stage.instructions:
-            try:
-                await self._apply(state, instruction, stage)
-            except BuildFailed as error:
-                if str(error).startswith("line "):
-                    raise
-                raise BuildFailed(str(error), instruction.line) from error
-        return state
+    def _declare(self) -> None:
+        for step in self._plan.steps[-1]:
+            self._progress(StepStarted(step))
+            self._progress(StepEnded(step=step, has_image=False))
+        for warning in self._plan.dockerfile.warnings:
+            self._progress(BuildWarning(warning))
 
-    async def _start_of(self, stage: Stage) -> _StageState:
+    def _warn(self) -> None:
+        consumed = {name for builder in self._builders for name in builder.consumed}
+        consumed.update(self._plan.stages.arguments, self._plan.automatic)
+        left = unconsumed(self._plan.request.build_arguments, consumed)
+        if left:
+            names = " ".join(left)
+            self._progress(BuildWarning(f"One or more build-args [{names}] were not consumed"))
+
+    def _task(self, stage: Stage) -> asyncio.Task[StageState]:
+        task = self._tasks.get(stage.number)
+        if task is None:
+            assert self._parts is not None
+            builder = StageBuilder(stage, self._parts)
+            self._builders.append(builder)
+            task = asyncio.get_running_loop().create_task(builder.build())
+            self._tasks[stage.number] = task
+        return task
+
+    async def start(self, stage: Stage, step: Step) -> StageState:
+        """What a stage begins with; a stage's own platform is that of its image."""
         earlier = self._plan.stages.find(stage.base, stage.number)
         if earlier is not None:
-            done = self._done[earlier.number]
-            return msgspec.structs.replace(
-                done,
-                blobs=[*done.blobs],
-                diff_ids=[*done.diff_ids],
-                history=[*done.history],
-                arguments={},
-            )
+            return (await asyncio.shield(self._task(self._needed(earlier)))).following()
+        platform = self._platform(stage)
         if stage.base == SCRATCH:
-            return _StageState(ExecutionConfiguration(), [], [], _EPOCH, [], {})
-        image = await self._image(stage.base, stage.line)
-        configuration = image.configuration
-        return _StageState(
-            execution=configuration.execution,
-            blobs=[*image.manifest.layers],
-            diff_ids=[*image.diff_ids],
-            created=configuration.created or _EPOCH,
-            history=[*configuration.history],
-            arguments={},
-        )
+            return StageState(platform=platform)
+        image = await self._image(stage.base, platform, stage.start.line, step)
+        return state_of_image(image)
 
-    async def _image(self, name: str, line: int) -> StoredImage:
+    async def layers(self, name: str, stage: Stage, line: int) -> tuple[str, ...] | Path:
+        """Implements Origins."""
+        if name in self._contexts:
+            return self._contexts[name]
+        earlier = self._plan.stages.find(name, stage.number)
+        if earlier is not None:
+            done = await asyncio.shield(self._task(self._needed(earlier)))
+            return tuple(done.diff_ids)
+        image = await self._image(
+            name, self._platform(stage), line, self._plan.steps[stage.number][0]
+        )
+        return image.diff_ids
+
+    def _needed(self, stage: Stage) -> Stage:
+        return next((one for one in self._plan.needed if one.number == stage.number), stage)
+
+    def _platform(self, stage: Stage) -> Platform:
+        return parse_platform(stage.platform) if stage.platform else self._plan.platform
+
+    async def _image(self, name: str, platform: Platform, line: int, step: Step) -> StoredImage:
+        key = f"{name} {platform_text(platform)}"
+        task = self._pulled.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._resolve(name, platform, step))
+            self._pulled[key] = task
         try:
-            image = self._store.resolve(name)
-        except ImageNotFound as error:
+            return await asyncio.shield(task)
+        except (NotFound, InvalidReference) as error:
             raise BuildFailed(str(error), line) from error
-        await self._store.unpack(image)
+
+    async def _resolve(self, name: str, platform: Platform, step: Step) -> StoredImage:
+        image = None if self._plan.request.pull else self._local(name, platform)
+        if image is None:
+            image = await self._pull(name, platform, step)
+        self._pins.add(*image.needed, *chain_identifiers(image.diff_ids))
+        await self._around.store.unpack(image)
         return image
 
-    async def _apply(self, state: _StageState, instruction: Instruction, stage: Stage) -> None:
-        shown = f"{instruction.name} {instruction.text}"
-        scope = Scope(state.variables, self._plan.dockerfile.escape)
-        layers = len(state.diff_ids)
-        change = CHANGES.get(instruction.name)
-        if change is not None:
-            self._tell(shown)
-            state.execution = change(state.execution, instruction, scope)
-        elif instruction.name == "ARG":
-            given = self._plan.stages.arguments | self._plan.build_arguments
-            state.arguments |= declared_arguments(instruction, given, scope.variables, scope.escape)
-        elif instruction.name == "WORKDIR":
-            await self._change_folder(state, instruction, scope)
-        elif instruction.name == "RUN":
-            await self._run(state, instruction)
-        elif instruction.name == "COPY":
-            await self._copy(state, instruction, scope, stage)
-        else:
-            raise BuildFailed(f"{instruction.name} is not supported", instruction.line)
-        is_empty = len(state.diff_ids) == layers
-        state.history.append(History(created_by=shown, empty_layer=is_empty))
-
-    async def _change_folder(
-        self, state: _StageState, instruction: Instruction, scope: Scope
-    ) -> None:
-        text = expand(instruction.text, scope.variables, scope.escape, instruction.line)
-        folder = working_folder(state.execution, text)
-        state.execution = msgspec.structs.replace(state.execution, working_dir=folder)
-
-        async def make(view: View) -> None:
-            with paths.opened_folder(view.root) as root:
-                os.close(make_folders(root, folder))
-
-        await self._layer(state, f"WORKDIR {folder}", ("WORKDIR", folder), make)
-
-    async def _run(self, state: _StageState, instruction: Instruction) -> None:
-        if instruction.flags:
-            raise BuildFailed(f"RUN has no flag --{min(instruction.flags)}", instruction.line)
-        command = command_line(instruction)
-        variables = {
-            name: value for name, value in state.variables.items() if name not in _HIDDEN_FROM_RUN
-        }
-
-        async def make(view: View) -> None:
-            await self._runner.run(
-                view.root,
-                command,
-                state.execution,
-                variables,
-                network=self._plan.network,
-                on_output=lambda data: self._tell(data.decode(errors="replace").rstrip("\n")),
-            )
-
-        inputs = (
-            "RUN",
-            command,
-            state.execution.env,
-            sorted(state.arguments.items()),
-            state.execution.user,
-            state.execution.working_dir,
-            self._plan.network,
-        )
-        await self._layer(state, f"RUN {instruction.text}", inputs, make)
-
-    async def _copy(
-        self, state: _StageState, instruction: Instruction, scope: Scope, stage: Stage
-    ) -> None:
-        step = copy_step.parse_copy(instruction, state.execution, scope)
-        async with self._source(step, stage) as tree:
-            found = await asyncio.to_thread(copy_step.digests, step, tree)
-
-            async def make(view: View) -> None:
-                sources = [path for path, _ in found]
-                await asyncio.to_thread(
-                    copy_step.copy, step, tree, sources, view.root, self._plan.latest
-                )
-
-            inputs = ("COPY", step.destination, step.folder_wanted, step.owner, step.mode, found)
-            await self._layer(state, f"COPY {instruction.text}", inputs, make)
-
-    @asynccontextmanager
-    async def _source(self, step: copy_step.CopyStep, stage: Stage) -> AsyncIterator[SourceTree]:
-        if not step.origin:
-            with paths.opened_folder(self._plan.context) as root:
-                yield SourceTree(root, self._plan.ignored)
-            return
-        earlier = self._plan.stages.find(step.origin, stage.number)
-        if earlier is not None:
-            diff_ids = tuple(self._done[earlier.number].diff_ids)
-        else:
-            diff_ids = (await self._image(step.origin, step.line)).diff_ids
-        async with self._workspace.view(diff_ids) as view:
-            with paths.opened_folder(view.root) as root:
-                yield SourceTree(root)
-
-    async def _layer(
-        self, state: _StageState, shown: str, inputs: tuple[Any, ...], make: MakeLayer
-    ) -> None:
-        """Add the layer of a step, from the cache or by `make`."""
-        below = chain_identifiers(state.diff_ids)[-1] if state.diff_ids else ""
-        key = cache_key(below, self._plan.latest, inputs)
-        cached = self._cached(key)
-        if cached is not None:
-            self._tell(f"{shown} (from the cache)")
-        else:
-            self._tell(shown)
-            cached = await self._made(state, make)
-            self._cache.keep(key, cached)
-        if cached.diff_id:
-            await self._workspace.unpack((*state.diff_ids, cached.diff_id))
-            layer = Descriptor(media_type=LAYER_TYPE, digest=cached.diff_id, size=cached.size)
-            state.blobs.append(layer)
-            state.diff_ids.append(cached.diff_id)
-            state.created = max(state.created, cached.created)
-
-    def _cached(self, key: str) -> CachedLayer | None:
-        found = self._cache.find(key) if self._plan.use_cache else None
-        if found is not None and found.diff_id and not self._store.blobs.has(found.diff_id):
+    def _local(self, name: str, platform: Platform) -> StoredImage | None:
+        try:
+            image = self._around.store.resolve(name)
+        except ImageNotFound:
             return None
-        return found
+        found = image.configuration
+        offered = Platform(found.architecture, found.os, found.variant)
+        return image if fits(offered, platform) or self._around.images is None else None
 
-    async def _made(self, state: _StageState, make: MakeLayer) -> CachedLayer:
-        async with self._workspace.view(state.diff_ids) as view:
-            await make(view)
-            layer = await self._workspace.keep(view, self._plan.latest)
-        moment = (
-            datetime.now(UTC)
-            if self._plan.latest is None
-            else datetime.fromtimestamp(self._plan.latest, UTC)
+    async def _pull(self, name: str, platform: Platform, step: Step) -> StoredImage:
+        if self._around.images is None:
+            return self._around.store.resolve(name)
+        credentials = None
+        if self._sources is not None:
+            registry = parse_reference(name).repository.partition("/")[0] or DEFAULT_REGISTRY
+            credentials = await self._sources.credentials(registry)
+        await self._around.images.pull(
+            name,
+            platform=platform_text(platform),
+            credentials=credentials,
+            progress=lambda progress: self._progress(StepPulling(step, progress)),
         )
-        created = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-        if layer is None:
-            return CachedLayer("", 0, created)
-        return CachedLayer(layer.digest, layer.size, created)
+        return self._around.store.resolve(name)
+
+    async def _donors(self) -> list[StoredImage]:
+        """The images of `--cache-from`; one that can't be had is no hindrance."""
+        donors = []
+        for name in self._plan.request.cache_from:
+            step = self._plan.steps[self._plan.needed[0].number][0]
+            try:
+                donors.append(await self._resolve(name, self._plan.platform, step))
+            except EngineError as error:
+                self._progress(BuildWarning(f"no cache from {name}: {error}"))
+        return donors
+
+
+async def _until_one_fails(tasks: list[asyncio.Task[StageState]]) -> None:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in tasks:
+        if task in done:
+            task.result()
+
+
+async def _end(tasks: list[asyncio.Task[StageState] | asyncio.Task[StoredImage]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -145,12 +145,17 @@ class StepPulling(msgspec.Struct, frozen=True):
 
 
 class StepEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """`identifier` is that of an image as the step left it, "" for an empty one or a failure."""
+    """`identifier` is that of an image as the step left it, "" for an empty one or a failure.
+
+    `container` was the step's; `has_image` is False for an argument before the first stage.
+    """
 
     step: Step
     identifier: str = ""
     is_cached: bool = False
     error: str = ""
+    container: str = ""
+    has_image: bool = True
 
 
 class StageEnded(msgspec.Struct, frozen=True):

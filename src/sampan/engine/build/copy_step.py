@@ -1,106 +1,158 @@
-"""COPY: which files, from where, to where, as whose. The copying itself is `tree_copy`'s."""
+"""COPY and ADD: which files, from where, to where, as whose. Pure.
+
+The copying itself is `copying`'s. Source: the Dockerfile reference, "COPY" and "ADD".
+"""
 
 import posixpath
-from pathlib import Path
+import re
 
 import msgspec
 
 from sampan.engine.build.dockerfile import Instruction
-from sampan.engine.build.errors import BuildFailed
-from sampan.engine.build.expansion import expand, words
+from sampan.engine.build.errors import BuildFailed, InvalidDockerfile
+from sampan.engine.build.file_mode import FileMode, parse_file_mode
 from sampan.engine.build.metadata import Scope, working_folder
-from sampan.engine.build.source_tree import SourceTree, digest_of_source
-from sampan.engine.build.tree_copy import Ownership, clamped, copy_into, is_folder
-from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.images.documents import ExecutionConfiguration
-from sampan.engine.runtime.users import user_in_root
-from sampan.host import paths
 
-_FLAGS = {"from", "chown", "chmod"}
+_COMMON_FLAGS = {"chown", "chmod", "link", "exclude", "parents"}
+_FLAGS = {
+    "COPY": _COMMON_FLAGS | {"from"},
+    "ADD": _COMMON_FLAGS | {"checksum", "keep-git-dir", "unpack"},
+}
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_GIT = re.compile(r"git@|ssh://|git://|https?://[^?#]*\.git(?:[#?]|$)", re.IGNORECASE)
+_CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class InlineFile(msgspec.Struct, frozen=True):
+    """A file that stands in the Dockerfile itself."""
+
+    name: str
+    content: bytes
 
 
 class CopyStep(msgspec.Struct, frozen=True, kw_only=True):
     """`origin` is a stage or image, "" the context; `folder_wanted` that the destination
-    must be a folder."""
+    must be a folder. `unpacks` is None for "local archives alone"."""
 
     line: int
-    origin: str
+    name: str
+    origin: str = ""
     sources: tuple[str, ...]
+    urls: tuple[str, ...] = ()
+    files: tuple[InlineFile, ...] = ()
     destination: str
     folder_wanted: bool
-    owner: str
-    mode: int | None
+    owner: str = ""
+    mode: FileMode | None = None
+    links: bool = False
+    keeps_parents: bool = False
+    excluded: tuple[str, ...] = ()
+    checksum: str = ""
+    unpacks: bool | None = None
+
+    def fail(self, message: str) -> BuildFailed:
+        return BuildFailed(f"{self.name} failed: {message}", self.line)
 
 
 def parse_copy(
     instruction: Instruction, execution: ExecutionConfiguration, scope: Scope
 ) -> CopyStep:
-    """Raises BuildFailed."""
-    unknown = instruction.flags.keys() - _FLAGS
-    if unknown:
-        raise BuildFailed(f"COPY has no flag --{min(unknown)}", instruction.line)
+    """Raises InvalidDockerfile, BuildFailed."""
+    name, line = instruction.name, instruction.line
+    for flag, _ in instruction.flags:
+        if flag not in _FLAGS[name]:
+            raise InvalidDockerfile(f"unknown flag: --{flag[:60]}", line)
+    *sources, destination = _listed(instruction, scope)
+    if not sources:
+        raise InvalidDockerfile(
+            f"{name} requires at least two arguments, but only one was provided. "
+            "Destination could not be determined",
+            line,
+        )
+    files = {heredoc.name: heredoc for heredoc in instruction.heredocs}
+    inline = [source for source in sources if _heredoc_name(source) in files]
+    plain = [source for source in sources if source not in inline]
+    urls = tuple(source for source in plain if name == "ADD" and _is_remote(source))
+    folder_wanted = destination.endswith(("/", "/.")) or destination == "."
+    if len(sources) > 1 and not folder_wanted:
+        raise BuildFailed(
+            f"When using {name} with more than one source file, the destination must be a "
+            "directory and end with a /",
+            line,
+        )
+    chmod = scope.expand(instruction.flag("chmod"), line)
+    step = CopyStep(
+        line=line,
+        name=name,
+        origin=scope.expand(instruction.flag("from"), line),
+        sources=tuple(source for source in plain if source not in urls),
+        urls=urls,
+        files=tuple(_inline(instruction, _heredoc_name(source), scope) for source in inline),
+        destination=working_folder(execution, destination),
+        folder_wanted=folder_wanted,
+        owner=scope.expand(instruction.flag("chown"), line),
+        mode=parse_file_mode(chmod, line) if chmod else None,
+        links=instruction.is_set("link"),
+        keeps_parents=instruction.is_set("parents"),
+        excluded=tuple(
+            scope.expand(pattern, line) for pattern in instruction.flag_values("exclude")
+        ),
+        checksum=scope.expand(instruction.flag("checksum"), line),
+        unpacks=instruction.is_set("unpack") if instruction.flag_values("unpack") else None,
+    )
+    _check(step)
+    return step
+
+
+def _listed(instruction: Instruction, scope: Scope) -> list[str]:
     listed = instruction.json_form()
     if listed is None:
-        listed = words(instruction.text, scope.variables, scope.escape, instruction.line)
-    if len(listed) < 2:
-        raise BuildFailed("COPY wants sources and a destination", instruction.line)
-    flags = {
-        name: expand(value, scope.variables, scope.escape, instruction.line)
-        for name, value in instruction.flags.items()
-    }
-    *sources, destination = listed
-    return CopyStep(
-        line=instruction.line,
-        origin=flags.get("from", ""),
-        sources=tuple(sources),
-        destination=working_folder(execution, destination),
-        folder_wanted=len(sources) > 1 or destination.endswith(("/", "/.")) or destination == ".",
-        owner=flags.get("chown", ""),
-        mode=_mode(flags.get("chmod", ""), instruction.line),
-    )
-
-
-def _mode(text: str, line: int) -> int | None:
-    if not text:
-        return None
-    if not (text.isdecimal() and len(text) <= 5 and set(text) <= set("01234567")):
-        raise BuildFailed(f"--chmod wants an octal number, not {text[:40]!r}", line)
-    return int(text, 8)
-
-
-def digests(step: CopyStep, tree: SourceTree) -> list[tuple[str, str]]:
-    """The paths that are copied, each with the digest of what is there. Blocks.
-
-    Raises BuildFailed, OSError.
-    """
-    found = [path for source in step.sources for path in tree.matches(source, step.line)]
-    return [(path, digest_of_source(tree, path)) for path in found]
-
-
-def copy(
-    step: CopyStep, tree: SourceTree, sources: list[str], root: Path, latest: int | None
-) -> None:
-    """Copy into an image's root. Blocks. Raises BuildFailed, OSError."""
-    ownership = _ownership(step, root)
-    times = clamped(latest)
-    with paths.opened_folder(root) as descriptor:
-        into_folder = (
-            step.folder_wanted or len(sources) > 1 or is_folder(descriptor, step.destination)
+        listed = scope.words(instruction)
+    else:
+        listed = [scope.expand(text, instruction.line) for text in listed]
+    if not listed:
+        raise InvalidDockerfile(
+            f"{instruction.name} requires at least one argument", instruction.line
         )
-        for source in sources:
-            target = step.destination
-            if into_folder and not tree.is_folder(source):
-                target = posixpath.join(target, posixpath.basename(source))
-            copy_into(descriptor, target, tree, source, ownership=ownership, times=times)
+    return listed
 
 
-def _ownership(step: CopyStep, root: Path) -> Ownership:
-    if not step.owner:
-        return Ownership(mode=step.mode)
-    try:
-        user = user_in_root(root, step.owner, ())
-    except InvalidConfiguration as error:
-        raise BuildFailed(f"--chown: {error}", step.line) from error
-    # A number without a group means the same number for the group.
-    gid = user.uid if step.owner.isdecimal() else user.gid
-    return Ownership(user.uid, gid, step.mode)
+def _heredoc_name(source: str) -> str:
+    return source.removeprefix("<<").removeprefix("-") if source.startswith("<<") else ""
+
+
+def _inline(instruction: Instruction, name: str, scope: Scope) -> InlineFile:
+    heredoc = next(one for one in instruction.heredocs if one.name == name)
+    text = heredoc.text
+    if heredoc.expands:
+        text = scope.expand_text(text, instruction.line)
+    return InlineFile(name, text.encode("utf-8", "surrogateescape"))
+
+
+def is_git(url: str) -> bool:
+    """Whether a URL names a git repository."""
+    return bool(_GIT.match(url))
+
+
+def _is_remote(source: str) -> bool:
+    return bool(_URL.match(source)) or is_git(source)
+
+
+def _check(step: CopyStep) -> None:
+    for url in step.urls:
+        if is_git(url):
+            raise step.fail(
+                f"{url[:100]} is a git repository: clone it into the context, or give the URL of "
+                "an archive"
+            )
+    if step.checksum:
+        if not _CHECKSUM.fullmatch(step.checksum):
+            raise InvalidDockerfile(
+                f"unsupported checksum {step.checksum[:80]}: it is sha256: and 64 digits", step.line
+            )
+        if len(step.urls) != 1 or step.sources or step.files:
+            raise step.fail("checksum can't be specified unless there is one URL as source")
+    for source in step.sources:
+        if not step.origin and ".." in posixpath.normpath(source.lstrip("/")).split("/"):
+            raise step.fail(f"forbidden path outside the build context: {source[:100]} ()")

@@ -4,7 +4,17 @@ from sampan.engine.contract import EngineError
 
 
 class BuildFailed(EngineError):
-    """Names the line of the Dockerfile, 0 for none."""
+    """`line` is the Dockerfile's, 0 for none; `exit_code` that of a command, 0 for none."""
+
+    def __init__(self, message: str, line: int = 0, exit_code: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+        self.exit_code = exit_code
+
+
+class InvalidDockerfile(BuildFailed):
+    """The Dockerfile breaks the rules of its language."""
 
     def __init__(self, message: str, line: int = 0) -> None:
-        super().__init__(f"line {line}: {message}" if line else message)
+        where = f"dockerfile parse error on line {line}: " if line else ""
+        super().__init__(where + message, line)

@@ -7,47 +7,74 @@ shell's quoting. Pure.
 import re
 from collections.abc import Iterator, Mapping
 
-from sampan.engine.build.errors import BuildFailed
+from sampan.engine.build.errors import InvalidDockerfile
+from sampan.engine.build.substitution import BadSubstitution, substitute
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Names, and the parameters of a shell, which a Dockerfile never has.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?!-]")
 _NESTING_LIMIT = 16
 
 
 def words(text: str, variables: Mapping[str, str], escape: str, line: int) -> list[str]:
-    """The words of a text, unquoted and with variables replaced. Raises BuildFailed."""
+    """The words of a text, unquoted and with variables replaced. Raises InvalidDockerfile."""
     return [word for word, _ in _Scanner(text, variables, escape, line).words()]
 
 
 def expand(text: str, variables: Mapping[str, str], escape: str, line: int) -> str:
-    """The whole text as one word, blanks kept. Raises BuildFailed."""
+    """The whole text as one word, blanks kept. Raises InvalidDockerfile."""
     return _Scanner(text, variables, escape, line).whole()
 
 
-def assignments(text: str, variables: Mapping[str, str], escape: str, line: int) -> dict[str, str]:
-    """`A=1 B="2 3"`, or the older `A the rest`. Raises BuildFailed."""
+def expand_text(text: str, variables: Mapping[str, str], escape: str, line: int) -> str:
+    """A here-document's text: variables replaced, quotes as they stand.
+
+    Raises InvalidDockerfile.
+    """
+    return _Scanner(text, variables, escape, line, has_quotes=False).whole()
+
+
+def assignments(
+    text: str, variables: Mapping[str, str], escape: str, line: int, instruction: str = "ENV"
+) -> dict[str, str]:
+    """`A=1 B="2 3"`, or the older `A the rest`. Raises InvalidDockerfile."""
     found = list(_Scanner(text, variables, escape, line).words())
     if not found:
-        raise BuildFailed("a name and a value are missing", line)
+        raise InvalidDockerfile(f"{instruction} requires at least one argument", line)
     if found[0][1] < 0:
-        name, _, rest = text.partition(" ")
-        return {name: expand(rest.strip(), variables, escape, line)}
+        name, *rest = text.split(maxsplit=1)
+        if not rest:
+            raise InvalidDockerfile(f"{instruction} must have two arguments", line)
+        return {expand(name, variables, escape, line): expand(rest[0], variables, escape, line)}
     result = {}
     for word, equals in found:
-        if equals <= 0:
-            raise BuildFailed(f"{word[:60]!r} is not of the form NAME=VALUE", line)
+        if equals < 0:
+            raise InvalidDockerfile(
+                f'Syntax error - can\'t find = in "{word[:60]}". Must be of the form: name=value',
+                line,
+            )
+        if equals == 0:
+            raise InvalidDockerfile(f"{instruction} names can not be blank", line)
         result[word[:equals]] = word[equals + 1 :]
     return result
 
 
 class _Scanner:
     def __init__(
-        self, text: str, variables: Mapping[str, str], escape: str, line: int, depth: int = 0
+        self,
+        text: str,
+        variables: Mapping[str, str],
+        escape: str,
+        line: int,
+        *,
+        depth: int = 0,
+        has_quotes: bool = True,
     ) -> None:
         self._text = text
         self._variables = variables
         self._escape = escape
         self._line = line
         self._depth = depth
+        self._quotes = "'\"" if has_quotes else ""
         self._position = 0
 
     def words(self) -> Iterator[tuple[str, int]]:
@@ -75,7 +102,7 @@ class _Scanner:
                 quote = ""
             elif quote != "'" and letter == self._escape and self._position < len(self._text):
                 out += self._escaped(quote)
-            elif not quote and letter in "'\"":
+            elif not quote and letter in self._quotes:
                 quote = letter
             elif not quote and stop_at_blanks and letter.isspace():
                 return out, equals
@@ -84,24 +111,29 @@ class _Scanner:
                     equals = len(out)
                 out += letter
         if quote:
-            raise BuildFailed(f"a {quote} is not closed", self._line)
+            kind = "single" if quote == "'" else "double"
+            raise InvalidDockerfile(
+                f'failed to process "{self._text[:100]}": unexpected end of statement while '
+                f"looking for matching {kind}-quote",
+                self._line,
+            )
         return out, equals
 
     def _escaped(self, quote: str) -> str:
         letter = self._text[self._position]
         self._position += 1
-        keeps_escape = quote == '"' and letter not in ('"', "$", self._escape)
+        is_quoted = quote == '"' or not self._quotes
+        keeps_escape = is_quoted and letter not in (quote, "$", self._escape)
         return self._escape + letter if keeps_escape else letter
 
     def _variable(self) -> str:
         self._position += 1
-        rest = self._text[self._position :]
-        if rest.startswith("{"):
+        if self._text.startswith("{", self._position):
             return self._braced()
-        match = _NAME.match(rest)
+        match = _NAME.match(self._text, self._position)
         if match is None:
             return "$"
-        self._position += match.end()
+        self._position = match.end()
         return self._variables.get(match[0], "")
 
     def _braced(self) -> str:
@@ -111,23 +143,16 @@ class _Scanner:
         self._position = end + 1
         match = _NAME.match(content)
         if match is None:
-            raise BuildFailed(f"${{{content[:40]}}} is not a variable", self._line)
-        name, modifier = match[0], content[match.end() :]
-        value = self._variables.get(name)
-        if not modifier:
-            return value or ""
-        colon = modifier.startswith(":")
-        is_set = bool(value) if colon else value is not None
-        operator, word = modifier[colon : colon + 1], modifier[colon + 1 :]
-        if operator == "-":
-            return (value or "") if is_set else self._nested(word)
-        if operator == "+":
-            return self._nested(word) if is_set else ""
-        if operator == "?":
-            if not is_set:
-                raise BuildFailed(f"{name}: {self._nested(word) or 'is not set'}", self._line)
-            return value or ""
-        raise BuildFailed(f"${{{content[:40]}}} has an unknown modifier", self._line)
+            raise InvalidDockerfile(
+                f'failed to process "{self._text[:100]}": bad substitution', self._line
+            )
+        value = self._variables.get(match[0])
+        try:
+            return substitute(match[0], value, content[match.end() :], self._nested)
+        except BadSubstitution as error:
+            raise InvalidDockerfile(
+                f'failed to process "{self._text[:100]}": {error}', self._line
+            ) from error
 
     def _closing(self, start: int) -> int:
         depth = 1
@@ -138,11 +163,13 @@ class _Scanner:
                 depth -= 1
                 if depth == 0:
                     return position
-        raise BuildFailed("a ${ is not closed", self._line)
+        raise InvalidDockerfile(
+            f"failed to process \"{self._text[:100]}\": syntax error: missing '}}'", self._line
+        )
 
     def _nested(self, word: str) -> str:
         if self._depth >= _NESTING_LIMIT:
-            raise BuildFailed("variables are nested too deeply", self._line)
+            raise InvalidDockerfile("variables are nested too deeply", self._line)
         return _Scanner(
             word, self._variables, self._escape, self._line, depth=self._depth + 1
         ).whole()

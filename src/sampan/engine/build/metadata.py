@@ -1,16 +1,26 @@
-"""Instructions that only change how a container of the image runs. Pure."""
+"""Instructions that only change how a container of the image runs. Pure.
+
+Each gives the new configuration and the words in which the image's history tells of it: those
+of Docker's classic builder, which later builds compare. Source: the Dockerfile reference.
+"""
 
 import posixpath
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from sampan.engine.build.dockerfile import Instruction
-from sampan.engine.build.errors import BuildFailed
-from sampan.engine.build.expansion import assignments, expand, words
+from sampan.engine.build.dockerfile import Instruction, parse_dockerfile, parse_instruction
+from sampan.engine.build.errors import InvalidDockerfile
+from sampan.engine.build.expansion import assignments, expand, expand_text, words
+from sampan.engine.build.health import health_check, health_told
+from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.images.documents import ExecutionConfiguration
 
-_SHELL = ("/bin/sh", "-c")
+DEFAULT_SHELL = ("/bin/sh", "-c")
+_PROTOCOLS = ("tcp", "udp", "sctp")
+_SIGNAL = re.compile(r"(?:SIG)?[A-Za-z][A-Za-z0-9+-]{1,15}|[0-9]{1,3}")
+_PORT_RANGE_LIMIT = 65_536
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -19,14 +29,39 @@ class Scope(msgspec.Struct, frozen=True):
     variables: dict[str, str]
     escape: str
 
+    def words(self, instruction: Instruction) -> list[str]:
+        return words(instruction.text, self.variables, self.escape, instruction.line)
 
-Change = Callable[[ExecutionConfiguration, Instruction, Scope], ExecutionConfiguration]
+    def expand(self, text: str, line: int) -> str:
+        return expand(text, self.variables, self.escape, line)
+
+    def expand_text(self, text: str, line: int) -> str:
+        return expand_text(text, self.variables, self.escape, line)
+
+    def assignments(self, instruction: Instruction) -> dict[str, str]:
+        return assignments(
+            instruction.text, self.variables, self.escape, instruction.line, instruction.name
+        )
 
 
-def command_line(instruction: Instruction) -> tuple[str, ...]:
-    """The JSON form as it stands, the shell form through a shell."""
+class Changed(msgspec.Struct, frozen=True):
+    execution: ExecutionConfiguration
+    told: str
+
+
+Change = Callable[[ExecutionConfiguration, Instruction, Scope], Changed]
+
+
+def shell_of(execution: ExecutionConfiguration) -> tuple[str, ...]:
+    return execution.shell or DEFAULT_SHELL
+
+
+def command_line(instruction: Instruction, execution: ExecutionConfiguration) -> tuple[str, ...]:
+    """The JSON form as it stands, the shell form through the image's shell."""
     listed = instruction.json_form()
-    return tuple(listed) if listed is not None else (*_SHELL, instruction.text)
+    if listed is not None:
+        return tuple(listed)
+    return (*shell_of(execution), instruction.text) if instruction.text else ()
 
 
 def variables_of(execution: ExecutionConfiguration) -> dict[str, str]:
@@ -34,76 +69,159 @@ def variables_of(execution: ExecutionConfiguration) -> dict[str, str]:
 
 
 def working_folder(execution: ExecutionConfiguration, text: str) -> str:
-    return posixpath.normpath(posixpath.join(execution.working_dir or "/", text))
+    """An absolute path without `.` and `..`."""
+    folder = posixpath.normpath(posixpath.join("/", execution.working_dir, text))
+    return "/" + folder.lstrip("/")
+
+
+def quoted(texts: Iterable[str]) -> str:
+    """A list as Go's `%q` shows it: `["a" "b"]`."""
+    return "[" + " ".join(msgspec.json.encode(text).decode() for text in texts) + "]"
+
+
+def change_of(execution: ExecutionConfiguration, instruction: Instruction, scope: Scope) -> Changed:
+    """Apply one of `CHANGES`. Raises InvalidDockerfile."""
+    known = _FLAGS.get(instruction.name, ())
+    for flag, _ in instruction.flags:
+        if flag not in known:
+            raise InvalidDockerfile(f"unknown flag: --{flag[:60]}", instruction.line)
+    return CHANGES[instruction.name](execution, instruction, scope)
+
+
+def required(instruction: Instruction) -> str:
+    """The text of an instruction that takes exactly one argument."""
+    if not instruction.text:
+        raise InvalidDockerfile(
+            f"{instruction.name} requires exactly one argument", instruction.line
+        )
+    return instruction.text
 
 
 def _environment(
     execution: ExecutionConfiguration, instruction: Instruction, scope: Scope
-) -> ExecutionConfiguration:
-    added = assignments(instruction.text, scope.variables, scope.escape, instruction.line)
+) -> Changed:
+    added = scope.assignments(instruction)
     merged = variables_of(execution) | added
     env = tuple(f"{name}={value}" for name, value in merged.items())
-    return msgspec.structs.replace(execution, env=env)
+    told = "ENV" + "".join(f" {name}={value}" for name, value in added.items())
+    return Changed(msgspec.structs.replace(execution, env=env), told)
 
 
-def _labels(
-    execution: ExecutionConfiguration, instruction: Instruction, scope: Scope
-) -> ExecutionConfiguration:
-    added = assignments(instruction.text, scope.variables, scope.escape, instruction.line)
-    return msgspec.structs.replace(execution, labels=(execution.labels or {}) | added)
+def _labels(execution: ExecutionConfiguration, instruction: Instruction, scope: Scope) -> Changed:
+    added = scope.assignments(instruction)
+    labels = (execution.labels or {}) | added
+    told = "LABEL" + "".join(f" {name}={value}" for name, value in added.items())
+    return Changed(msgspec.structs.replace(execution, labels=labels), told)
 
 
-def _command(
-    execution: ExecutionConfiguration, instruction: Instruction, _: Scope
-) -> ExecutionConfiguration:
-    return msgspec.structs.replace(execution, cmd=command_line(instruction))
+def _command(execution: ExecutionConfiguration, instruction: Instruction, _: Scope) -> Changed:
+    command = command_line(instruction, execution)
+    changed = msgspec.structs.replace(execution, cmd=command, args_escaped=False)
+    return Changed(changed, f"CMD {quoted(command)}")
 
 
-def _entrypoint(
-    execution: ExecutionConfiguration, instruction: Instruction, _: Scope
-) -> ExecutionConfiguration:
-    # The command of the base was made for another entrypoint.
-    return msgspec.structs.replace(execution, entrypoint=command_line(instruction), cmd=None)
+def _entrypoint(execution: ExecutionConfiguration, instruction: Instruction, _: Scope) -> Changed:
+    # The command of the base was made for another entrypoint; the builder keeps one that this
+    # Dockerfile set.
+    entrypoint = command_line(instruction, execution)
+    changed = msgspec.structs.replace(execution, entrypoint=entrypoint)
+    return Changed(changed, f"ENTRYPOINT {quoted(entrypoint)}")
 
 
-def _expose(
-    execution: ExecutionConfiguration, instruction: Instruction, scope: Scope
-) -> ExecutionConfiguration:
+def _expose(execution: ExecutionConfiguration, instruction: Instruction, scope: Scope) -> Changed:
     ports = dict(execution.exposed_ports or {})
-    for word in words(instruction.text, scope.variables, scope.escape, instruction.line):
-        number, _, protocol = word.partition("/")
-        if not number.isdecimal() or not 0 < int(number[:6]) < 65536:
-            raise BuildFailed(f"{word[:40]!r} is not a port", instruction.line)
-        if protocol.lower() not in ("", "tcp", "udp", "sctp"):
-            raise BuildFailed(f"{protocol[:40]!r} is not a protocol", instruction.line)
-        ports[f"{number}/{protocol.lower() or 'tcp'}"] = {}
-    return msgspec.structs.replace(execution, exposed_ports=dict(sorted(ports.items())))
+    listed = [port for word in scope.words(instruction) for port in word.split()]
+    if not listed:
+        raise InvalidDockerfile("EXPOSE requires at least one argument", instruction.line)
+    for port in listed:
+        ports |= {name: {} for name in _ports(port, instruction.line)}
+    changed = msgspec.structs.replace(execution, exposed_ports=dict(sorted(ports.items())))
+    return Changed(changed, "EXPOSE " + " ".join(sorted(listed)))
 
 
-def _user(
-    execution: ExecutionConfiguration, instruction: Instruction, scope: Scope
-) -> ExecutionConfiguration:
-    user = expand(instruction.text, scope.variables, scope.escape, instruction.line)
-    if not user:
-        raise BuildFailed("USER names nobody", instruction.line)
-    return msgspec.structs.replace(execution, user=user)
+def _ports(text: str, line: int) -> list[str]:
+    numbers, _, protocol = text.partition("/")
+    protocol = protocol.lower() or "tcp"
+    if protocol not in _PROTOCOLS:
+        raise InvalidDockerfile(f"Invalid proto: {protocol[:40]}", line)
+    # What stands before the container's own port says where to publish it: no image's business.
+    first, _, last = numbers.rpartition(":")[2].partition("-")
+    start, end = _port(first, text, line), _port(last or first, text, line)
+    if end < start:
+        raise InvalidDockerfile(f"Invalid containerPort: {text[:60]}", line)
+    return [f"{number}/{protocol}" for number in range(start, end + 1)]
+
+
+def _port(digits: str, text: str, line: int) -> int:
+    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= 5
+    if not is_number or int(digits) >= _PORT_RANGE_LIMIT:
+        raise InvalidDockerfile(f"Invalid containerPort: {text[:60]}", line)
+    return int(digits)
+
+
+def _user(execution: ExecutionConfiguration, instruction: Instruction, scope: Scope) -> Changed:
+    user = scope.expand(required(instruction), instruction.line)
+    return Changed(msgspec.structs.replace(execution, user=user), f"USER {user}")
 
 
 def _stop_signal(
     execution: ExecutionConfiguration, instruction: Instruction, scope: Scope
-) -> ExecutionConfiguration:
-    name = expand(instruction.text, scope.variables, scope.escape, instruction.line)
-    return msgspec.structs.replace(execution, stop_signal=name)
+) -> Changed:
+    name = scope.expand(required(instruction), instruction.line)
+    if not _SIGNAL.fullmatch(name):
+        raise InvalidDockerfile(f"Invalid signal: {name[:40]}", instruction.line)
+    return Changed(msgspec.structs.replace(execution, stop_signal=name), f"STOPSIGNAL {name}")
 
 
-def _volumes(
-    execution: ExecutionConfiguration, instruction: Instruction, scope: Scope
-) -> ExecutionConfiguration:
-    listed = instruction.json_form() or words(
-        instruction.text, scope.variables, scope.escape, instruction.line
+def _volumes(execution: ExecutionConfiguration, instruction: Instruction, scope: Scope) -> Changed:
+    listed = instruction.json_form()
+    paths = (
+        scope.words(instruction)
+        if listed is None
+        else [scope.expand(path, instruction.line) for path in listed]
     )
-    volumes = dict(execution.volumes or {}) | {path: {} for path in listed}
-    return msgspec.structs.replace(execution, volumes=volumes)
+    if not paths:
+        raise InvalidDockerfile("VOLUME requires at least one argument", instruction.line)
+    if not all(path.strip() for path in paths):
+        raise InvalidDockerfile("VOLUME specified can not be an empty string", instruction.line)
+    volumes = dict(execution.volumes or {}) | {path: {} for path in paths}
+    changed = msgspec.structs.replace(execution, volumes=volumes)
+    return Changed(changed, f"VOLUME [{' '.join(paths)}]")
+
+
+def _shell(execution: ExecutionConfiguration, instruction: Instruction, _: Scope) -> Changed:
+    listed = instruction.json_form()
+    if listed is None:
+        raise InvalidDockerfile("SHELL requires the arguments to be in JSON form", instruction.line)
+    if not listed:
+        raise InvalidDockerfile("SHELL requires at least one argument", instruction.line)
+    changed = msgspec.structs.replace(execution, shell=tuple(listed))
+    return Changed(changed, f"SHELL [{' '.join(listed)}]")
+
+
+def _health(execution: ExecutionConfiguration, instruction: Instruction, _: Scope) -> Changed:
+    check = health_check(instruction)
+    changed = msgspec.structs.replace(execution, healthcheck=check)
+    return Changed(changed, f"HEALTHCHECK {health_told(check)}")
+
+
+def _trigger(execution: ExecutionConfiguration, instruction: Instruction, scope: Scope) -> Changed:
+    if not instruction.text:
+        raise InvalidDockerfile("ONBUILD requires at least one argument", instruction.line)
+    later = parse_instruction(instruction.text, scope.escape, instruction.line)
+    if later.name == "ONBUILD":
+        raise InvalidDockerfile(
+            "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", instruction.line
+        )
+    if later.name in ("FROM", "MAINTAINER"):
+        raise InvalidDockerfile(
+            f"{later.name} isn't allowed as an ONBUILD trigger", instruction.line
+        )
+    text = instruction.text + "".join(
+        f"\n{heredoc.content}{heredoc.name}" for heredoc in instruction.heredocs
+    )
+    triggers = (*(execution.on_build or ()), text)
+    return Changed(msgspec.structs.replace(execution, on_build=triggers), f"ONBUILD {text}")
 
 
 CHANGES: dict[str, Change] = {
@@ -115,4 +233,32 @@ CHANGES: dict[str, Change] = {
     "USER": _user,
     "STOPSIGNAL": _stop_signal,
     "VOLUME": _volumes,
+    "SHELL": _shell,
+    "HEALTHCHECK": _health,
+    "ONBUILD": _trigger,
 }
+_FLAGS = {
+    "HEALTHCHECK": ("interval", "timeout", "start-period", "start-interval", "retries"),
+}
+
+
+def apply_changes(
+    execution: ExecutionConfiguration, changes: Sequence[str]
+) -> ExecutionConfiguration:
+    """Instructions as `commit` and `import` take them. Raises InvalidConfiguration."""
+    try:
+        for text in changes:
+            for instruction in parse_dockerfile(text).instructions:
+                if instruction.name == "WORKDIR":
+                    folder = working_folder(execution, required(instruction))
+                    execution = msgspec.structs.replace(execution, working_dir=folder)
+                elif instruction.name in CHANGES:
+                    scope = Scope(variables_of(execution), "\\")
+                    execution = change_of(execution, instruction, scope).execution
+                else:
+                    raise InvalidConfiguration(
+                        f"{instruction.name.lower()} is not a valid change command"
+                    )
+    except InvalidDockerfile as error:
+        raise InvalidConfiguration(str(error)) from error
+    return execution

@@ -1,20 +1,25 @@
 """Builds as a method on the engine's socket."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from sampan.engine.build.builder import Builder, BuildPlan
-from sampan.engine.build.cache import BuildCache
-from sampan.engine.build.dockerfile import SIZE_LIMIT, parse_dockerfile
-from sampan.engine.build.errors import BuildFailed
-from sampan.engine.build.patterns import parse_ignore_rules
+from sampan.engine.build.arguments import DATE_ARGUMENT
+from sampan.engine.build.classic_progress import classic_progress
+from sampan.engine.build.contract import (
+    BuildRequest,
+    ClassicMessage,
+    ClassicText,
+    FolderContext,
+)
+from sampan.engine.build.dockerfile import SIZE_LIMIT
+from sampan.engine.build.machine_builds import MachineBuilds
 from sampan.engine.build.run_step import StepRunner
-from sampan.engine.build.stages import split_stages
-from sampan.engine.build.workspace import Workspace, clear_workspaces
+from sampan.engine.contract import InvalidConfiguration
+from sampan.engine.images.contract import Images
 from sampan.engine.images.store import ImageStore
 from sampan.engine.service.server import Call, Handler
-from sampan.host import paths
 
 
 class BuildArguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,79 +37,52 @@ class BuildArguments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuildService:
-    def __init__(self, store: ImageStore, runner: StepRunner) -> None:
-        self._store = store
-        self._runner = runner
-        self._cache = BuildCache(store.folder / "build-cache")
-        self._workspaces = store.folder / "builds"
+    """`builds` are for the engine's other faces, too."""
+
+    def __init__(self, store: ImageStore, runner: StepRunner, images: Images | None = None) -> None:
+        self.builds = MachineBuilds(store, runner, images)
 
     def handlers(self) -> dict[str, Handler]:
         return {"images.build": self._build}
 
     async def recover(self) -> None:
         """Clear away what an interrupted process left. Raises EngineError, OSError."""
-        await self._runner.recover()
-        clear_workspaces(self._workspaces)
+        await self.builds.recover()
 
     async def _build(self, call: Call) -> dict[str, str]:
         wanted = call.arguments(BuildArguments)
-        plan = read_plan(wanted)
-        with self._store.pinned() as pins:
-            builder = Builder(
-                plan,
-                self._store,
-                workspace=Workspace(self._workspaces, self._store, pins),
-                cache=self._cache,
-                runner=self._runner,
-                tell=(lambda _: None) if wanted.quiet else call.progress,
-            )
-            digest = await builder.build()
-            image = self._store.stored(digest)
-            for name in wanted.names:
-                await self._store.tag(digest, name)
-        return {"digest": digest, "identifier": image.manifest.config.digest}
+        arguments: dict[str, str | None] = {**wanted.build_arguments}
+        if wanted.source_date_epoch:
+            arguments[DATE_ARGUMENT] = wanted.source_date_epoch
+        request = BuildRequest(
+            dockerfile_content=_read(wanted.dockerfile) if wanted.dockerfile else None,
+            names=wanted.names,
+            build_arguments=arguments,
+            target=wanted.target,
+            use_cache=wanted.use_cache,
+            network=wanted.network,
+        )
+        tell = _lines((lambda _: None) if wanted.quiet else call.progress)
+        identifier = await self.builds.build(
+            request, FolderContext(Path(wanted.context)), classic_progress(tell)
+        )
+        return {"digest": identifier, "identifier": identifier}
 
 
-def read_plan(wanted: BuildArguments) -> BuildPlan:
-    """Read the Dockerfile and .dockerignore of a build. Raises BuildFailed."""
-    context = Path(wanted.context)
-    file = wanted.dockerfile or str(context / "Dockerfile")
+def _read(name: str) -> bytes:
     try:
-        dockerfile = parse_dockerfile(_read(Path(file)))
+        with Path(name).open("rb") as file:
+            return file.read(SIZE_LIMIT + 1)
     except FileNotFoundError as error:
-        raise BuildFailed(f"there is no {file}") from error
-    return BuildPlan(
-        context=context,
-        dockerfile=dockerfile,
-        stages=split_stages(dockerfile, wanted.build_arguments),
-        target=wanted.target,
-        build_arguments=wanted.build_arguments,
-        ignored=parse_ignore_rules(_ignore_file(context)),
-        use_cache=wanted.use_cache,
-        network=wanted.network,
-        latest=_epoch(wanted.source_date_epoch),
-    )
+        raise InvalidConfiguration(f"Cannot locate specified Dockerfile: {name}") from error
 
 
-def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        data = file.read(SIZE_LIMIT + 1)
-    if len(data) > SIZE_LIMIT:
-        raise BuildFailed(f"{path} has more than {SIZE_LIMIT} bytes")
-    return data.decode(errors="replace")
+def _lines(progress: Callable[[str], None]) -> Callable[[ClassicMessage], None]:
+    """The lines of what a build prints."""
 
+    def tell(message: ClassicMessage) -> None:
+        if isinstance(message, ClassicText):
+            for line in message.text.rstrip("\n").split("\n"):
+                progress(line)
 
-def _ignore_file(context: Path) -> str:
-    with paths.opened_folder(context) as root:
-        try:
-            return paths.read_in_root(root, ".dockerignore", SIZE_LIMIT).decode(errors="replace")
-        except FileNotFoundError:
-            return ""
-
-
-def _epoch(text: str) -> int | None:
-    if not text:
-        return None
-    if not text.isdecimal():
-        raise BuildFailed(f"SOURCE_DATE_EPOCH is {text[:40]!r}, which is not a number of seconds")
-    return int(text)
+    return tell

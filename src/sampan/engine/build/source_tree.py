@@ -23,6 +23,7 @@ from sampan.host import paths
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CAPABILITY = "security.capability"
 _CHUNK = 1 << 20
 _DEPTH_LIMIT = 256
 
@@ -57,21 +58,18 @@ class SourceTree:
         self._root = root
         self._ignored = ignored
 
-    def matches(self, pattern: str, line: int) -> list[str]:
-        """The paths that a source of COPY names. Raises BuildFailed when there are none."""
+    def matches(self, pattern: str) -> list[str]:
+        """The paths that a source of COPY names; none when nothing is there."""
         parts = [part for part in pattern.split("/") if part not in ("", ".")]
-        if ".." in parts:
-            raise BuildFailed(f"{pattern[:100]!r} leads out of where COPY may read", line)
         found = [""]
         for part in parts:
-            if has_wildcard(part):
+            if part == "**":
+                found = [path for base in found for path in self._folders_below(base)]
+            elif has_wildcard(part):
                 found = [path for base in found for path in self._listed(base, part)]
             else:
                 found = [f"{base}/{part}" if base else part for base in found]
-        present = [path for path in found if self._is_there(path)]
-        if not present:
-            raise BuildFailed(f"{pattern[:100]!r} is not there to be copied", line)
-        return present
+        return [path for path in dict.fromkeys(found) if self._is_there(path)]
 
     def is_folder(self, path: str) -> bool:
         """Whether a source is a folder, or a link to one."""
@@ -134,6 +132,15 @@ class SourceTree:
             f"{base}/{name}" if base else name for name in names if component_matches(pattern, name)
         ]
 
+    def _folders_below(self, base: str) -> Iterator[str]:
+        """A folder and all those below it, links not followed."""
+        yield base
+        if not self._is_there(base) or not self.is_folder(base):
+            return
+        for entry in self.entries(base):
+            if entry.path and stat.S_ISDIR(entry.status.st_mode):
+                yield f"{base}/{entry.path}" if base else entry.path
+
     def _is_there(self, path: str) -> bool:
         try:
             found = paths.open_in_root(self._root, path or ".", os.O_PATH)
@@ -172,6 +179,8 @@ def digest_of_source(tree: SourceTree, path: str) -> str:
         if stat.S_ISREG(mode):
             with entry.opened() as descriptor:
                 whole.update(_content_digest(descriptor))
+                if CAPABILITY in os.listxattr(descriptor):
+                    whole.update(os.getxattr(descriptor, CAPABILITY))
         elif stat.S_ISLNK(mode):
             whole.update(os.fsencode(entry.link_target))
         whole.update(b"\0")

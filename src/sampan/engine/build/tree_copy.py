@@ -12,12 +12,13 @@ from typing import Protocol
 import msgspec
 
 from sampan.engine.build.errors import BuildFailed
-from sampan.engine.build.source_tree import SourceEntry, SourceTree
+from sampan.engine.build.file_mode import FileMode
+from sampan.engine.build.source_tree import CAPABILITY, SourceEntry, SourceTree
+from sampan.engine.images.extraction import WHITEOUT_PREFIX
 from sampan.host import paths
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_ATTRIBUTE = "security.capability"
 _CHUNK = 1 << 20
 
 
@@ -26,14 +27,18 @@ class Ownership(msgspec.Struct, frozen=True):
 
     uid: int = 0
     gid: int = 0
-    mode: int | None = None
+    mode: FileMode | None = None
+
+    def mode_of(self, mode: int) -> int:
+        """The permission bits of the copy of a file with this `st_mode`."""
+        return stat.S_IMODE(mode) if self.mode is None else self.mode.applied(mode)
 
 
-class _Times(Protocol):
+class Times(Protocol):
     def __call__(self, status: os.stat_result) -> int: ...
 
 
-def clamped(latest: int | None) -> _Times:
+def clamped(latest: int | None) -> Times:
     """The modification time in ns of a source, not later than SOURCE_DATE_EPOCH (seconds)."""
 
     def times(status: os.stat_result) -> int:
@@ -51,7 +56,7 @@ def copy_into(
     source: str,
     *,
     ownership: Ownership,
-    times: _Times,
+    times: Times,
 ) -> None:
     """Copy a folder's content into the folder `destination`, or a file to it.
 
@@ -100,22 +105,22 @@ def _make_folder(parent: int, name: str, path: str) -> int:
         os.mkdir(name, 0o755, dir_fd=parent)
     except FileExistsError as error:
         raise BuildFailed(f"{path[:100]} is a link that leads nowhere") from error
+    refuse_whiteout(name)
     made = os.open(name, _FOLDER, dir_fd=parent)
     os.utime(made, ns=(0, 0))
-    _restore_times(parent, before)
+    restore_times(parent, before)
     return made
 
 
 def _copy_folder(
-    root: int, path: str, entry: SourceEntry, ownership: Ownership, times: _Times
+    root: int, path: str, entry: SourceEntry, ownership: Ownership, times: Times
 ) -> None:
     existed = is_folder(root, path)
     folder = make_folders(root, path)
     try:
         if not existed or entry.path:
             os.fchown(folder, ownership.uid, ownership.gid)
-            mode = ownership.mode if ownership.mode is not None else entry.status.st_mode
-            os.fchmod(folder, stat.S_IMODE(mode))
+            os.fchmod(folder, ownership.mode_of(entry.status.st_mode))
             moment = times(entry.status)
             os.utime(folder, ns=(moment, moment))
     finally:
@@ -123,13 +128,14 @@ def _copy_folder(
 
 
 def _copy_leaf(
-    root: int, path: str, entry: SourceEntry, ownership: Ownership, times: _Times
+    root: int, path: str, entry: SourceEntry, ownership: Ownership, times: Times
 ) -> None:
     folder_path, _, name = path.rstrip("/").rpartition("/")
+    refuse_whiteout(name)
     folder = make_folders(root, folder_path)
     try:
         before = os.fstat(folder)
-        _remove_old(folder, name, path)
+        remove_old(folder, name, path)
         moment = times(entry.status)
         if stat.S_ISLNK(entry.status.st_mode):
             os.symlink(entry.link_target, name, dir_fd=folder)
@@ -140,15 +146,21 @@ def _copy_leaf(
         os.chown(name, ownership.uid, ownership.gid, dir_fd=folder, follow_symlinks=False)
         if stat.S_ISREG(entry.status.st_mode):
             # chown(2) takes setuid bits away, so the mode comes after it.
-            mode = ownership.mode if ownership.mode is not None else entry.status.st_mode
-            os.chmod(name, stat.S_IMODE(mode), dir_fd=folder)
+            os.chmod(name, ownership.mode_of(entry.status.st_mode), dir_fd=folder)
         os.utime(name, ns=(moment, moment), dir_fd=folder, follow_symlinks=False)
-        _restore_times(folder, before)
+        restore_times(folder, before)
     finally:
         os.close(folder)
 
 
-def _remove_old(folder: int, name: str, path: str) -> None:
+def refuse_whiteout(name: str) -> None:
+    """Raises BuildFailed for a name that in a layer means the absence of another file."""
+    if name.startswith(WHITEOUT_PREFIX):
+        raise BuildFailed(f"{name[:100]}: names that begin with .wh. can't be in an image")
+
+
+def remove_old(folder: int, name: str, path: str) -> None:
+    """Make way for a file. Raises BuildFailed when a folder is there."""
     try:
         os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
@@ -165,14 +177,15 @@ def _copy_file(folder: int, name: str, entry: SourceEntry, ownership: Ownership)
         try:
             while os.sendfile(target, source, None, _CHUNK):
                 continue
-            if _ATTRIBUTE in os.listxattr(source):
+            if CAPABILITY in os.listxattr(source):
                 os.fchown(target, ownership.uid, ownership.gid)
-                os.setxattr(target, _ATTRIBUTE, os.getxattr(source, _ATTRIBUTE))
+                os.setxattr(target, CAPABILITY, os.getxattr(source, CAPABILITY))
         finally:
             os.close(target)
 
 
-def _restore_times(folder: int, before: os.stat_result) -> None:
+def restore_times(folder: int, before: os.stat_result) -> None:
+    """A folder that something was put into looks as if it hadn't been touched."""
     os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 

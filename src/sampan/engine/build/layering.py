@@ -1,0 +1,146 @@
+"""Adding a step's layer to a stage: from an earlier build, from an image, or made now.
+
+A step's layer is taken from what is there when all that it depends on is the same: the layers
+below, the step itself, and the contents of what it copies. The result then has the same digest
+to the last bit, since no time goes into it but those of its layers.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from sampan.engine.build.cache import BuildCache, CachedStep, cache_key
+from sampan.engine.build.history import Style, Told
+from sampan.engine.build.stage_state import StageState
+from sampan.engine.build.workspace import View, Workspace
+from sampan.engine.images.documents import LAYER_TYPE, Descriptor, encode
+from sampan.engine.images.layers import chain_identifiers
+from sampan.engine.images.store import ImageStore, StoredImage
+
+MakeLayer = Callable[[View], Awaitable[None]]
+
+
+class Layering:
+    """`latest` is SOURCE_DATE_EPOCH; `donors` are images whose layers may be taken."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        workspace: Workspace,
+        cache: BuildCache,
+        *,
+        donors: Sequence[StoredImage],
+        style: Style,
+        latest: int | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._cache = cache
+        self._donors = donors
+        self._style = style
+        self._latest = latest
+        self._clock = clock
+        self.used: dict[str, CachedStep] = {}
+
+    async def change(self, state: StageState, told: Told, *, use_cache: bool) -> bool:
+        """A step that leaves no layer; whether it was known. `state` has its configuration."""
+        inputs = ("change", told.classic, encode(state.execution).decode())
+        return await self.add(state, told, inputs, None, use_cache=use_cache)
+
+    async def add(
+        self,
+        state: StageState,
+        told: Told,
+        inputs: tuple[Any, ...],
+        make: MakeLayer | None,
+        *,
+        use_cache: bool,
+        independent: bool = False,
+    ) -> bool:
+        """Add a step, with the layer that `make` writes; whether an earlier one was taken.
+
+        An `independent` layer does not look at those below it. Raises what `make` raises,
+        InvalidImage, OSError.
+        """
+        below = "" if independent else state.chain
+        platform = [state.platform.os, state.platform.architecture, state.platform.variant]
+        key = cache_key(below, platform, self._latest, inputs)
+        known = self._cache.find(key, self._clock()) if use_cache else None
+        taken = known is not None
+        donated = None if taken or not use_cache else self._donated(state, told)
+        if donated is not None:
+            await self._add_donated(state, told, *donated)
+            return True
+        if known is None:
+            known = await self._made(state, told, make, independent=independent)
+            self._cache.keep(key, known)
+        self.used[key] = known
+        await self._add_known(state, told, known)
+        return taken
+
+    async def _add_known(self, state: StageState, told: Told, known: CachedStep) -> None:
+        layer = None
+        if known.diff_id:
+            await self._workspace.unpack((*state.diff_ids, known.diff_id))
+            layer = Descriptor(media_type=LAYER_TYPE, digest=known.diff_id, size=known.size)
+        entry = told.entry(self._style, known.created, state.author, is_empty=layer is None)
+        state.add_step(entry, layer, known.diff_id)
+
+    def _donated(self, state: StageState, told: Told) -> tuple[StoredImage, int] | None:
+        """An image with the very same steps so far and this one after them."""
+        for image in self._donors:
+            history = image.configuration.history
+            place = len(state.history)
+            layers = len(state.diff_ids)
+            if (
+                len(history) > place
+                and image.diff_ids[:layers] == tuple(state.diff_ids)
+                and history[place].created_by in (told.classic, told.buildkit)
+                and all(
+                    (one.created_by, one.empty_layer) == (other.created_by, other.empty_layer)
+                    for one, other in zip(history, state.history, strict=False)
+                )
+            ):
+                return image, place
+        return None
+
+    async def _add_donated(
+        self, state: StageState, told: Told, image: StoredImage, place: int
+    ) -> None:
+        step = image.configuration.history[place]
+        entry = told.entry(self._style, step.created, state.author, is_empty=step.empty_layer)
+        if step.empty_layer:
+            state.add_step(entry, None, "")
+            return
+        number = len(state.diff_ids)
+        diff_ids = image.diff_ids[: number + 1]
+        layer = image.manifest.layers[number]
+        await self._store.unpack_layer(diff_ids, layer.digest)
+        state.add_step(entry, layer, diff_ids[-1])
+
+    async def _made(
+        self, state: StageState, told: Told, make: MakeLayer | None, *, independent: bool
+    ) -> CachedStep:
+        layer = None
+        if make is not None:
+            diff_ids = () if independent else tuple(state.diff_ids)
+            async with self._workspace.view(diff_ids) as view:
+                await make(view)
+                layer = await self._workspace.keep(view, self._latest)
+        now = self._clock()
+        moment = now if self._latest is None else self._latest
+        created = datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")
+        step = CachedStep(
+            created=created.replace("+00:00", "Z"),
+            told=told.buildkit,
+            below=state.chain,
+            made=now,
+            used=now,
+        )
+        if layer is None:
+            return step
+        chain = chain_identifiers((*state.diff_ids, layer.digest))[-1]
+        return msgspec.structs.replace(step, diff_id=layer.digest, size=layer.size, chain=chain)

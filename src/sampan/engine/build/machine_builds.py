@@ -1,0 +1,228 @@
+"""The machine's builds: requests taken, images named, caches kept within bounds."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from sampan.engine.build.builder import Builder, Surroundings
+from sampan.engine.build.cache import BuildCache, CachedStep
+from sampan.engine.build.cache_exchange import export_cache, import_cache
+from sampan.engine.build.cache_mounts import CacheMounts
+from sampan.engine.build.contexts import opened_context
+from sampan.engine.build.contract import (
+    BuildEnded,
+    BuildProgress,
+    BuildRequest,
+    BuildTagged,
+    CachePruned,
+    CacheRecord,
+    ClientSources,
+    Context,
+)
+from sampan.engine.build.plan import read_plan
+from sampan.engine.build.run_step import StepRunner
+from sampan.engine.build.stage_state import StageState
+from sampan.engine.build.workspace import Workspace, clear_workspaces
+from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.engine.images.contract import Images
+from sampan.engine.images.pins import PinSet
+from sampan.engine.images.reference import InvalidReference, parse_reference
+from sampan.engine.images.store import ImageStore
+
+CACHE_LIMIT = 20 << 30
+
+
+class MachineBuilds:
+    """Implements the contract's Builds. `clock` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        runner: StepRunner,
+        images: Images | None = None,
+        *,
+        cache_limit: int = CACHE_LIMIT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        folder = store.folder / "build-cache"
+        self._store = store
+        self._images = images
+        self._runner = runner
+        self._workspaces = store.folder / "builds"
+        self._cache = BuildCache(folder / "steps", store.pinned, store.blobs.has)
+        self._caches = CacheMounts(folder / "mounts")
+        self._cache_limit = cache_limit
+        self._clock = clock
+        self._in_use: set[str] = set()
+
+    async def recover(self) -> None:
+        """Clear away what an interrupted process left. Raises EngineError, OSError."""
+        await self._runner.recover()
+        clear_workspaces(self._workspaces)
+
+    async def build(
+        self,
+        request: BuildRequest,
+        context: Context,
+        progress: BuildProgress,
+        sources: ClientSources | None = None,
+    ) -> str:
+        _check_names(request.names)
+        async with AsyncExitStack() as stack:
+            pins = stack.enter_context(self._store.pinned())
+            workspace = Workspace(self._workspaces, self._store, pins)
+            folder = await stack.enter_async_context(opened_context(context, workspace))
+            contexts = {
+                name: await stack.enter_async_context(opened_context(more, workspace))
+                for name, more in request.named_contexts.items()
+            }
+            plan = await asyncio.to_thread(read_plan, request, folder)
+            await self._import(request)
+            builder = Builder(
+                plan,
+                self._surroundings(),
+                workspace=workspace,
+                pins=pins,
+                contexts=contexts,
+                progress=progress,
+                sources=sources,
+            )
+            state = await builder.build()
+            identifier = await self._keep(state, pins)
+            progress(BuildEnded(identifier))
+            for name in request.names:
+                await self._name(identifier, name)
+                progress(BuildTagged(name))
+            if builder.layering is not None:
+                await self._export(request, builder.layering.used)
+        await self._shrink()
+        return identifier
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            store=self._store,
+            images=self._images,
+            cache=self._cache,
+            caches=self._caches,
+            runner=self._runner,
+            clock=self._clock,
+        )
+
+    async def _keep(self, state: StageState, pins: PinSet) -> str:
+        """The identifier of the finished image; one that nothing was added to is its base."""
+        if not state.is_changed and state.base:
+            known = {image.identifier for image in self._store.distinct()}
+            if state.base in known:
+                return state.base
+        digest = await asyncio.to_thread(
+            self._store.add_manifest, state.configuration(), state.blobs, pins
+        )
+        await self._store.keep(digest)
+        return self._store.stored(digest).identifier
+
+    async def _name(self, identifier: str, name: str) -> None:
+        if self._images is not None:
+            await self._images.tag(identifier, name)
+        else:
+            await self._store.tag(self._store.resolve(identifier).digest, name)
+
+    async def _import(self, request: BuildRequest) -> None:
+        for location in request.cache_imports:
+            if location.kind != "local":
+                raise NotImplementedHere(f"cache import of the kind {location.kind}")
+            await asyncio.to_thread(
+                import_cache, Path(location.place), self._store, self._cache, self._clock()
+            )
+
+    async def _export(self, request: BuildRequest, used: dict[str, CachedStep]) -> None:
+        for location in request.cache_exports:
+            if location.kind != "local":
+                raise NotImplementedHere(f"cache export of the kind {location.kind}")
+            await asyncio.to_thread(export_cache, Path(location.place), self._store, used)
+
+    async def cache_usage(self) -> list[CacheRecord]:
+        folders = await asyncio.to_thread(lambda: list(self._caches.folders()))
+        identifiers = {chain: key for key, step in self._cache.steps() if (chain := step.chain)}
+        records = [
+            CacheRecord(
+                identifier=_short(key),
+                parents=(_short(identifiers[step.below]),) if step.below in identifiers else (),
+                kind="regular",
+                description=step.told,
+                is_in_use=key in self._in_use,
+                is_shared=self._is_shared(step.diff_id),
+                size=step.size,
+                created=step.made,
+                last_used=step.used,
+                uses=step.uses,
+            )
+            for key, step in self._cache.steps()
+        ]
+        records += [
+            CacheRecord(
+                identifier=_short(hashlib.sha256(folder.name.encode()).hexdigest()),
+                kind="exec.cachemount",
+                description=f"cached mount {folder.identifier}",
+                is_in_use=folder.is_in_use,
+                size=folder.size,
+                created=folder.made,
+                last_used=folder.used,
+                uses=1,
+            )
+            for folder in folders
+        ]
+        return records
+
+    def _is_shared(self, diff_id: str) -> bool:
+        """Whether an image has the layer, so that removing the record frees nothing."""
+        return bool(diff_id) and any(diff_id in image.diff_ids for image in self._store.distinct())
+
+    async def prune_cache(
+        self,
+        *,
+        is_wanted: Callable[[CacheRecord], bool] = lambda _: False,
+        keep_bytes: int = 0,
+    ) -> CachePruned:
+        records = await self.cache_usage()
+        total = sum(record.size for record in records)
+        pruned, space = [], 0
+        steps = {_short(key): key for key, _ in self._cache.steps()}
+        for record in sorted(records, key=lambda record: record.last_used):
+            if keep_bytes and total <= keep_bytes:
+                break
+            if record.is_in_use or is_wanted(record):
+                continue
+            if record.identifier in steps:
+                self._cache.discard(steps[record.identifier])
+            else:
+                await asyncio.to_thread(self._discard_folder, record.identifier)
+            total -= record.size
+            space += 0 if record.is_shared else record.size
+            pruned.append(record.identifier)
+        await self._store.collect()
+        return CachePruned(tuple(pruned), space)
+
+    def _discard_folder(self, identifier: str) -> None:
+        for folder in self._caches.folders():
+            if _short(hashlib.sha256(folder.name.encode()).hexdigest()) == identifier:
+                self._caches.discard(folder.name)
+
+    async def _shrink(self) -> None:
+        if sum(step.size for _, step in self._cache.steps()) > self._cache_limit:
+            await self.prune_cache(keep_bytes=self._cache_limit)
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    for name in names:
+        try:
+            if parse_reference(name).digest:
+                raise InvalidConfiguration("refusing to create a tag with a digest reference")
+        except InvalidReference as error:
+            raise InvalidConfiguration(f"invalid reference format: {error}") from error
+
+
+def _short(key: str) -> str:
+    return key[:25]
