@@ -58,5 +58,5 @@ class Restoration:
                     await self._removal.remove(container, volumes=True)
                 except (EngineError, OSError):
                     _log.exception("container %s could not be removed", container.identifier)
-        elif await self._supervision.recall(container, status):
-            self._supervision.keep(self._supervision.start_again(container))
+        else:
+            await self._supervision.recall(container, status)

@@ -119,8 +119,9 @@ class Supervision:
         """End it at once; nothing starts it again. No error if it doesn't run."""
         self._cancel_restart(container)
         container.kept_at_end = True
+        container.change(stopped_by_hand=True)
+        await self._until_settled(container)
         if container.running:
-            container.change(stopped_by_hand=True)
             await self._send(container, signals.SIGKILL)
             await self._parts.engine.stop(container.identifier, 0)
             await container.ended.wait()
@@ -152,30 +153,35 @@ class Supervision:
         container.health = health.beginning(container.record.configuration.health_check)
         self._watch_health(container)
 
-    async def recall(self, container: ManagedContainer, status: ContainerStatus) -> bool:
-        """Take up a container that doesn't run; whether its policy wants it to run again."""
+    async def recall(self, container: ManagedContainer, status: ContainerStatus) -> None:
+        """Take up a container that doesn't run, and start it if its policy wants that."""
         record = container.record
         if status.started and _nanoseconds(status.started) != record.end.started:
             await self._registry.save(container.change(end=_end_of(status)))
         end = container.record.end
-        return end.started > 0 and restart_policy.restored(
+        if end.started > 0 and restart_policy.restored(
             record.host.restart_policy,
             end.exit_code,
             by_hand=record.stopped_by_hand,
             count=record.restart_count,
-        )
+        ):
+            # The hand that stopped it is forgotten with the engine's former life.
+            container.change(stopped_by_hand=False)
+            container.restarting = self.keep(self.start_again(container))
 
     async def start_again(self, container: ManagedContainer) -> None:
         """Start one because its policy says so; what stands in the way is told in the log."""
         async with container.lock:
-            if container.running or container.removing:
-                return
-            container.restarting = None
             try:
-                await self._run(container, container.record.restart_count + 1)
+                if not (
+                    container.running or container.removing or container.record.stopped_by_hand
+                ):
+                    await self._run(container, container.record.restart_count + 1)
             except (EngineError, OSError):
                 _log.exception("container %s could not be restarted", container.identifier)
                 container.tell_end()
+            finally:
+                container.restarting = None
 
     async def _run(self, container: ManagedContainer, restart_count: int) -> None:
         record = container.record
@@ -289,6 +295,12 @@ class Supervision:
             container.change(stopped_by_hand=True)
             if container.record.host.restart_policy.name not in ("", "no"):
                 await self._registry.save(container.record)
+        await self._until_settled(container)
+
+    async def _until_settled(self, container: ManagedContainer) -> None:
+        """A start that is under way comes to its end first."""
+        async with container.lock:
+            return
 
     async def _end(self, container: ManagedContainer, number: int, grace: float) -> None:
         """Ask it to end, and kill it when the grace is over; a negative one never is."""
