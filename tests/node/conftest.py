@@ -23,6 +23,8 @@ from sampan.engine.contract import (
     ImageNotFound,
     NameInUse,
 )
+from sampan.engine.contract import NotFound as EngineNotFound
+from sampan.engine.images.credentials import Credentials
 from sampan.foundation.settings import Instance
 from sampan.kubernetes.client.contract import NotFound, RawEvent
 from sampan.kubernetes.machinery.metadata import Metadata
@@ -90,6 +92,8 @@ class FakeEngine:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.images: dict[str, ImageDescription] = {}
+        self.registry: set[str] = set()
+        self.pulls: list[tuple[str, tuple[Credentials, ...]]] = []
         self.statuses: dict[str, ContainerStatus] = {}
         self.configurations: dict[str, ContainerConfiguration] = {}
         self.deaf: set[str] = set()
@@ -98,14 +102,29 @@ class FakeEngine:
         self._waiting: list[asyncio.Event] = []
         self._numbers = itertools.count(1)
 
-    def load(self, name: str, user: str = "") -> None:
+    def load(self, name: str, user: str = "", *, is_from_registry: bool = False) -> None:
         self.images[name] = ImageDescription(
-            names=(name,), digest="sha256:1", identifier="sha256:2", size=1, created=0, user=user
+            names=(name,),
+            digest="sha256:1",
+            identifier="sha256:2",
+            size=1,
+            created=0,
+            user=user,
+            is_from_registry=is_from_registry,
         )
 
     async def image(self, reference: str) -> ImageDescription:
         if reference not in self.images:
             raise ImageNotFound(f"no image {reference}")
+        return self.images[reference]
+
+    async def pull_image(
+        self, reference: str, credentials: tuple[Credentials, ...] = ()
+    ) -> ImageDescription:
+        self.pulls.append((reference, credentials))
+        if reference not in self.registry:
+            raise EngineNotFound(f"pull access denied for {reference}")
+        self.load(reference, is_from_registry=True)
         return self.images[reference]
 
     async def create(self, configuration: ContainerConfiguration) -> str:

@@ -28,6 +28,7 @@ from sampan.engine.contract import (
     Usage,
     Written,
 )
+from sampan.engine.images.credentials import Credentials
 from sampan.engine.images.source import ImageSource
 from sampan.engine.runtime import capabilities, seccomp
 from sampan.engine.runtime.adoption import adopted_record
@@ -129,6 +130,11 @@ class ContainerEngine:
 
     async def images(self) -> list[ImageDescription]:
         return await self._images.images()
+
+    async def pull_image(
+        self, reference: str, credentials: tuple[Credentials, ...] = ()
+    ) -> ImageDescription:
+        return await self._images.pull(reference, credentials)
 
     async def create(self, configuration: ContainerConfiguration, identifier: str = "") -> str:
         if configuration.name in self._names:

@@ -18,6 +18,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from sampan.engine.configuration import ContainerConfiguration, Limits
+from sampan.engine.images.credentials import Credentials
 from sampan.host.cgroup_usage import DetailedUsage
 
 ContainerPhase = Literal["created", "running", "exited"]
@@ -123,7 +124,10 @@ class ExecSession(Protocol):
 
 
 class ImageDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """An image in the store: `digest` of its manifest, `identifier` of its configuration."""
+    """An image in the store: `digest` of its manifest, `identifier` of its configuration.
+
+    One that was made on this machine and never was in a registry isn't from one.
+    """
 
     names: tuple[str, ...]
     digest: str
@@ -132,6 +136,7 @@ class ImageDescription(msgspec.Struct, frozen=True, kw_only=True):
     created: float
     user: str = ""
     stop_signal: str = ""
+    is_from_registry: bool = False
 
 
 class Engine(Protocol):
@@ -139,6 +144,14 @@ class Engine(Protocol):
         """Raises ImageNotFound."""
 
     async def images(self) -> list[ImageDescription]: ...
+
+    async def pull_image(
+        self, reference: str, credentials: tuple[Credentials, ...] = ()
+    ) -> ImageDescription:
+        """Bring an image from its registry, which is told one after the other of these.
+
+        Raises NotFound, Forbidden, EngineError.
+        """
 
     async def create(self, configuration: ContainerConfiguration, identifier: str = "") -> str:
         """The new container's identifier; no process is there yet.

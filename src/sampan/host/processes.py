@@ -206,6 +206,7 @@ async def run(
     command: Sequence[str],
     *,
     environment: Mapping[str, str],
+    stdin: int | None = None,
     output_limit: int = _READ_SIZE,
     timeout: float | None = None,
     on_output: Callable[[bytes], None] | None = None,
@@ -218,7 +219,9 @@ async def run(
     reader, writer = os.pipe()
     try:
         os.set_blocking(reader, False)
-        child = await spawn(command, environment=environment, stdout=writer, stderr=writer)
+        child = await spawn(
+            command, environment=environment, stdin=stdin, stdout=writer, stderr=writer
+        )
     except BaseException:
         os.close(reader)
         raise

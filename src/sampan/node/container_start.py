@@ -8,12 +8,11 @@ from sampan.engine.contract import (
     CommandNotFound,
     Engine,
     EngineError,
-    ImageDescription,
-    ImageNotFound,
 )
 from sampan.node import container_configuration, logs, pod_files
 from sampan.node.container_configuration import RunSettings
 from sampan.node.environment import environment
+from sampan.node.image_pulls import FIRST_RETRY, LONGEST_RETRY, ImageNotReady
 from sampan.node.node_services import NodeServices
 from sampan.node.pod_plan import Start
 from sampan.node.pod_sandbox import PodSandbox
@@ -21,8 +20,6 @@ from sampan.node.pod_state import Trouble
 from sampan.node.pod_view import Container, Pod
 from sampan.node.references import MissingReference
 
-FIRST_RETRY = 10.0
-LONGEST_RETRY = 300.0
 TARGET_RETRY = 1.0
 START_ERROR_CODE = 128
 
@@ -56,7 +53,10 @@ async def start(
     `beside` is the run among whose processes an ephemeral container is to be, if it lives.
     """
     _demand_target(container, beside, services)
-    image = await _image(container, services, before)
+    try:
+        image = await sandbox.pulls.image(pod, container, before)
+    except ImageNotReady as error:
+        raise NotStarted(error.trouble) from error
     try:
         around = _surrounding(
             pod, container, action.attempt, sandbox, image_user=image.user, beside=beside
@@ -70,8 +70,6 @@ async def start(
         reason = "CreateContainerConfigError"
         raise NotStarted(_again(reason, str(error), services, before)) from error
     try:
-        present = f'Container image "{container.image}" already present on machine'
-        services.record(pod, "Normal", "Pulled", present)
         identifier = await _create_and_start(wanted, services.engine)
     except CommandNotFound as error:
         raise CommandRefused(str(error)) from error
@@ -99,22 +97,6 @@ async def _create_and_start(wanted: ContainerConfiguration, engine: Engine) -> s
         await engine.remove(identifier)
         raise
     return identifier
-
-
-async def _image(
-    container: Container, services: NodeServices, before: Trouble | None
-) -> ImageDescription:
-    try:
-        return await services.engine.image(container.image)
-    except ImageNotFound as error:
-        if container.image_pull_policy == "Never":
-            text = f'Container image "{container.image}" is not present with pull policy of Never'
-            raise NotStarted(_again("ErrImageNeverPull", text, services, before)) from error
-        again = before is not None and before.reason in {"ErrImagePull", "ImagePullBackOff"}
-        reason = "ImagePullBackOff" if again else "ErrImagePull"
-        raise NotStarted(_again(reason, str(error), services, before)) from error
-    except (EngineError, OSError) as error:
-        raise NotStarted(_again("ImageInspectError", str(error), services, before)) from error
 
 
 def _again(reason: str, message: str, services: NodeServices, before: Trouble | None) -> Trouble:

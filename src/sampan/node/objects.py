@@ -165,6 +165,7 @@ def _config_maps(pod: Pod) -> set[str]:
 def _secrets(pod: Pod) -> set[str]:
     found = {volume.secret.secret_name for volume in pod.spec.volumes if volume.secret}
     found |= {source.secret.name for source in _projections(pod) if source.secret}
+    found |= {secret.name for secret in pod.spec.image_pull_secrets}
     for container in pod.all_containers:
         found |= {item.secret_ref.name for item in container.env_from if item.secret_ref}
         found |= {

@@ -13,6 +13,7 @@ from sampan.kubernetes.kinds.resource import CONFIG_MAPS, SECRETS
 from sampan.network.contract import Attachment
 from sampan.node import pod_files
 from sampan.node.host_ports import host_ports
+from sampan.node.image_pulls import ImagePulls
 from sampan.node.node_object import CONTROL_PLANE_NODE
 from sampan.node.node_services import NodeServices
 from sampan.node.pod_view import Container, Pod
@@ -38,6 +39,7 @@ class PodSandbox:
         )
         self._tokens = PodTokens(services.client, services.clock)
         self._certificates = CertificateRequests(services)
+        self.pulls = ImagePulls(services, objects_changed)
         self._revision = 0
 
     @property
@@ -134,6 +136,7 @@ class PodSandbox:
 
     async def remove(self) -> None:
         """Take everything away. Raises OSError when the kernel still holds something."""
+        await self.pulls.close()
         await self._services.objects.forget(self._uid)
         self._services.publish_ports(self._uid, {})
         await self._services.network.detach(self._uid)

@@ -328,6 +328,10 @@ class ReadinessGate(View, frozen=True):
     condition_type: str
 
 
+class PullSecret(View, frozen=True):
+    name: str = ""
+
+
 class PodSpec(View, frozen=True):
     containers: tuple[Container, ...]
     init_containers: tuple[Container, ...] = ()
@@ -348,6 +352,7 @@ class PodSpec(View, frozen=True):
     enable_service_links: bool = True
     security_context: PodSecurity = PodSecurity()
     readiness_gates: tuple[ReadinessGate, ...] = ()
+    image_pull_secrets: tuple[PullSecret, ...] = ()
 
 
 class Condition(View, frozen=True, omit_defaults=True):

@@ -262,7 +262,8 @@ class PodWorker:
             )
         except container_start.NotStarted as error:
             self._troubles[action.container] = error.trouble
-            self._warn(_event_reason(error.trouble), error.trouble.message)
+            if error.trouble.message:
+                self._warn(_event_reason(error.trouble), error.trouble.message)
         except container_start.CommandRefused as error:
             self._troubles.pop(action.container, None)
             self.runs.refuse(action, self._number, str(error))

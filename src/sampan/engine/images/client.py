@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sampan.engine.contract import EngineError, ImageDescription
+from sampan.engine.images.credentials import Credentials
 from sampan.engine.images.source import AcquiredImage
 from sampan.engine.service import frames
 from sampan.engine.service.errors import decode_error
@@ -32,6 +33,21 @@ class ImageClient:
 
     async def images(self) -> list[ImageDescription]:
         return await self._ask("images.list", list[ImageDescription])
+
+    async def pull(
+        self, reference: str, credentials: tuple[Credentials, ...] = ()
+    ) -> ImageDescription:
+        # A pull takes long, and a connection answers one question at a time.
+        apart = ImageClient(self._socket)
+        try:
+            return await apart._ask(
+                "images.pull",
+                ImageDescription,
+                reference=reference,
+                credentials=msgspec.to_builtins(credentials),
+            )
+        finally:
+            await apart.close()
 
     async def acquire(self, reference: str, owner: str, container: str) -> AcquiredImage:
         return await self._ask(

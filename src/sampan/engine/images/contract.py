@@ -17,12 +17,30 @@ from typing import Protocol
 
 import msgspec
 
+from sampan.engine.images.credentials import Credentials
 from sampan.engine.images.documents import (
     Descriptor,
     ExecutionConfiguration,
     ImageConfiguration,
     Platform,
 )
+
+__all__ = [
+    "CommitRequest",
+    "Credentials",
+    "Distribution",
+    "HistoryEntry",
+    "ImageDetail",
+    "Images",
+    "LayerDetail",
+    "LayerProgress",
+    "Loaded",
+    "Pins",
+    "Progress",
+    "Pruned",
+    "Pushed",
+    "Removed",
+]
 
 
 class LayerProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,20 +57,6 @@ class LayerProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Progress = Callable[[LayerProgress], None]
-
-
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What a registry is to be told: a user and password, or a token that it gave before.
-
-    `identity_token` is a refresh token of its token service; `registry_token` a bearer token
-    to be sent as it is.
-    """
-
-    user: str = ""
-    password: str = ""
-    identity_token: str = ""
-    registry_token: str = ""
-    server: str = ""
 
 
 class LayerDetail(msgspec.Struct, frozen=True, kw_only=True):

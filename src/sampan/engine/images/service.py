@@ -8,9 +8,12 @@ import msgspec
 
 from sampan.engine.contract import EngineError, ImageDescription
 from sampan.engine.images.archive import LoadedImage, load_archive
+from sampan.engine.images.credentials import Credentials
 from sampan.engine.images.layers import chain_identifiers
+from sampan.engine.images.local import LocalImages
 from sampan.engine.images.pins import PinSet
 from sampan.engine.images.reference import familiar
+from sampan.engine.images.registry.registries import Registries
 from sampan.engine.images.removing import ImageRemover
 from sampan.engine.images.saving import SavedImage, archive_of, saved_blobs
 from sampan.engine.images.source import AcquiredImage
@@ -20,6 +23,11 @@ from sampan.engine.service.server import Call, Handler
 
 class ImageArguments(msgspec.Struct, frozen=True):
     reference: str
+
+
+class PullArguments(msgspec.Struct, frozen=True):
+    reference: str
+    credentials: tuple[Credentials, ...] = ()
 
 
 class LeaseArguments(msgspec.Struct, frozen=True):
@@ -50,13 +58,15 @@ class SaveArguments(msgspec.Struct, frozen=True):
 
 
 class ImageService:
-    def __init__(self, store: ImageStore) -> None:
+    def __init__(self, store: ImageStore, registries: Registries) -> None:
         self._store = store
+        self._local = LocalImages(store, registries)
 
     def handlers(self) -> dict[str, Handler]:
         return {
             "images.describe": self._describe,
             "images.list": self._list,
+            "images.pull": self._pull,
             "images.acquire": self._acquire,
             "images.release": self._release,
             "images.retain": self._retain,
@@ -72,6 +82,10 @@ class ImageService:
 
     async def _list(self, call: Call) -> list[ImageDescription]:
         return self._store.images()
+
+    async def _pull(self, call: Call) -> ImageDescription:
+        wanted = call.arguments(PullArguments)
+        return await self._local.pull(wanted.reference, wanted.credentials)
 
     async def _acquire(self, call: Call) -> AcquiredImage:
         wanted = call.arguments(LeaseArguments)

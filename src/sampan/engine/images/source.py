@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from sampan.engine.contract import ImageDescription
+from sampan.engine.images.credentials import Credentials
 from sampan.engine.images.documents import ExecutionConfiguration
 
 
@@ -27,6 +28,12 @@ class ImageSource(Protocol):
         """Raises ImageNotFound, InvalidReference."""
 
     async def images(self) -> list[ImageDescription]: ...
+
+    async def pull(
+        self, reference: str, credentials: tuple[Credentials, ...] = ()
+    ) -> ImageDescription:
+        """Bring an image from its registry, which is told one after the other of these, or
+        what the machine's own file of credentials knows. Raises NotFound, EngineError."""
 
     async def acquire(self, reference: str, owner: str, container: str) -> AcquiredImage:
         """Take a lease, which outlives both processes. Raises ImageNotFound."""

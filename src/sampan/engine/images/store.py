@@ -154,6 +154,7 @@ class ImageStore:
             created=seconds_of(image.configuration.created),
             user=image.configuration.execution.user,
             stop_signal=image.configuration.execution.stop_signal,
+            is_from_registry=bool(self.names.digests_of(self.same(image))),
         )
 
     def images(self) -> list[ImageDescription]:

@@ -12,6 +12,8 @@ _KINDS: dict[str, type[contract.EngineError]] = {
     kind.__name__: kind
     for kind in (
         contract.EngineError,
+        contract.NotFound,
+        contract.Forbidden,
         contract.ImageNotFound,
         contract.ContainerNotFound,
         contract.NameInUse,

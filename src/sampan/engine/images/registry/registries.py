@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import msgspec
 
-from sampan.engine.contract import EngineError, Forbidden, ImageNotFound
+from sampan.engine.contract import EngineError, Forbidden, ImageNotFound, NotFound
 from sampan.engine.images.contract import Credentials, Distribution, Progress, Pushed
 from sampan.engine.images.documents import (
     DOCUMENT_LIMIT,
@@ -16,6 +17,8 @@ from sampan.engine.images.documents import (
     decode_index,
     decode_manifest,
 )
+from sampan.engine.images.known_credentials import find_credentials
+from sampan.engine.images.platforms import machine_platform
 from sampan.engine.images.reference import (
     DEFAULT_REGISTRY,
     Reference,
@@ -52,12 +55,18 @@ class _Pull(msgspec.Struct, frozen=True):
 
 
 class Registries:
-    """`clock` gives seconds since the epoch."""
+    """`clock` gives seconds since the epoch. Who gives no credentials is who the machine's own
+    `credential_file` (docker's config.json) says."""
 
     def __init__(
-        self, store: ImageStore, settings: RegistrySettings, clock: Callable[[], float]
+        self,
+        store: ImageStore,
+        settings: RegistrySettings,
+        clock: Callable[[], float],
+        credential_file: Path | None = None,
     ) -> None:
         self._store = store
+        self._credential_file = credential_file
         self._clock = clock
         self._downloads = BlobDownloads(store.blobs)
         self.settings = settings
@@ -86,10 +95,24 @@ class Registries:
             except (RegistryRefusal, RegistryUnreachable, Forbidden):
                 continue
         try:
-            return await self._pull_from(origin, pull, credentials)
+            known = credentials or await self._known(reference.registry)
+            return await self._pull_from(origin, pull, known)
         except RegistryRefusal as error:
             shown = familiar(str(reference))
             raise pull_refused(error, shown, familiar(reference.repository)) from error
+
+    async def pull_with_any(self, name: str, credentials: Sequence[Credentials]) -> str:
+        """The same for this machine's platform, with the first credentials that will do."""
+        platform = machine_platform()
+        for each in (*credentials[:-1],):
+            try:
+                return await self.pull(
+                    name, platform=platform, credentials=each, progress=lambda _: None
+                )
+            except (NotFound, Forbidden):
+                continue
+        last = credentials[-1] if credentials else None
+        return await self.pull(name, platform=platform, credentials=last, progress=lambda _: None)
 
     async def _pull_from(
         self, candidates: Sequence[Endpoint], pull: "_Pull", credentials: Credentials | None
@@ -138,13 +161,19 @@ class Registries:
         scopes = [f"repository:{reference.path}:pull,push"]
         scopes += [f"repository:{source}:pull" for source in sorted(set(sources.values()))]
         candidates = list(self.settings.candidates(reference.registry, with_mirrors=False))
+        known = credentials or await self._known(reference.registry)
         try:
-            async with _opened(candidates, reference.path, scopes, credentials) as connection:
+            async with _opened(candidates, reference.path, scopes, known) as connection:
                 return [
                     await self._push_one(connection, each, sources, progress) for each in wanted
                 ]
         except RegistryRefusal as error:
             raise push_refused(error) from error
+
+    async def _known(self, registry: str) -> Credentials | None:
+        if self._credential_file is None:
+            return None
+        return await find_credentials(self._credential_file, registry)
 
     async def _push_one(
         self,
