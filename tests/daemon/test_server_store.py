@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.local_instance import LocalInstance
 from tests.store.conftest import etcd  # noqa: F401 - a fixture
 from tests.store.etcd_process import EtcdMember
 
@@ -20,20 +21,6 @@ from sampan.store.etcd import EtcdStore
 from sampan.store.sqlite import SqliteStore
 
 SECRET = b"/core/secrets/shop/password"
-
-
-class LocalInstance(Instance, frozen=True, kw_only=True):
-    """An instance whose folders lie below one of the test's."""
-
-    folder: Path
-
-    @property
-    def state_folder(self) -> Path:
-        return self.folder / "state"
-
-    @property
-    def configuration_folder(self) -> Path:
-        return self.folder / "configuration"
 
 
 @pytest.fixture

@@ -8,26 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from tests.local_instance import LocalInstance
 
 from sampan.faces.cli import secrets_encrypt_commands as commands
 from sampan.faces.cli.session import Session
 from sampan.faces.cli.supervisor_client import NotRunning
 from sampan.foundation import encryption_configuration as encryption
 from sampan.foundation.settings import Instance
-
-
-class LocalInstance(Instance, frozen=True, kw_only=True):
-    """An instance whose folders lie below one of the test's."""
-
-    folder: Path
-
-    @property
-    def state_folder(self) -> Path:
-        return self.folder / "state"
-
-    @property
-    def configuration_folder(self) -> Path:
-        return self.folder / "configuration"
 
 
 @pytest.fixture

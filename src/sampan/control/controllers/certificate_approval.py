@@ -10,11 +10,12 @@ import msgspec
 
 from sampan.control.controllers import plan as plans
 from sampan.control.controllers.caches import Caches
-from sampan.control.controllers.certificate_signers import KUBELET_CLIENT, kubelet_client_problem
+from sampan.control.controllers.certificate_signers import kubelet_client_problem
 from sampan.control.controllers.controller import Circumstances, Controller, Watch, keys_of_self
 from sampan.control.controllers.identity_views import SigningRequest
 from sampan.foundation.pki import signing_requests
 from sampan.foundation.pki.signing_requests import InvalidRequest
+from sampan.kubernetes.kinds.certificates.signer_names import KUBELET_CLIENT
 from sampan.kubernetes.kinds.resource import CERTIFICATE_SIGNING_REQUESTS
 from sampan.kubernetes.machinery.timestamps import to_seconds
 

@@ -8,10 +8,12 @@ from collections.abc import Callable, Collection
 
 from sampan.foundation.pki.signing_requests import Request
 from sampan.foundation.pki.subjects import NODE_PREFIX, NODES_GROUP
+from sampan.kubernetes.kinds.certificates.signer_names import (
+    API_SERVER_CLIENT,
+    KUBELET_CLIENT,
+    KUBELET_SERVING,
+)
 
-CLIENT = "kubernetes.io/kube-apiserver-client"
-KUBELET_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
-KUBELET_SERVING = "kubernetes.io/kubelet-serving"
 _SIGNATURE, _ENCIPHERMENT = "digital signature", "key encipherment"
 
 Rule = Callable[[Request, Collection[str]], str]
@@ -65,7 +67,7 @@ def _usage_problem(usages: Collection[str], main: str) -> str:
 
 
 SIGNERS: dict[str, Rule] = {
-    CLIENT: client_problem,
+    API_SERVER_CLIENT: client_problem,
     KUBELET_CLIENT: kubelet_client_problem,
     KUBELET_SERVING: kubelet_serving_problem,
 }

@@ -1,8 +1,10 @@
 """TLS contexts for the servers and clients of a cluster: TLS 1.2 and up, HTTP/1.1.
 
-Servers and clients trust the cluster's own authority alone, never the machine's.
+Servers and clients trust the cluster's own authority alone, never the machine's, but where a
+user names another.
 """
 
+import base64
 import ssl
 from pathlib import Path
 
@@ -44,6 +46,21 @@ def client_context(authority: Path, pair: KeyPairPaths | None = None) -> ssl.SSL
     context.load_verify_locations(authority)
     if pair is not None:
         context.load_cert_chain(pair.certificate, pair.key)
+    return context
+
+
+def bundle_context(bundle: str) -> ssl.SSLContext:
+    """A client's context that trusts a `caBundle` (PEM in base64), or what the machine trusts
+    where that is empty.
+
+    Raises ValueError for a bundle that holds no certificates.
+    """
+    try:
+        text = base64.b64decode(bundle).decode() if bundle else None
+        context = ssl.create_default_context(cadata=text)
+    except (ValueError, ssl.SSLError) as error:
+        raise ValueError("unable to load root certificates: unable to parse caBundle") from error
+    _restrict(context)
     return context
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import yaml
+from tests.control.api.watch_frames import Frames
 
 from sampan.control.api.protobuf import decoding, encoding, envelope
 
@@ -132,21 +133,8 @@ def test_what_only_other_encodings_have_is_refused(play):
     play(story)
 
 
-class Frames:
-    """The events of a watch in protobuf."""
-
-    def __init__(self, body):
-        self.body = body
-        self.waiting = []
-
-    async def next(self):
-        while not self.waiting:
-            piece = await asyncio.wait_for(anext(self.body), 5)
-            self.waiting += envelope.events_of(piece)
-        event = decoding.decode_message(
-            "k8s.io.apimachinery.pkg.apis.meta.v1.WatchEvent", self.waiting.pop(0)
-        )
-        return event["type"], event["object"]
+def parts(event):
+    return event["type"], event["object"]
 
 
 def test_a_watch_in_protobuf(play):
@@ -163,13 +151,13 @@ def test_a_watch_in_protobuf(play):
         )
         assert response.headers["Content-Type"] == f"{PROTOBUF};stream=watch"
         frames = Frames(response.body)
-        kind, first = await frames.next()
+        kind, first = parts(await frames.next())
         assert (kind, first["kind"], first["data"]) == ("ADDED", "ConfigMap", {"k": "v"})
-        kind, bookmark = await frames.next()
+        kind, bookmark = parts(await frames.next())
         assert kind == "BOOKMARK"
         assert bookmark["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
         await api.send("DELETE", f"{MAPS}/m0")
-        kind, gone = await frames.next()
+        kind, gone = parts(await frames.next())
         assert (kind, gone["metadata"]["name"]) == ("DELETED", "m0")
 
     play(story)
@@ -179,7 +167,7 @@ def test_a_watch_of_metadata_in_protobuf(play):
     async def story(api):
         response = await api.open("GET", MAPS, headers={"accept": METADATA}, watch="true")
         await fill(api, 1)
-        kind, partial = await Frames(response.body).next()
+        kind, partial = parts(await Frames(response.body).next())
         assert (kind, partial["kind"]) == ("ADDED", "PartialObjectMetadata")
         assert partial["metadata"]["name"] == "m0"
 
@@ -194,7 +182,7 @@ def test_an_old_watch_in_protobuf_ends_in_an_error(play, monkeypatch):
         response = await api.open(
             "GET", MAPS, headers={"accept": PROTOBUF}, watch="true", resourceVersion="1"
         )
-        kind, told = await Frames(response.body).next()
+        kind, told = parts(await Frames(response.body).next())
         assert (kind, told["kind"], told["code"]) == ("ERROR", "Status", 410)
 
     play(story)

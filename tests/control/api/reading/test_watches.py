@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.control.api.conftest import play_restarts
+from tests.control.api.watch_frames import Frames
 
 from sampan.control.api.cache import resource_cache, watcher
-from sampan.control.api.protobuf import decoding, envelope
-from sampan.control.api.protobuf.messages import META
+from sampan.control.api.protobuf import envelope
 from sampan.store.contract import Compacted, SlowWatcher
 from sampan.store.memory import MemoryStore
 from sampan.store.sqlite import SqliteStore
@@ -213,20 +213,6 @@ STEPS = st.lists(
     min_size=1,
     max_size=30,
 )
-
-
-class Frames:
-    """The same in protobuf."""
-
-    def __init__(self, body):
-        self.body = body
-        self.waiting = []
-
-    async def next(self):
-        while not self.waiting:
-            piece = await asyncio.wait_for(anext(self.body), 5)
-            self.waiting += envelope.events_of(piece)
-        return decoding.decode_message(f"{META}WatchEvent", self.waiting.pop(0))
 
 
 class Follower:

@@ -9,10 +9,9 @@ from sampan.control.api.authorization.authorizer import Authorizer
 from sampan.control.api.authorization.signers import may_use_signer
 from sampan.foundation.pki.signing_requests import InvalidRequest, requested
 from sampan.foundation.pki.subjects import ADMINISTRATORS
+from sampan.kubernetes.kinds.certificates.signer_names import API_SERVER_CLIENT
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import CERTIFICATE_SIGNING_REQUESTS
-
-_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 
 
 def name_requestor(write: Write) -> None:
@@ -67,12 +66,14 @@ def _answer(request: Object) -> object:
 def _check_subject(write: Write, request: Object) -> None:
     """Nobody asks to become an administrator: such a certificate could not be taken back."""
     spec = request.get("spec") or {}
-    if spec.get("signerName") != _CLIENT_SIGNER:
+    if spec.get("signerName") != API_SERVER_CLIENT:
         return
     try:
         organizations = requested(spec.get("request", "")).organizations
     except InvalidRequest as error:
         raise write.refusal(f"unable to parse CSR: {error}") from error
     if ADMINISTRATORS in organizations:
-        explanation = f"use of {_CLIENT_SIGNER} signer with {ADMINISTRATORS} group is not allowed"
+        explanation = (
+            f"use of {API_SERVER_CLIENT} signer with {ADMINISTRATORS} group is not allowed"
+        )
         raise write.refusal(explanation)

@@ -4,8 +4,6 @@ The server learns from headers who asks; it believes them because of the certifi
 shown to it (kubernetes.io, "Configure the aggregation layer").
 """
 
-import base64
-import binascii
 import ssl
 from collections.abc import Iterator
 from functools import lru_cache
@@ -20,7 +18,7 @@ from sampan.control.api.outgoing.service_endpoints import (
     service_port,
 )
 from sampan.control.api.proxies.target_name import is_proxyable
-from sampan.foundation.pki.contexts import KeyPairPaths
+from sampan.foundation.pki.contexts import KeyPairPaths, bundle_context
 from sampan.foundation.wire.http_exchange import Origin
 from sampan.foundation.wire.message import Identity
 
@@ -83,12 +81,9 @@ def identity_headers(identity: Identity) -> list[tuple[str, str]]:
 def _context(client: KeyPairPaths | None, ca_bundle: str, *, skips: bool) -> ssl.SSLContext:
     """Raises Unreachable for a bundle that holds no certificates."""
     try:
-        text = base64.b64decode(ca_bundle).decode() if ca_bundle else None
-        context = ssl.create_default_context(cadata=text)
-    except (binascii.Error, UnicodeDecodeError, ssl.SSLError) as error:
-        raise Unreachable("unable to load root certificates: unable to parse caBundle") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+        context = bundle_context(ca_bundle)
+    except ValueError as error:
+        raise Unreachable(str(error)) from error
     if skips:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

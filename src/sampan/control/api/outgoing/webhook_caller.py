@@ -6,8 +6,6 @@ answer means is its callers' matter.
 """
 
 import asyncio
-import base64
-import binascii
 import ssl
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,6 +20,7 @@ from sampan.control.api.outgoing.service_endpoints import (
     service_port,
 )
 from sampan.control.api.outgoing.transports import Peer, Transports
+from sampan.foundation.pki.contexts import bundle_context
 from sampan.foundation.wire.message import Request, Response, bounded
 from sampan.kubernetes.kinds.kind import Object
 
@@ -162,7 +161,6 @@ def _shown(client: WebhookClient, query: Sequence[tuple[str, str]]) -> str:
 def _context(ca_bundle: str) -> ssl.SSLContext:
     """Trusts the bundle, or what the system trusts without one. Raises CallFailed."""
     try:
-        text = base64.b64decode(ca_bundle).decode() if ca_bundle else None
-        return ssl.create_default_context(cadata=text)
-    except (binascii.Error, UnicodeDecodeError, ssl.SSLError) as error:
-        raise CallFailed("unable to load root certificates: unable to parse caBundle") from error
+        return bundle_context(ca_bundle)
+    except ValueError as error:
+        raise CallFailed(str(error)) from error

@@ -1,4 +1,4 @@
-"""The form of the names of those who sign certificates (ValidateSignerName)."""
+"""The names of signers of certificates: their form (ValidateSignerName), and Kubernetes' own."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,9 @@ from sampan.kubernetes.kinds.kind import Cause
 from sampan.kubernetes.machinery import names
 from sampan.kubernetes.machinery.causes import invalid, required, too_long
 
+API_SERVER_CLIENT = "kubernetes.io/kube-apiserver-client"
+KUBELET_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
+KUBELET_SERVING = "kubernetes.io/kubelet-serving"
 _LONGEST_DOMAIN = 253
 _LONGEST_NAME = 571
 _FORM = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
