@@ -45,7 +45,10 @@ def acknowledged_until_killed(path: Path, count: int) -> dict[bytes, int]:
     assert writer.stdout is not None
     lines = [writer.stdout.readline() for _ in range(count)]
     writer.send_signal(signal.SIGKILL)
-    rest, _ = writer.communicate(timeout=10)
+    # The pipe's reader may hold the beginning of a line, which communicate() would leave out.
+    with writer.stdout:
+        rest = writer.stdout.read()
+    writer.wait(timeout=10)
     lines += [line for line in rest.splitlines(keepends=True) if line.endswith(b"\n")]
     assert all(lines)
     return {key: int(revision) for revision, key in (line.split() for line in lines)}

@@ -88,7 +88,11 @@ def read_for(form: Wanted) -> Callable[[bytes], Object]:
     """What decodes an object that is to be written in a form, and no more of it than needed."""
     if form.encoding == "yaml":
         return _decode
-    return lean_decoding.metadata_alone if form.form == "metadata" else lean_decoding.whole
+    if form.form == "metadata":
+        return lean_decoding.metadata_alone
+    if form.encoding == "protobuf":
+        return lean_decoding.for_protobuf
+    return lean_decoding.whole
 
 
 def include_of(request: Request) -> table.IncludeObject:

@@ -4,13 +4,14 @@ Theory: a writer is made for each message when it is first met. It holds the mes
 nothing set (Go writes fields that are no pointers even when they are zero), one piece a field,
 and a table from JSON names to pieces; a tree replaces the pieces of what it has. So the fields
 stand in the order of their numbers, maps in the order of their keys, and equal trees give equal
-bytes. Names that no field has are passed over, as Go does.
+bytes. Names that no field has are passed over, as Go does. What a field's JSON came to is
+remembered where it was left undecoded (`Undecoded`), for many objects come from one template.
 """
 
 import base64
 import struct
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -40,6 +41,9 @@ _ZEROS = dict.fromkeys(("bool", "int32", "int64", "uint32", "uint64"), (VARINT, 
 }
 _by_key = itemgetter(0)
 _SHORT = 128
+_REMEMBERED = 1024
+_LARGEST = 4096
+_decode = msgspec.json.Decoder().decode
 
 
 def encode(tree: Object) -> bytes:
@@ -117,7 +121,11 @@ def _plain_writer(fields: tuple[Field, ...], field_key: bytes | None) -> Write:
                 continue
             position, write_value, before = place
             if write_value is not None:
-                pieces[position] = write_value(value)
+                pieces[position] = (
+                    write_value(value)
+                    if type(value) is not Undecoded
+                    else _from_json(write_value, value)
+                )
                 continue
             text = value.encode()
             size = len(text)
@@ -131,6 +139,23 @@ def _plain_writer(fields: tuple[Field, ...], field_key: bytes | None) -> Write:
         return prefixes[size] + data if size < _SHORT else _long(prefixes, data)
 
     return write
+
+
+class Undecoded(bytes):
+    """The JSON of a field that is an object or a list, in place of its value."""
+
+    __slots__ = ()
+
+
+def _from_json(write_value: Write, data: Undecoded) -> bytes:
+    if len(data) > _LARGEST:
+        return write_value(_decode(data))
+    return _remembered(write_value, data)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _remembered(write_value: Write, data: bytes) -> bytes:
+    return write_value(_decode(data))
 
 
 @cache
