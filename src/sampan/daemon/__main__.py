@@ -11,6 +11,7 @@ from sampan.daemon import groups
 from sampan.daemon.launch import LISTENING_DESCRIPTOR
 from sampan.daemon.log_files import log_to_file
 from sampan.daemon.supervisor import Supervisor
+from sampan.foundation import node_prefix
 from sampan.foundation.settings import Instance
 from sampan.host import forking
 from sampan.host.cgroups import control_groups
@@ -35,7 +36,7 @@ def main(name: str, nodes: int) -> None:
         os.write(LISTENING_DESCRIPTOR, b"1")
         os.close(LISTENING_DESCRIPTOR)
 
-    Supervisor(instance).run(nodes, listening)
+    Supervisor(instance, os.environ.get(node_prefix.VARIABLE)).run(nodes, listening)
 
 
 if __name__ == "__main__":

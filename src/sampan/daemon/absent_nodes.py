@@ -14,8 +14,6 @@ from sampan.kubernetes.client.contract import Client, NotFound
 from sampan.kubernetes.kinds.resource import NODES
 from sampan.kubernetes.machinery.metadata import Metadata
 
-_MACHINES_NODE = re.compile(r"node-[1-9][0-9]*")
-
 _log = logging.getLogger(__name__)
 
 
@@ -23,13 +21,14 @@ class _Node(msgspec.Struct, frozen=True):
     metadata: Metadata
 
 
-async def remove_absent_nodes(client: Client, present: Iterable[str]) -> None:
-    """Delete the Node objects of this machine that are not in `present`. Raises ApiError."""
-    names = set(present)
+async def remove_absent_nodes(client: Client, present: Iterable[str], prefix: str) -> None:
+    """Delete the Node objects of this machine, whose names begin with its prefix, that are not
+    in `present`. Raises ApiError."""
+    names, own = set(present), re.compile(re.escape(prefix) + r"node-[1-9][0-9]*")
     for item in (await client.list(NODES)).items:
         node = msgspec.json.decode(item, type=_Node)
         name = node.metadata.name
-        if name in names or not _MACHINES_NODE.fullmatch(name):
+        if name in names or not own.fullmatch(name):
             continue
         _log.info("this machine has no %s any more", name)
         try:

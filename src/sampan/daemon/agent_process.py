@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from sampan import __version__
 from sampan.daemon import log_files, private_bridge
 from sampan.daemon.event_loop import end_of_file, run_until_terminated
-from sampan.daemon.node_list import MACHINE_NODE, NodeList, node_list_path, node_name
+from sampan.daemon.node_list import (
+    MACHINE_NODE,
+    NodeList,
+    name_in_cluster,
+    node_list_path,
+    node_name,
+)
 from sampan.engine.container_engine import ContainerEngine
 from sampan.engine.images.client import ImageClient
 from sampan.foundation.pki.cluster import prepare
@@ -76,7 +82,7 @@ def network_parts(network: NodeNetwork) -> NetworkParts:
 
 def agent_settings(instance: Instance, number: int, facts: MachineFacts) -> AgentSettings:
     """What the agent of a node is told; the machine's capacity is shared out evenly."""
-    name = node_name(number)
+    name, role = name_in_cluster(instance, number), node_name(number)
     nodes = max(1, len(NodeList(node_list_path(instance)).entries))
     now = datetime.now(UTC)
     credentials = prepare(instance.configuration_folder / "pki", instance, now)
@@ -90,8 +96,8 @@ def agent_settings(instance: Instance, number: int, facts: MachineFacts) -> Agen
         node_device=(
             private_bridge.bridge_name(instance) if is_machine else private_bridge.NODE_DEVICE
         ),
-        state_folder=instance.state_folder / "nodes" / name,
-        run_folder=instance.run_folder / "nodes" / name,
+        state_folder=instance.state_folder / "nodes" / role,
+        run_folder=instance.run_folder / "nodes" / role,
         api_server=f"https://{instance.node_address(MACHINE_NODE)}:{instance.api_port}",
         authority_file=credentials.authority,
         certificate_file=own.client.certificate,

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from sampan.daemon import private_bridge
-from sampan.daemon.node_list import node_name
+from sampan.daemon.node_list import name_in_cluster, node_name
 from sampan.foundation.settings import Instance
 from sampan.host.cgroups import ControlGroups
 from sampan.host.mounts import (
@@ -63,7 +63,7 @@ def leave_machine(instance: Instance, number: int) -> None:
     with Netlink() as machine:
         unshare(_OWN_HOST)
         stop_propagation(receive=True)
-        set_hostname(node_name(number))
+        set_hostname(name_in_cluster(instance, number))
         private_bridge.join(instance, number, machine)
     _mount_own_sysfs(instance.run_folder / "nodes" / node_name(number) / "cgroup")
     hide_unified_hierarchy()

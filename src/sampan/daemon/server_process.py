@@ -160,10 +160,11 @@ def _offices(
 
 
 async def _remove_absent_nodes(instance: Instance, api: ApiServer) -> None:
-    nodes = NodeList(node_list_path(instance)).entries
-    if nodes:
+    nodes = NodeList(node_list_path(instance))
+    if nodes.entries:
         client = ApiClient(api.transport(_ADMINISTRATOR))
-        await remove_absent_nodes(client, (node.name for node in nodes))
+        present = (node.name for node in nodes.entries)
+        await remove_absent_nodes(client, present, nodes.prefix)
 
 
 def _write_kubeconfig(instance: Instance, credentials: ClusterCredentials) -> None:

@@ -39,12 +39,16 @@ _log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """One an instance; `run` returns after a `down`, or at SIGTERM with everything running on."""
+    """One an instance; `run` returns after a `down`, or at SIGTERM with everything running on.
 
-    def __init__(self, instance: Instance) -> None:
+    `prefix` begins the names of the nodes in the cluster; None leaves that of the last time.
+    """
+
+    def __init__(self, instance: Instance, prefix: str | None = None) -> None:
         self._instance = instance
         self._dispatcher = Dispatcher()
         self._nodes = NodeList(node_list_path(instance))
+        self._prefix = prefix
         self._records = ProcessRecords(instance.run_folder / "processes")
         self._processes = Processes(instance, self._dispatcher, self._server_heard)
         self._supervised: dict[str, Supervised] = {}
@@ -61,7 +65,7 @@ class Supervisor:
         control = ControlSocket(path, self._dispatcher, self._answer)
         listening()
         if self._is_first_since_down():
-            self._nodes.reset(nodes or len(self._nodes.entries) or 1)
+            self._nodes.reset(nodes or len(self._nodes.entries) or 1, self._prefix)
         self._nodes.ensure(nodes)
         self._start()
         self._dispatcher.run()
@@ -87,7 +91,7 @@ class Supervisor:
         return self._supervised[role]
 
     def _holder(self, entry: NodeEntry) -> Supervised:
-        return self._role(entry.name, partial(self._processes.start_node, entry.number))
+        return self._role(entry.role, partial(self._processes.start_node, entry.number))
 
     def _reap(self) -> None:
         for process, status in forking.reap_children():

@@ -70,4 +70,4 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def cgroup(self) -> str:
         """Relative to each controller's root; each pod has a group of its own below it."""
-        return f"{self.instance.cgroup}/{self.node_name}/pods"
+        return f"{self.instance.cgroup}/node-{self.node_number}/pods"

@@ -45,9 +45,10 @@ def stop(session: Session, name: str) -> None:
 def start(session: Session, name: str) -> None:
     with ProgressLine() as progress:
         started = demand_running(session.instance, "node-start", name=name, progress=progress)
-        progress(f"waiting for {name}")
-        node_readiness.demand_ready(session.instance, {name: started["since"]}, READY_SECONDS)
-    click.echo(f"{name} ready")
+        named = started["node"]
+        progress(f"waiting for {named}")
+        node_readiness.demand_ready(session.instance, {named: started["since"]}, READY_SECONDS)
+    click.echo(f"{named} ready")
 
 
 @node.command(
