@@ -34,7 +34,6 @@ FACTS = Facts(
     cgroup_version=2,
     state_folder="/var/lib/x",
     runtime="crun",
-    started="2026-01-01T00:00:00Z",
     python="3.11",
 )
 

@@ -4,7 +4,7 @@ import msgspec
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """Read once, when the engine's process starts. `boot` is what identifies this engine."""
+    """Read once, when the engine's process starts. `identifier` is this engine's alone."""
 
     version: str
     identifier: str
@@ -19,6 +19,5 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     cgroup_version: int
     state_folder: str
     runtime: str
-    started: str
     python: str
     has_buildkit: bool = False
