@@ -79,7 +79,12 @@ def mount_bind(source: str, target: str, *, read_only: bool = False) -> None:
     """Make `source` appear at `target`, with the mounts below it."""
     mount(source, target, "", MS_BIND | MS_REC)
     if read_only:
-        mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY)
+        make_read_only(target)
+
+
+def make_read_only(target: str) -> None:
+    """Let nobody write through the mount at `target` itself."""
+    mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY)
 
 
 def mount_proc() -> None:

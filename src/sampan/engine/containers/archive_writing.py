@@ -46,6 +46,24 @@ def unpack(
         raise InvalidConfiguration(f"Error processing tar file: {error}") from error
 
 
+def folder_made(root: int, path: str, owner: tuple[int, int] | None = None) -> int:
+    """A descriptor of a folder of the root; what is missing on the way is made. Raises OSError."""
+    try:
+        return paths.open_in_root(root, path, _FOLDER)
+    except FileNotFoundError:
+        above, name = posixpath.split(path.rstrip("/"))
+        if not name:
+            raise
+    parent = folder_made(root, above, owner)
+    try:
+        os.mkdir(name, 0o755, dir_fd=parent)
+        if owner is not None:
+            os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
 class _Unpacking:
     def __init__(
         self, root: int, place: str, *, keep_kinds: bool, owner: tuple[int, int] | None
@@ -83,19 +101,7 @@ class _Unpacking:
         return paths.open_in_root(self._root, posixpath.join(self._place, path), _FOLDER)
 
     def _parent(self, path: str) -> int:
-        """The folder of an entry; folders that are missing on the way are made."""
-        try:
-            return self._opened(path)
-        except FileNotFoundError:
-            above, name = posixpath.split(path)
-        parent = self._parent(above)
-        try:
-            os.mkdir(name, 0o755, dir_fd=parent)
-            if self._owner is not None:
-                os.chown(name, *self._owner, dir_fd=parent, follow_symlinks=False)
-            return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
-        finally:
-            os.close(parent)
+        return folder_made(self._root, posixpath.join(self._place, path), self._owner)
 
     def _make(
         self, parent: int, name: str, path: str, entry: tarfile.TarInfo, content: Readable

@@ -112,15 +112,23 @@ def _in_root(view: _View, work: Callable[[int], _Result]) -> _Result:
     """Do something with a descriptor of the root, all mounts being in place."""
     with paths.opened_folder(view.root) as root:
         for mount, source in view.over:
+            target = _mount_point(root, mount.target, source)
             try:
-                with paths.opened_in_root(root, mount.target, os.O_PATH) as target:
-                    mounts.mount_bind(
-                        source, f"/proc/self/fd/{target}", read_only=not mount.writable
-                    )
-            except (FileNotFoundError, NotADirectoryError):
-                # Not there until the first start, or no longer.
-                continue
+                mounts.mount_bind(source, f"/proc/self/fd/{target}")
+            finally:
+                os.close(target)
+            if not mount.writable:
+                # What is mounted now is found anew: the descriptor is of what it covers.
+                with paths.opened_in_root(root, mount.target, os.O_PATH) as mounted:
+                    mounts.make_read_only(f"/proc/self/fd/{mounted}")
         return work(root)
+
+
+def _mount_point(root: int, target: str, source: str) -> int:
+    """Where something is mounted; a folder for it is made before the container's first start."""
+    if os.path.isdir(source):
+        return archive_writing.folder_made(root, target)
+    return paths.open_in_root(root, target, os.O_PATH)
 
 
 def _target_folder(container: ManagedContainer, view: _View, root: int, path: str) -> int:

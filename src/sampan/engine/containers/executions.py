@@ -30,10 +30,6 @@ _Piece = tuple[StreamName, bytes] | None
 _PIECES_WAITING = 64
 _ENDED_KEPT = 64
 _COULD_NOT_RUN = 126
-_REFUSED = {
-    126: "permission denied",
-    127: "executable file not found in $PATH",
-}
 
 
 class Execution:
@@ -212,17 +208,13 @@ class Executions:
     ) -> None:
         """Pass output on, or drop it, until the end; note the end."""
         wanted = execution.detail.configuration
-        said = False
         async for stream, data in session.output():
-            said = True
             if client is not None and _is_wanted(wanted, stream):
                 await client.give((stream, data))
         code = await session.wait()
         execution.change(running=False, exit_code=code, process=session.process)
         self._publish(execution, "exec_die", execID=execution.detail.identifier, exitCode=str(code))
         if client is not None:
-            if code in _REFUSED and not said:
-                await client.give(("stdout", _refusal(wanted, code)))
             await client.give(None)
         self._drop_oldest()
 
@@ -257,12 +249,3 @@ def _is_wanted(configuration: ExecConfiguration, stream: StreamName) -> bool:
 
 def _line(configuration: ExecConfiguration) -> str:
     return " ".join(configuration.command or ())
-
-
-def _refusal(configuration: ExecConfiguration, code: int) -> bytes:
-    """What Docker's clients show of a command that can't be executed."""
-    command = (configuration.command or ("",))[0]
-    return (
-        "OCI runtime exec failed: exec failed: unable to start container process: "
-        f'exec: "{command}": {_REFUSED[code]}: unknown\r\n'
-    ).encode()

@@ -1,7 +1,8 @@
 """The machine's own containers on the real mechanism; networks and volumes are plain stand-ins."""
 
+import asyncio
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class PlainVolumes:
 
     async def restore(self, containers: Mapping[str, bool]) -> None:
         for holders in self.held.values():
-            holders &= containers.keys()
+            holders.intersection_update(containers)
 
 
 class Stage:
@@ -147,6 +148,12 @@ async def opened(place: Place) -> Stage:
         host_name="machine",
     )
     return Stage(parts, await MachineContainers.open(parts))
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Come back when a condition is true; the test's own limit bounds it."""
+    while not await condition():  # noqa: ASYNC110 - what is waited for tells nobody
+        await asyncio.sleep(0.02)
 
 
 async def created(stage: Stage, script: str, name: str = "", **settings: Any) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from isolation import Place, in_own_process
-from stage import created, opened
+from stage import created, opened, until
 
 from sampan.engine.containers.configuration import RestartPolicy
 from sampan.engine.containers.contract import AttachOptions, LogOptions
@@ -133,15 +133,17 @@ def test_policies_start_containers_again_but_not_behind_a_hand(tmp_path: Path) -
         policy = RestartPolicy(name="on-failure", maximum_retry_count=2)
         await created(stage, "exit 4", "failing", host={"restart_policy": policy})
         await containers.start("failing")
-        while (await containers.inspect("failing")).restart_count < 2:
-            await asyncio.sleep(0.05)
+
+        async def tried(name: str, times: int) -> bool:
+            return (await containers.inspect(name)).restart_count >= times
+
+        await until(lambda: tried("failing", 2))
         assert (await containers.wait("failing", "not-running")).exit_code == 4
         assert stage.actions().count("start") == 3
         always = {"restart_policy": RestartPolicy(name="always")}
         await created(stage, "sleep 0.1", "always", host=always)
         await containers.start("always")
-        while (await containers.inspect("always")).restart_count < 1:
-            await asyncio.sleep(0.02)
+        await until(lambda: tried("always", 1))
         await containers.stop("always", 0)
         await asyncio.sleep(0.4)
         assert not (await containers.inspect("always")).state.running
