@@ -16,7 +16,7 @@ import msgspec
 
 from sampan.engine.build.contract import StepResources
 from sampan.engine.build.errors import BuildFailed
-from sampan.engine.build.mount_points import missing_points, remove_points
+from sampan.engine.build.mount_points import find_points, remove_points
 from sampan.engine.configuration import ContainerConfiguration, Mount
 from sampan.engine.contract import EngineError, InvalidConfiguration
 from sampan.engine.images.documents import ExecutionConfiguration
@@ -31,6 +31,7 @@ from sampan.host import cgroups, paths, processes
 _PIDS = 32_768
 _KEPT_ERROR_OUTPUT = 4096
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+_RUNTIME_TARGETS = ("/dev", "/proc", "/sys")
 _HOST_FILES = ("/etc/hosts", "/etc/resolv.conf")
 
 Output = Callable[[bytes, bool], None]
@@ -85,13 +86,16 @@ class StepRunner:
     def new_identifier() -> str:
         return secrets.token_hex(32)
 
-    async def run(self, command: RunCommand, identifier: str, on_output: Output) -> None:
-        """Raises BuildFailed with the command's exit code, EngineError, OSError."""
+    async def run(self, command: RunCommand, identifier: str, on_output: Output) -> list[str]:
+        """The folders in the root that mounts were put into.
+
+        Raises BuildFailed with the command's exit code, EngineError, OSError.
+        """
         bundle = self._bundles / identifier
         bundle.mkdir(mode=0o700)
         try:
             async with self._network(command, identifier, bundle) as sandbox:
-                await self._run_in(command, identifier, bundle, sandbox, on_output)
+                return await self._run_in(command, identifier, bundle, sandbox, on_output)
         finally:
             await self._runtime.delete(identifier)
             overlay.remove_snapshot(bundle)
@@ -103,7 +107,7 @@ class StepRunner:
         bundle: Path,
         sandbox: Sandbox,
         on_output: Output,
-    ) -> None:
+    ) -> list[str]:
         configuration = self._configuration(command, identifier, sandbox)
         document = runtime_specification(
             configuration,
@@ -115,7 +119,8 @@ class StepRunner:
         )
         (bundle / "config.json").write_bytes(msgspec.json.encode(document))
         with paths.opened_folder(command.root) as root:
-            points = missing_points(root, [mount.target for mount in configuration.mounts])
+            targets = [mount.target for mount in configuration.mounts]
+            points = find_points(root, (*_RUNTIME_TARGETS, *targets))
             try:
                 started = self._runtime.command("run", "--bundle", str(bundle), identifier)
                 exit_code, said = await _run(started, on_output)
@@ -123,6 +128,7 @@ class StepRunner:
                 await asyncio.to_thread(remove_points, root, points)
         if exit_code != 0:
             raise _failure(command, exit_code, said)
+        return list(points.folders)
 
     def _configuration(
         self, command: RunCommand, identifier: str, sandbox: Sandbox

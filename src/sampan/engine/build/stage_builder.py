@@ -262,10 +262,14 @@ class StageBuilder:
                     resources=request.resources,
                     cgroup_parent=request.cgroup_parent,
                 )
-                await self._parts.runner.run(
-                    wanted,
-                    container,
-                    lambda data, is_error: self._parts.progress(StepOutput(step, data, is_error)),
+                view.touched.extend(
+                    await self._parts.runner.run(
+                        wanted,
+                        container,
+                        lambda data, is_error: self._parts.progress(
+                            StepOutput(step, data, is_error)
+                        ),
+                    )
                 )
 
         inputs = (

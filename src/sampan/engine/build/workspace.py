@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from sampan.engine.build.mount_points import drop_copies
 from sampan.engine.images import adding
 from sampan.engine.images.documents import Descriptor
 from sampan.engine.images.layers import chain_identifiers
@@ -21,10 +22,13 @@ from sampan.engine.snapshots import overlay
 
 
 class View(msgspec.Struct, frozen=True):
-    """`root` shows the layers with what was written on top, `upper` only the latter."""
+    """`root` shows the layers (`lower`, the topmost first) with what was written on top, `upper`
+    only the latter. `touched` are folders that may have been copied up without a change."""
 
     folder: Path
     root: Path
+    lower: tuple[Path, ...]
+    touched: list[str] = []
 
     @property
     def upper(self) -> Path:
@@ -57,7 +61,7 @@ class Workspace:
     async def over(self, folders: Sequence[Path]) -> AsyncIterator[View]:
         """The same over any folders, the topmost first."""
         async with self.scratch() as folder:
-            yield View(folder, overlay.mount_snapshot(folder, folders))
+            yield View(folder, overlay.mount_snapshot(folder, folders), tuple(folders))
 
     async def keep(self, view: View, latest: int | None) -> Descriptor | None:
         """Make a blob of what was written; None when nothing was.
@@ -65,6 +69,7 @@ class Workspace:
         Raises InvalidImage, OSError.
         """
         overlay.unmount_snapshot(view.folder)
+        drop_copies(view.upper, view.lower, view.touched)
         if not any(view.upper.iterdir()):
             return None
         return await asyncio.to_thread(
