@@ -1,5 +1,6 @@
 """A root file system made of the machine's own programs and the libraries they load."""
 
+import functools
 import io
 import subprocess
 import tarfile
@@ -33,6 +34,7 @@ def machine_files(programs: Iterable[str] = PROGRAMS) -> dict[str, Path]:
     return files
 
 
+@functools.cache
 def root_layer() -> bytes:
     """One uncompressed layer with the programs, accounts, and the usual empty folders."""
     buffer = io.BytesIO()

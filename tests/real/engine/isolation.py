@@ -94,6 +94,7 @@ def in_own_process(folder: Path, body: Callable[[Place], Awaitable[None]]) -> No
     It fails too when a process or a control group is left.
     """
     report = folder / "report"
+    root_layer()  # Made once, here, and not again in every child.
     holder = os.fork()
     if holder == 0:
         _exit_after(report, lambda: _hold(folder, report, body))
