@@ -154,7 +154,7 @@ def test_a_watch_is_fed_without_anybody_asking() -> None:
         frames: list[Any] = []
         while len(frames) < 3:
             await watcher.wait(asyncio.get_running_loop().time() + 5)
-            frames += [json.loads(line) for line in watcher.take().splitlines()]
+            frames += [json.loads(line) for line in watcher.take(1 << 20).splitlines()]
         assert [(it["type"], it["object"]["data"]) for it in frames] == [
             ("ADDED", "0"),
             ("MODIFIED", "1"),

@@ -62,10 +62,19 @@ class Watcher:
         self.ended = True
         self._wake()
 
-    def take(self) -> bytes:
-        """All queued frames in one piece; empty when there are none."""
-        frames, self._frames = self._frames, []
-        return frames[0] if len(frames) == 1 else b"".join(frames)
+    def take(self, most: int) -> bytes:
+        """Queued frames in one piece of about `most` bytes; empty when there are none."""
+        frames = self._frames
+        if len(frames) <= 1:
+            self._frames = []
+            return frames[0] if frames else b""
+        size = 0
+        for count, frame in enumerate(frames, 1):  # noqa: B007 - read after the loop
+            size += len(frame)
+            if size >= most:
+                break
+        self._frames = frames[count:]
+        return b"".join(frames[:count])
 
     async def wait(self, until: float) -> None:
         """Return when frames are queued, the watch has ended, or the loop's time is `until`."""

@@ -74,7 +74,7 @@ class WatchStream(AsyncIterator[bytes]):
             return self._initial_piece()
         loop = asyncio.get_running_loop()
         while True:
-            piece = self._watcher.take()
+            piece = self._watcher.take(PIECE_BYTES)
             if piece:
                 return piece
             if self._watcher.ended:
