@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import struct
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -31,11 +32,13 @@ from sampan.engine.state import State
 from sampan.host.namespaces import (
     NamespaceKind,
     create_network_namespace,
+    in_network_namespace,
     open_socket_in,
     remove_network_namespace,
     unshare,
 )
 from sampan.host.netlink import Netlink
+from sampan.host.sysctl import set_sysctl
 from sampan.network import dns_messages as dns
 from sampan.network.bridges.contract import BridgeSettings
 
@@ -108,6 +111,12 @@ class Host:
         self._servers.append(server)
         threading.Thread(target=_answer_all, args=(server, name), daemon=True).start()
 
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait until something has become true."""
+        async with asyncio.timeout(5):
+            while not true():  # noqa: ASYNC110 - the kernel tells nobody
+                await asyncio.sleep(0.05)
+
     def end(self) -> None:
         for server in self._servers:
             with contextlib.suppress(OSError):
@@ -171,6 +180,17 @@ async def reaches(where: Path | str, target: str, port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def loopback_by_wire(where: Path, gateway: str, device: str) -> None:
+    """Make a namespace send what is for 127.0.0.1 to its gateway."""
+    with in_network_namespace(where):
+        set_sysctl(f"net/ipv4/conf/{device}/route_localnet", "1")
+        command = ["ip", "address", "delete", "127.0.0.1/8", "dev", "lo"]
+        subprocess.run(command, check=True, timeout=10)
+    with Netlink(where) as netlink:
+        target = IPv4Network("127.0.0.1/32")
+        netlink.add_route(target, gateway=IPv4Address(gateway), device=device, on_link=True)
 
 
 async def resolve(
