@@ -215,6 +215,24 @@ def test_a_volume_follows_its_config_map(on_node):
     on_node(story)
 
 
+def test_a_volume_that_lacks_something_holds_no_other_back(on_node):
+    async def story(node):
+        for name in ("one", "two"):
+            node.api.put("configmaps", name, {"data": {"m": "old"}})
+        volumes = [{"name": name, "configMap": {"name": name}} for name in ("one", "two")]
+        node.create(volumes=volumes)
+        await moment()
+        node.api.take("configmaps", "one")
+        await moment(2)
+        node.api.put("configmaps", "two", {"data": {"m": "new"}})
+        await moment(2)
+        folder = node.folder / "run/pods/u-web/volumes"
+        assert [(folder / name / "m").read_text() for name in ("one", "two")] == ["old", "new"]
+        assert ("FailedMount", 'configmap "one" not found') in node.events
+
+    on_node(story)
+
+
 def test_a_token_is_renewed_before_it_expires(on_node):
     async def story(node):
         node.create(volumes=[TOKEN_VOLUME])

@@ -81,13 +81,23 @@ class PodFolders:
         credentials: Credentials,
         version: str,
     ) -> bool:
-        """Write what comes from the API; True when anything changed. Raises MissingReference."""
+        """Write what comes from the API; True when anything changed.
+
+        Raises MissingReference for the first volume that lacks something, when the others are
+        written.
+        """
         group = pod.spec.security_context.fs_group
         changed = False
-        for volume in pod.spec.volumes:
-            if is_configuration(volume):
+        missing: list[MissingReference] = []
+        for volume in filter(is_configuration, pod.spec.volumes):
+            try:
                 files = payload(pod, volume, around, credentials)
+            except MissingReference as error:
+                missing.append(error)
+            else:
                 changed |= atomic_folder.write(self.path(volume), files, version, group)
+        if missing:
+            raise missing[0]
         return changed
 
     def write_file(self, name: str, text: str) -> Path:
