@@ -3,6 +3,7 @@
 Formats: hosts(5), resolv.conf(5), hostname(5); what is in them is what Docker puts there.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from ipaddress import AddressValueError, IPv4Address, ip_address
 
@@ -13,6 +14,7 @@ from sampan.engine.networks.contract import ContainerIdentity
 from sampan.network.bridges.namespaces import NAME_SERVER
 
 HOST_GATEWAY = "host-gateway"
+_SEPARATOR = re.compile("[:=]")
 _LOCAL_HOSTS = """127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
 fe00::\tip6-localnet
@@ -120,12 +122,10 @@ def extra_host_lines(entries: Iterable[str], gateway: str) -> list[tuple[str, st
     """Of `--add-host NAME:ADDRESS`; `host-gateway` is the machine. Raises InvalidConfiguration."""
     lines = []
     for entry in entries:
-        name, separator, address = entry.partition(":")
-        if not separator:
-            name, separator, address = entry.partition("=")
-        if not separator or not name or any(character.isspace() for character in name):
+        name, *rest = _SEPARATOR.split(entry, maxsplit=1)
+        if not rest or not name or any(character.isspace() for character in name):
             raise InvalidConfiguration(f"bad format for add-host: {entry!r}")
-        wanted = address.strip("[]")
+        wanted = rest[0].strip("[]")
         if wanted == HOST_GATEWAY:
             if not gateway:
                 raise InvalidConfiguration(

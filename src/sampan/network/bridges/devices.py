@@ -73,8 +73,9 @@ class BridgeDevices:
             )
         finally:
             os.close(descriptor)
-        if isolated:
-            self._netlink.set_bridge_port(port.device, isolated=True)
+        # A host that lets bridged frames pass its rules sends what was translated back to the
+        # same port right there.
+        self._netlink.set_bridge_port(port.device, hairpin=True, isolated=isolated)
         if port.rate_in:
             limit_sending(self._netlink, port.device, port.rate_in)
         self._configure_inside(port, namespace)

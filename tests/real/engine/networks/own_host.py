@@ -91,16 +91,19 @@ class Host:
         settings: EndpointSettings | None = None,
         **facts: object,
     ) -> Sandbox:
-        """A container's sandbox; its identifier is made of its name."""
-        request = AttachmentRequest(
-            identity=identity(name),
+        """A container's sandbox, with these ports published."""
+        return await self.run_request(
+            name,
             mode=mode,
             endpoints={} if settings is None else {mode: settings},
             exposed_ports=tuple(ports or ()),
             port_bindings={port: (place,) for port, place in (ports or {}).items()},
             **facts,
         )
-        return await self.networks.attach(request)
+
+    async def run_request(self, name: str, **facts: object) -> Sandbox:
+        """A container's sandbox; its identifier is made of its name."""
+        return await self.networks.attach(AttachmentRequest(identity=identity(name), **facts))
 
     def serve(self, where: Path | str, port: int, name: str, address: str = "0.0.0.0") -> None:
         """A TCP server that says its name and whom it sees."""
