@@ -31,7 +31,7 @@ async def builds_of(
 
 async def build(
     place: Place,
-    dockerfile: str,
+    content: str,
     *,
     store: ImageStore | None = None,
     context: Context | None = None,
@@ -44,7 +44,7 @@ async def build(
     used = store or place.store
     told: list[ClassicMessage] = []
     request = BuildRequest(
-        dockerfile_content=dockerfile.encode(),
+        dockerfile_content=content.encode() or None,
         **{"names": ("built",), "network": "none"} | changes,
     )
     builds = await builds_of(place, used)

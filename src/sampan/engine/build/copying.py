@@ -3,7 +3,6 @@ into a root. All of it blocks: call it in a thread.
 """
 
 import hashlib
-import os
 import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -74,14 +73,13 @@ def _found(step: CopyStep, tree: SourceTree, path: str, kept: str, *, may_unpack
         path=path,
         kept=kept,
         is_folder=folder,
-        is_archive=may_unpack and not folder and _holds_archive(tree, path),
+        is_archive=may_unpack and tree.is_file(path) and _holds_archive(tree, path),
         digest=digest_of_source(tree, path),
     )
 
 
 def _holds_archive(tree: SourceTree, path: str) -> bool:
-    entry = next(iter(tree.entries(path)))
-    with entry.opened() as descriptor, open(os.dup(descriptor), "rb") as file:
+    with tree.opened(path) as file:
         return is_archive(file)
 
 
@@ -117,8 +115,7 @@ def copy(
 def _unpack(
     step: CopyStep, found: Found, root: int, ownership: Ownership, latest: int | None
 ) -> None:
-    entry = next(iter(found.tree.entries(found.path)))
-    with entry.opened() as descriptor, open(os.dup(descriptor), "rb") as file:
+    with found.tree.opened(found.path) as file:
         unpack_into(
             root,
             step.destination,

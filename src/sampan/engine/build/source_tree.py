@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from sampan.engine.build.errors import BuildFailed
 from sampan.engine.build.patterns import (
@@ -71,10 +72,22 @@ class SourceTree:
                 found = [f"{base}/{part}" if base else part for base in found]
         return [path for path in dict.fromkeys(found) if self._is_there(path)]
 
+    def is_file(self, path: str) -> bool:
+        """Whether a source is a regular file, or a link to one."""
+        with paths.opened_in_root(self._root, path or ".", os.O_PATH) as found:
+            return stat.S_ISREG(os.fstat(found).st_mode)
+
     def is_folder(self, path: str) -> bool:
         """Whether a source is a folder, or a link to one."""
         with paths.opened_in_root(self._root, path or ".", os.O_PATH) as found:
             return stat.S_ISDIR(os.fstat(found).st_mode)
+
+    @contextmanager
+    def opened(self, path: str) -> Iterator[BinaryIO]:
+        """A file, reached through links within the tree if need be. Raises OSError."""
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+        with open(paths.open_in_root(self._root, path, flags), "rb") as file:
+            yield file
 
     def entries(self, path: str) -> Iterator[SourceEntry]:
         """A source and all below it, folders before what is in them, in the order of names.

@@ -5,11 +5,11 @@ outside can be read or written, whatever the archive says. Decompression is done
 program of any image is asked.
 """
 
-import io
 import os
 import posixpath
 import tarfile
 from collections.abc import Callable
+from typing import BinaryIO
 
 from sampan.engine.build.errors import BuildFailed
 from sampan.engine.build.tree_copy import make_folders, refuse_whiteout, remove_old, restore_times
@@ -25,10 +25,12 @@ Owner = tuple[int, int]
 Times = Callable[[float], float]
 
 
-def is_archive(file: io.BufferedReader) -> bool:
+def is_archive(file: BinaryIO) -> bool:
     """Whether a file is a tar archive, compressed or not; it is at its start afterwards."""
     try:
-        head = decompressed(file).read(_BLOCK)
+        head, stream = b"", decompressed(file)
+        while len(head) < _BLOCK and (piece := stream.read(_BLOCK - len(head))):
+            head += piece
         tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
     except (InvalidImage, tarfile.TarError):
         return False
