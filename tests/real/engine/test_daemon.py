@@ -23,12 +23,15 @@ pytestmark = pytest.mark.real
 SOURCE = str(Path(__file__).parents[3] / "src")
 SERVE = """
 import asyncio, signal, sys, uvloop
-from sampan.engine.daemon import run_engine
+from sampan.daemon.engine_facts import engine_facts
+from sampan.daemon.engine_process import serve_engine
 from sampan.foundation.settings import Instance
+from sampan.host.cgroups import control_groups
 async def main():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await run_engine(Instance(name=sys.argv[1]), stop)
+    instance = Instance(name=sys.argv[1])
+    await serve_engine(instance, engine_facts(instance, control_groups()), stop)
 uvloop.install()
 asyncio.run(main())
 """

@@ -24,6 +24,7 @@ from sampan.engine.images.documents import (
     ImageConfiguration,
     Platform,
 )
+from sampan.engine.images.pins import PinSet
 
 __all__ = [
     "CommitRequest",
@@ -35,7 +36,6 @@ __all__ = [
     "LayerDetail",
     "LayerProgress",
     "Loaded",
-    "Pins",
     "Progress",
     "Pruned",
     "Pushed",
@@ -153,13 +153,6 @@ class CommitRequest(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str = ""
 
 
-class Pins(Protocol):
-    """Digests (of blobs and chains) that are kept while somebody works with them."""
-
-    def add(self, *digests: str) -> None:
-        """May be called in any thread."""
-
-
 class Images(Protocol):
     async def list(self) -> builtins.list[ImageDetail]:
         """Every image with a name, and those that have lost theirs, in no order."""
@@ -249,10 +242,10 @@ class Images(Protocol):
     ) -> ExecutionConfiguration:
         """Instructions of a Dockerfile (`CMD …`, `ENV …`) applied. Raises InvalidConfiguration."""
 
-    def pinned(self) -> AbstractContextManager[Pins]:
+    def pinned(self) -> AbstractContextManager[PinSet]:
         """For builds: what is added in the block is kept at least until its end."""
 
-    async def add_layer(self, upper: Path, pins: Pins, latest: int | None = None) -> Descriptor:
+    async def add_layer(self, upper: Path, pins: PinSet, latest: int | None = None) -> Descriptor:
         """Make a blob (a plain tar, so its digest is its diff_id) of what was written to an
         overlay's upper folder; no time in it is later than `latest` (seconds).
 
@@ -263,7 +256,7 @@ class Images(Protocol):
         self,
         configuration: ImageConfiguration,
         layers: Sequence[Descriptor],
-        pins: Pins,
+        pins: PinSet,
         *,
         parent: str = "",
     ) -> str:

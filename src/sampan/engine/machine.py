@@ -1,0 +1,115 @@
+"""The engine of the machine: its images, the containers that people run, and all these need.
+
+Made once, by the engine's process. Pods' containers belong to the engines of their nodes.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+
+import msgspec
+
+from sampan.engine.build.machine_builds import MachineBuilds
+from sampan.engine.build.metadata import apply_changes
+from sampan.engine.build.run_step import StepRunner
+from sampan.engine.container_engine import DEFAULT_RUNTIME, ContainerEngine
+from sampan.engine.containers.parts import Parts
+from sampan.engine.containers.service import MachineContainers
+from sampan.engine.events import Events
+from sampan.engine.images.local import LocalImages
+from sampan.engine.images.machine_images import MachineImages
+from sampan.engine.images.platforms import machine_platform, platform_text
+from sampan.engine.images.registry.registries import Registries
+from sampan.engine.images.registry.settings import read_settings
+from sampan.engine.images.store import ImageStore
+from sampan.engine.networks.container_networks import ContainerNetworks
+from sampan.engine.networks.settings import network_settings
+from sampan.engine.state import State
+from sampan.engine.volumes.local_volumes import LocalVolumes
+from sampan.foundation.settings import Instance
+
+_CONTAINERS = "containers"
+_BUILDS = "builds"
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """Use `open_machine`, and `close` at the end: containers run on."""
+
+    store: ImageStore
+    registries: Registries
+    engine: ContainerEngine
+    state: State
+    events: Events
+    images: MachineImages
+    networks: ContainerNetworks
+    volumes: LocalVolumes
+    containers: MachineContainers
+    builds: MachineBuilds
+
+    async def close(self) -> None:
+        await self.containers.close()
+        await self.networks.close()
+        await self.engine.close()
+        await self.state.close()
+
+
+async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Machine:
+    """Take up what an earlier process left. Raises OSError, EngineError."""
+    store, registries = _images(instance)
+    folder = instance.state_folder / "engine"
+    engine = await ContainerEngine.open(folder, instance.run_folder / "engine", LocalImages(store))
+    state, events = await State.open(folder / "engine.db"), Events()
+    networks = await ContainerNetworks.open(
+        network_settings(instance, environment), state, events, clock=time.time_ns
+    )
+    volumes = await LocalVolumes.open(folder / "volumes", state, events, clock=time.time_ns)
+
+    def publish(action: str, identifier: str, attributes: Mapping[str, str]) -> None:
+        events.publish("image", action, identifier, attributes)
+
+    images = MachineImages(
+        store,
+        registries,
+        publish=publish,
+        apply_changes=apply_changes,
+        clock=time.time,
+    )
+    parts = Parts(
+        engine=engine,
+        images=images,
+        networks=networks,
+        volumes=volumes,
+        events=events,
+        state=state,
+        cgroup=f"{instance.cgroup}/{_CONTAINERS}",
+        logs=folder / "logs",
+        processors=os.cpu_count() or 1,
+        platform=platform_text(machine_platform()),
+        host_name=socket.gethostname(),
+    )
+    runner = StepRunner(
+        instance.run_folder / "builds", f"{instance.cgroup}/{_BUILDS}", DEFAULT_RUNTIME, networks
+    )
+    builds = MachineBuilds(store, runner, images)
+    await builds.recover()
+    return Machine(
+        store=store,
+        registries=registries,
+        engine=engine,
+        state=state,
+        events=events,
+        images=images,
+        networks=networks,
+        volumes=volumes,
+        containers=await MachineContainers.open(parts),
+        builds=builds,
+    )
+
+
+def _images(instance: Instance) -> tuple[ImageStore, Registries]:
+    store = ImageStore(instance.state_folder / "images")
+    configuration = instance.configuration_folder
+    settings = read_settings(configuration / "registries.yaml")
+    credentials = configuration / "registry-credentials.json"
+    return store, Registries(store, settings, time.time, credentials)
