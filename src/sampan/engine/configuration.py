@@ -108,6 +108,7 @@ class ContainerConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     * `device_rules`: lines as of the devices cgroup, `c 10:200 rwm`.
     * `cdi_devices`: qualified names of the Container Device Interface, `vendor/class=name`.
     * `uid_maps`, `gid_maps`: empty for the host's own user namespace.
+    * `stdin_outlives_clients`: its standard input does not end when an attached client goes.
     * `durable`: what is written to the root is to outlive a power cut as the program synced it.
     * `init`: a small process of ours is the first one; it passes signals on and reaps orphans.
     * `environment_is_complete`: nothing of the image's environment is added.
@@ -154,6 +155,7 @@ class ContainerConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     out_of_memory_score_adjustment: int | None = None
     terminal: bool = False
     keep_stdin_open: bool = False
+    stdin_outlives_clients: bool = False
     init: bool = False
     durable: bool = False
     log_path: str

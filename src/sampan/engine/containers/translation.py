@@ -121,6 +121,7 @@ def engine_configuration(record: ContainerRecord, facts: RunFacts) -> ContainerC
         out_of_memory_score_adjustment=host.out_of_memory_score_adjustment or None,
         terminal=configuration.terminal,
         keep_stdin_open=configuration.open_stdin,
+        stdin_outlives_clients=not configuration.stdin_once,
         init=bool(host.init),
         durable=not host.auto_remove,
         log_path=facts.log_path,

@@ -43,7 +43,14 @@ class Monitor:
         self._exits = exits
 
     async def create(
-        self, identifier: str, bundle: Path, log: str, *, terminal: bool, stdin: bool
+        self,
+        identifier: str,
+        bundle: Path,
+        log: str,
+        *,
+        terminal: bool,
+        stdin: bool,
+        stdin_outlives_clients: bool = False,
     ) -> CreatedProcess:
         """Create the container of a bundle; `log` is a path, "" for no log.
 
@@ -61,6 +68,7 @@ class Monitor:
             *("--no-sync-log", "--log-level", "error"),
             *(("--terminal",) if terminal else ()),
             *(("--stdin",) if stdin else ()),
+            *(("--leave-stdin-open",) if stdin and stdin_outlives_clients else ()),
         ]
         report = await self._report_of(command, bundle)
         process = processes.identity_of(report.pid) if report.pid > 0 else None

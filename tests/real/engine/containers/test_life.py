@@ -152,3 +152,31 @@ def test_policies_start_containers_again_but_not_behind_a_hand(tmp_path: Path) -
         await stage.close()
 
     in_own_process(tmp_path, body)
+
+
+def test_several_clients_come_and_go_and_the_input_stays_open(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await place.add_image()
+        stage = await opened(place)
+        containers = stage.containers
+        script = "read a; echo first $a; read b; echo then $b"
+        await created(stage, script, "one", open_stdin=True)
+        await containers.start("one")
+        first = await containers.attach("one", AttachOptions(stdin=True))
+        second = await containers.attach("one", AttachOptions())
+        output = second.output()
+        await first.write(b"x\n")
+        assert (await anext(output)) == ("stdout", b"first x\n")
+        await first.close_stdin()
+        await first.kill()
+        third = await containers.attach("one", AttachOptions(stdin=True, logs=True))
+        said = third.output()
+        assert (await anext(said)) == ("stdout", b"first x\n")
+        await third.write(b"y\n")
+        assert (await anext(said)) == ("stdout", b"then y\n")
+        assert (await anext(output)) == ("stdout", b"then y\n")
+        assert await third.wait() == 0
+        await containers.remove("one", force=True)
+        await stage.close()
+
+    in_own_process(tmp_path, body)
