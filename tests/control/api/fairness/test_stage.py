@@ -37,7 +37,7 @@ class Configuration:
         }
         self._callback: Callable[[Any, Any], None] = lambda _kind, _event: None
 
-    def on_event(self, callback: Callable[[Any, Any], None]) -> None:
+    def on_event(self, callback: Callable[[Any, Any], None], *_resources: Any) -> None:
         self._callback = callback
 
     def of(self, resource: Any) -> Any:

@@ -100,7 +100,7 @@ class ApiServices:
         self._cache = cache
         self._remote: dict[tuple[str, str], ApiService] = {}
         self._listeners: list[Callable[[str], None]] = []
-        cache.on_event(self._note)
+        cache.on_event(self._note, API_SERVICES)
 
     def load(self) -> None:
         """Take in those that are there when the server starts."""
@@ -138,9 +138,7 @@ class ApiServices:
         else:
             self._remote.pop(service.place, None)
 
-    def _note(self, kind: Kind, event: CacheEvent) -> None:
-        if kind.resource != API_SERVICES:
-            return
+    def _note(self, _kind: Kind, event: CacheEvent) -> None:
         changed = event.new or event.old
         assert changed is not None
         service = _decode(changed.data)

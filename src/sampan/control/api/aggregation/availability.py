@@ -52,7 +52,7 @@ class AvailabilityKeeper:
         self._queue = WorkQueue[str]()
         self._workers: list[asyncio.Task[None]] = []
         services.on_change(self._queue.add)
-        cache.on_event(self._note)
+        cache.on_event(self._note, SERVICES, ENDPOINT_SLICES)
 
     def start(self) -> None:
         for service in self._services:
@@ -72,7 +72,7 @@ class AvailabilityKeeper:
         self._queue.add_after(name, DOUBT_SECONDS)
 
     def _note(self, kind: Kind, event: CacheEvent) -> None:
-        if kind.resource not in (SERVICES, ENDPOINT_SLICES) or self._services.is_empty:
+        if self._services.is_empty:
             return
         changed = event.new or event.old
         assert changed is not None

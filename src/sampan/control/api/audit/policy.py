@@ -117,6 +117,11 @@ class Policy(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
     omit_stages: tuple[Stage, ...] = ()
     omit_managed_fields: bool = False
 
+    @property
+    def names_objects(self) -> bool:
+        """Whether a rule looks at the names of objects."""
+        return any(it.resource_names for rule in self.rules for it in rule.resources)
+
     def verdict(self, identity: Identity, attributes: Attributes) -> Verdict:
         """What the first matching rule says."""
         for rule in self.rules:

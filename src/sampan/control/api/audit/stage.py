@@ -13,7 +13,7 @@ import msgspec
 
 from sampan.control.api.audit.event import Record, line
 from sampan.control.api.audit.log_file import AuditLog
-from sampan.control.api.audit.policy import Policy, Stage
+from sampan.control.api.audit.policy import Policy, Stage, Verdict
 from sampan.control.api.call import ANONYMOUS, Call, Handler
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Response, WebSocket, WebSocketHandler
@@ -22,6 +22,9 @@ from sampan.kubernetes.machinery.generated_names import new_uid
 HEADER = "Audit-Id"
 _LONGEST_IDENTIFIER = 64
 _UNAUTHORIZED = 401
+_REMEMBERED = 1024
+
+_Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 class _Ending:
@@ -68,6 +71,8 @@ class Audit:
         self._log = log
         self._clock = clock
         self._random = random
+        self._verdicts: dict[_Key, Verdict] = {}
+        self._names_objects = policy.names_objects
 
     async def __call__(self, call: Call, following: Handler) -> Response:
         record = self._record(call)
@@ -109,12 +114,26 @@ class Audit:
 
     def _record(self, call: Call) -> Record | None:
         """None for a request that the log doesn't tell of."""
-        verdict = self._policy.verdict(call.identity, call.attributes)
+        verdict = self._verdict(call)
         if verdict.level == "None":
             return None
         given = call.request.headers.get("audit-id", "")[:_LONGEST_IDENTIFIER]
         identifier = given if given.isprintable() and given else new_uid(self._random)
         return Record(identifier, self._clock(), call.identity, verdict)
+
+    def _verdict(self, call: Call) -> Verdict:
+        """What the policy says, remembered for requests that differ in what it doesn't look at."""
+        identity, it = call.identity, call.attributes
+        if not it.is_resource or self._names_objects:
+            return self._policy.verdict(identity, it)
+        place = (it.verb, it.group, it.resource, it.subresource, it.namespace)
+        key = (identity.name, identity.groups, place)
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            if len(self._verdicts) == _REMEMBERED:
+                self._verdicts.clear()
+            verdict = self._verdicts[key] = self._policy.verdict(identity, it)
+        return verdict
 
     def _tell(
         self,

@@ -91,7 +91,7 @@ class RoleIndex:
         self._bound_to: dict[_Key, set[_Key]] = {}
         self._tables: dict[_Key, RuleTable] = {}
         self._grants: dict[tuple[str, str], dict[_Key, Grant]] = {}
-        cache.on_event(self._note)
+        cache.on_event(self._note, CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, CLUSTER_ROLES, ROLES)
 
     def grants(self, identity: Identity, namespace: str) -> Iterator[Grant]:
         """What roles grant to a caller in a namespace ("" for the cluster's scope)."""
@@ -158,8 +158,6 @@ class RoleIndex:
 
     def _note(self, kind: Kind, event: CacheEvent) -> None:
         resource = kind.resource
-        if resource.group != GROUP:
-            return
         changed = event.new or event.old
         assert changed is not None
         key = (resource, changed.key)

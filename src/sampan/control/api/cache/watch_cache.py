@@ -51,6 +51,7 @@ class WatchCache:
         self._followers: dict[Resource, tuple[VersionCache, ...]] = {}
         self._loading: dict[bytes, list[Change]] = {}
         self._callbacks: list[EventCallback] = []
+        self._callbacks_of: dict[Resource, list[EventCallback]] = {}
         self._waiters = RevisionWaiters()
         self._task: asyncio.Task[None] | None = None
         self.revision = 0
@@ -138,9 +139,13 @@ class WatchCache:
             self._versions.pop(version.kind.resource, None)
         return followers
 
-    def on_event(self, callback: EventCallback) -> None:
-        """Call back for each applied change, before any watcher's client can act on it."""
-        self._callbacks.append(callback)
+    def on_event(self, callback: EventCallback, *resources: Resource) -> None:
+        """Call back for each applied change of `resources` (of all, when none is named), before
+        any watcher's client can act on it."""
+        if not resources:
+            self._callbacks.append(callback)
+        for resource in resources:
+            self._callbacks_of.setdefault(resource, []).append(callback)
 
     async def start(self) -> None:
         """Load everything, then follow."""
@@ -278,4 +283,6 @@ class WatchCache:
             for version in self._followers[cache.kind.resource]:
                 version.note(event)
             for callback in self._callbacks:
+                callback(cache.kind, event)
+            for callback in self._callbacks_of.get(cache.kind.resource, ()):
                 callback(cache.kind, event)

@@ -90,7 +90,7 @@ class Fairness:
         self._classifier = Classifier((), ())
         self._flows: OrderedDict[_Key, Flow | None] = OrderedDict()
         self._stale = True
-        cache.on_event(self._seen)
+        cache.on_event(self._seen, FLOW_SCHEMAS, PRIORITY_LEVEL_CONFIGURATIONS)
 
     async def __call__(self, call: Call, following: Handler) -> Response:
         if self._stale:
@@ -188,9 +188,8 @@ class Fairness:
             self._flows.popitem(last=False)
         return found
 
-    def _seen(self, kind: Kind, _event: CacheEvent) -> None:
-        if kind.resource in (FLOW_SCHEMAS, PRIORITY_LEVEL_CONFIGURATIONS):
-            self._stale = True
+    def _seen(self, _kind: Kind, _event: CacheEvent) -> None:
+        self._stale = True
 
     def _configure(self) -> None:
         self._stale = False

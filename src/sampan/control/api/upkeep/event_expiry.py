@@ -34,7 +34,7 @@ class EventExpiry:
         self._written: deque[tuple[float, str, int]] = deque()
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        cache.on_event(self._note)
+        cache.on_event(self._note, EVENTS)
 
     def start(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -47,8 +47,8 @@ class EventExpiry:
         await tasks.end(self._task)
         self._task = None
 
-    def _note(self, kind: Kind, event: CacheEvent) -> None:
-        if kind.resource == EVENTS and event.new is not None:
+    def _note(self, _kind: Kind, event: CacheEvent) -> None:
+        if event.new is not None:
             now = asyncio.get_running_loop().time()
             self._written.append((now, event.new.key, event.new.revision))
             self._arrived.set()

@@ -59,7 +59,7 @@ class ServiceAddresses:
         self._random = random
         self._taken: dict[_Key, str] = {}
         self._reserved: set[_Key] = set()
-        cache.on_event(self._note)
+        cache.on_event(self._note, SERVICES)
 
     def load(self, services: Iterator[StoredObject]) -> None:
         """Take in the services that are there when the server starts."""
@@ -181,9 +181,7 @@ class ServiceAddresses:
         kept.append(key)
         return True
 
-    def _note(self, kind: Kind, event: CacheEvent) -> None:
-        if kind.resource != SERVICES:
-            return
+    def _note(self, _kind: Kind, event: CacheEvent) -> None:
         if event.old is not None:
             for key in _held(event.old):
                 self._taken.pop(key, None)

@@ -104,7 +104,7 @@ class PolicyIndex(Generic[Compiled]):
         self._made: dict[str, tuple[int, Policy, Callable[[], Compiled]]] = {}
         self._known: dict[tuple[Resource, str, str, str], tuple[Entry[Compiled], ...]] = {}
         self._by_name = False
-        cache.on_event(self._follow)
+        cache.on_event(self._follow, policies, bindings)
         kinds.on_change(self._known.clear)
 
     def matching(self, write: Write) -> tuple[Entry[Compiled], ...]:
@@ -126,10 +126,9 @@ class PolicyIndex(Generic[Compiled]):
             self._known[key] = found
         return found
 
-    def _follow(self, kind: Kind, _event: CacheEvent) -> None:
-        if kind.resource in (self._policies, self._bindings):
-            self._entries = None
-            self._known.clear()
+    def _follow(self, _kind: Kind, _event: CacheEvent) -> None:
+        self._entries = None
+        self._known.clear()
 
     def _read(self) -> tuple[Entry[Compiled], ...]:
         bindings: dict[str, list[Bound]] = {}

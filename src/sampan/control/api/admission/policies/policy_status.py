@@ -32,7 +32,7 @@ class PolicyStatus:
         self._kinds = kinds
         self._queue = WorkQueue[str]()
         self._task: asyncio.Task[None] | None = None
-        cache.on_event(self._note)
+        cache.on_event(self._note, VALIDATING_ADMISSION_POLICIES)
 
     def start(self) -> None:
         for stored in self._cache.of(VALIDATING_ADMISSION_POLICIES).select(Selection()):
@@ -44,8 +44,8 @@ class PolicyStatus:
         await tasks.end(self._task)
         self._task = None
 
-    def _note(self, kind: Kind, event: CacheEvent) -> None:
-        if kind.resource == VALIDATING_ADMISSION_POLICIES and event.new is not None:
+    def _note(self, _kind: Kind, event: CacheEvent) -> None:
+        if event.new is not None:
             self._queue.add(event.new.key)
 
     async def _try(self, key: str) -> None:

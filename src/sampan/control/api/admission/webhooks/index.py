@@ -34,7 +34,7 @@ class WebhookIndex:
         self._configurations = configurations
         self._webhooks: tuple[Webhook, ...] | None = None
         self._known: dict[tuple[Resource, str, str], tuple[Matched, ...]] = {}
-        cache.on_event(self._follow)
+        cache.on_event(self._follow, configurations)
         kinds.on_change(self._known.clear)
 
     def matching(self, write: Write) -> tuple[Matched, ...]:
@@ -60,10 +60,9 @@ class WebhookIndex:
                 found.append((webhook, target))
         return tuple(found)
 
-    def _follow(self, kind: Kind, _event: CacheEvent) -> None:
-        if kind.resource == self._configurations:
-            self._webhooks = None
-            self._known.clear()
+    def _follow(self, _kind: Kind, _event: CacheEvent) -> None:
+        self._webhooks = None
+        self._known.clear()
 
     def _read(self) -> tuple[Webhook, ...]:
         """By the configurations' names, then in the order within each."""
