@@ -18,6 +18,7 @@ from sampan.kubernetes.kinds.resource import (
     CERTIFICATE_SIGNING_REQUESTS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
+    CLUSTER_TRUST_BUNDLES,
     SECRETS,
     SERVICE_ACCOUNTS,
     TOKEN_REVIEWS,
@@ -210,5 +211,21 @@ def test_a_secret_of_an_account_gets_its_token_and_goes_with_the_account() -> No
 
         await until(cluster, is_gone)
         assert await user_of(cluster, plain["token"]) is None
+
+    tell(story)
+
+
+def test_the_authority_of_the_api_server_is_published_as_a_bundle() -> None:
+    async def bundles(cluster: SimulatedCluster) -> Any:
+        return await cluster.read(CLUSTER_TRUST_BUNDLES, dict)
+
+    async def story(cluster: SimulatedCluster) -> None:
+        (bundle,) = await until(cluster, lambda: bundles(cluster))
+        assert bundle["spec"]["signerName"] == "kubernetes.io/kube-apiserver-serving"
+        name, held = bundle["metadata"]["name"], bundle["spec"]["trustBundle"]
+        assert held.startswith("-----BEGIN CERTIFICATE-----")
+        await cluster.admin.delete(CLUSTER_TRUST_BUNDLES, name)
+        (again,) = await until(cluster, lambda: bundles(cluster))
+        assert again["spec"]["trustBundle"] == held
 
     tell(story)

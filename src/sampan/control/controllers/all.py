@@ -31,6 +31,7 @@ from sampan.control.controllers import (
     storage_version_migration,
     taint_eviction,
     token_cleaner,
+    trust_bundle_publisher,
     volume_protection,
 )
 from sampan.control.controllers.caches import Cache, Caches
@@ -132,6 +133,7 @@ def controllers(
         token_cleaner.CONTROLLER,
         bootstrap_signer.CONTROLLER,
         root_certificate.controller(certificate),
+        trust_bundle_publisher.controller(certificate),
         certificate_approval.CONTROLLER,
         certificate_signing.controller(settings.authority),
         certificate_cleaning.CONTROLLER,

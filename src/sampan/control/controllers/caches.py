@@ -229,6 +229,12 @@ class Caches:
         self.pod_certificate_requests = Cache(
             resources.POD_CERTIFICATE_REQUESTS, identity_views.PodCertificateRequest, plain
         )
+        self.trust_bundles = Cache(
+            resources.CLUSTER_TRUST_BUNDLES,
+            identity_views.TrustBundle,
+            plain,
+            field_selector="spec.signerName=kubernetes.io/kube-apiserver-serving",
+        )
         self.storage_version_migrations = Cache(
             resources.STORAGE_VERSION_MIGRATIONS, views.StorageVersionMigration, plain
         )
@@ -295,6 +301,7 @@ class Caches:
             self.signing_requests,
             self.pod_certificate_requests,
             self.storage_version_migrations,
+            self.trust_bundles,
         )
 
 

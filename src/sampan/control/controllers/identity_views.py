@@ -58,3 +58,12 @@ class SigningRequest(msgspec.Struct, frozen=True):
 
 class PodCertificateRequest(msgspec.Struct, frozen=True):
     metadata: Metadata
+
+
+class TrustBundleSpec(msgspec.Struct, frozen=True, rename="camel"):
+    trust_bundle: str = ""
+
+
+class TrustBundle(msgspec.Struct, frozen=True):
+    metadata: Metadata
+    spec: TrustBundleSpec
