@@ -5,7 +5,6 @@ from ipaddress import IPv4Address, IPv6Address
 
 from sampan.engine.networks.sandbox_record import SandboxRecord
 from sampan.network.bridges.bridges import Wiring
-from sampan.network.bridges.contract import Port
 from sampan.network.bridges.name_server import NameServer
 from sampan.network.bridges.names import SharedNames
 from sampan.network.bridges.namespaces import Namespace
@@ -21,16 +20,15 @@ class LiveSandbox:
         self.names = SharedNames()
         self.name_server: NameServer | None = None
 
-    def ports(self) -> tuple[Port, ...]:
-        return tuple(endpoint.as_port() for endpoint in self.record.endpoints)
-
     def wiring(self) -> Wiring:
         """What the kernel is to have of it."""
         outward = self.record.way_out()
         gateway = outward.settings.gateway if outward else ""
         gateway6 = outward.settings.ipv6_gateway if outward else ""
         return Wiring(
-            ports=self.ports(),
+            owner=self.record.identity.identifier,
+            ports=tuple(endpoint.as_port() for endpoint in self.record.endpoints),
+            published=self.record.published(),
             gateway=IPv4Address(gateway) if gateway else None,
             gateway6=IPv6Address(gateway6) if gateway6 else None,
         )

@@ -188,7 +188,6 @@ class Sandboxes:
         live.namespace = await self._bridges.open_namespace(live.wiring())
         live.record = msgspec.structs.replace(record, namespace=live.namespace.identifier)
         self._folder.save(live.record)
-        await self._bridges.publish(record.identity.identifier, record.published())
         await self._start_names(live)
 
     async def _start_names(self, live: LiveSandbox) -> None:
@@ -241,7 +240,6 @@ class Sandboxes:
         try:
             self._folder.save(live.record)
             await self._bridges.connect(before.namespace, endpoint.as_port(), live.wiring())
-            await self._bridges.publish(before.identity.identifier, live.record.published())
         except (OSError, NftablesError) as problem:
             live.record = before
             self._folder.save(before)
@@ -258,7 +256,6 @@ class Sandboxes:
         self._names.leave(live, endpoint)
         self._files.remove_endpoint(live.record, endpoint)
         try:
-            await self._bridges.publish(live.record.identity.identifier, live.record.published())
             await self._bridges.disconnect(live.record.namespace, endpoint.device, live.wiring())
         except (OSError, NftablesError) as problem:
             raise EngineError(
@@ -287,9 +284,9 @@ class Sandboxes:
         self._reservations.release(container)
         self._names.stop(live)
         try:
-            await self._bridges.publish(container, ())
             if live.namespace is not None:
-                await self._bridges.close_namespace(live.namespace, live.ports())
+                identifier = live.namespace.identifier
+                await self._bridges.close_namespace(identifier, live.wiring())
         except (OSError, NftablesError) as problem:
             raise EngineError(f"failed to take down a network: {problem}") from problem
         finally:
@@ -317,13 +314,12 @@ class Sandboxes:
         live = LiveSandbox(record)
         container = record.identity.identifier
         if record.namespace:
-            live.namespace = await self._bridges.adopt_namespace(record.namespace, live.ports())
+            live.namespace = await self._bridges.adopt_namespace(record.namespace, live.wiring())
             if live.namespace is None:
                 self._folder.remove(container)
                 return
         self._live[container] = live
         self._hold_again(record)
-        await self._bridges.publish(container, record.published())
         if live.namespace is not None:
             await self._start_names(live)
 

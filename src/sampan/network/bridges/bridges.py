@@ -1,6 +1,7 @@
 """Bridges, their rules and the namespaces behind them, kept in the kernel as desired.
 
-Everything that speaks to the kernel is done by one thread, one job after the other. Nothing is
+Everything that speaks to the kernel is done by one thread, one job after the other, but for
+making namespaces ready, which takes long and concerns nobody else. Nothing is
 touched before there is a first bridge. Rules that somebody flushes are built anew at once: the
 kernel tells of every change.
 """
@@ -32,9 +33,12 @@ _R = TypeVar("_R")
 
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True):
-    """How one namespace is plugged in: its ports, and where its other packets go."""
+    """How one namespace is plugged in: its ports, where its other packets go, and which of the
+    machine's ports lead there, known by their owner."""
 
+    owner: str
     ports: tuple[Port, ...] = ()
+    published: tuple[PublishedPort, ...] = ()
     gateway: IPv4Address | None = None
     gateway6: IPv6Address | None = None
 
@@ -55,6 +59,7 @@ class Bridges:
         self._looking: set[asyncio.Task[None]] = set()
         self._ready = ready
         self._thread = ThreadPoolExecutor(1, "bridges")
+        self._filler = ThreadPoolExecutor(1, "ready-namespaces")
 
     async def _in_kernel(
         self, job: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs
@@ -105,9 +110,16 @@ class Bridges:
 
     async def open_namespace(self, wiring: Wiring) -> Namespace:
         """A namespace of one's own, plugged in; nothing is left of it after an error."""
-        namespace = await self._in_kernel(self._open, wiring)
         loop = asyncio.get_running_loop()
-        loop.run_in_executor(self._thread, self._fill)
+        opening = loop.run_in_executor(self._thread, self._open, wiring)
+        try:
+            namespace = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            namespace = await opening
+            namespace.close()
+            await self.close_namespace(namespace.identifier, wiring)
+            raise
+        loop.run_in_executor(self._filler, self._fill)
         return namespace
 
     def _open(self, wiring: Wiring) -> Namespace:
@@ -115,7 +127,7 @@ class Bridges:
         try:
             self._plug_in(namespace, wiring)
         except BaseException:
-            self._discard(namespace.identifier, wiring.ports)
+            self._discard(namespace.identifier, wiring)
             namespace.close()
             raise
         return namespace
@@ -124,6 +136,11 @@ class Bridges:
         self._add_ports(namespace.identifier, wiring.ports)
         if wiring.ports:
             self._set_gateways(namespace.identifier, wiring)
+        self._publish(wiring)
+
+    def _publish(self, wiring: Wiring) -> None:
+        if wiring.published or self._rules is not None:
+            self._opened_rules().publish(wiring.owner, wiring.published)
 
     def _add_ports(self, identifier: str, ports: tuple[Port, ...]) -> None:
         if not ports:
@@ -141,20 +158,22 @@ class Bridges:
         self._devices().set_gateways(path, wiring.gateway, wiring.gateway6)
 
     def _fill(self) -> None:
+        """In a thread of its own, so that nobody waits for it."""
         try:
             self._namespaces.fill(self._ready)
         except (OSError, NftablesError):
             _log.warning("a namespace could not be made ready", exc_info=True)
 
-    async def adopt_namespace(self, identifier: str, ports: tuple[Port, ...]) -> Namespace | None:
-        """Take up a namespace of an earlier life with its ports; None if it is no more."""
-        return await self._in_kernel(self._adopt, identifier, ports)
+    async def adopt_namespace(self, identifier: str, wiring: Wiring) -> Namespace | None:
+        """Take up a namespace of an earlier life as it is wired; None if it is no more."""
+        return await self._in_kernel(self._adopt, identifier, wiring)
 
-    def _adopt(self, identifier: str, ports: tuple[Port, ...]) -> Namespace | None:
+    def _adopt(self, identifier: str, wiring: Wiring) -> Namespace | None:
         if not self._namespaces.exists(identifier):
             return None
-        if ports:
-            self._opened_rules().add_ports(ports)
+        if wiring.ports:
+            self._opened_rules().add_ports(wiring.ports)
+        self._publish(wiring)
         return self._namespaces.open(identifier)
 
     async def connect(self, identifier: str, port: Port, wiring: Wiring) -> None:
@@ -165,6 +184,7 @@ class Bridges:
         try:
             self._add_ports(identifier, (port,))
             self._set_gateways(identifier, wiring)
+            self._publish(wiring)
         except BaseException:
             self._opened_rules().remove_ports((port.device,))
             self._devices().unplug(port.device)
@@ -176,28 +196,23 @@ class Bridges:
 
     def _disconnect(self, identifier: str, device: str, wiring: Wiring) -> None:
         self._opened_rules().remove_ports((device,))
+        self._publish(wiring)
         self._devices().unplug(device)
         self._set_gateways(identifier, wiring)
 
-    async def close_namespace(self, namespace: Namespace, ports: Iterable[Port]) -> None:
-        """Its ports are cut off at once; it ends with its interfaces once nobody is in it."""
-        await self._in_kernel(self._discard, namespace.identifier, tuple(ports))
+    async def close_namespace(self, identifier: str, wiring: Wiring) -> None:
+        """It is cut off at once; it ends with its interfaces once nobody is in it."""
+        await self._in_kernel(self._discard, identifier, wiring)
 
-    def _discard(self, identifier: str, ports: tuple[Port, ...]) -> None:
-        if ports:
-            self._opened_rules().remove_ports([port.device for port in ports])
+    def _discard(self, identifier: str, wiring: Wiring) -> None:
+        self._publish(Wiring(owner=wiring.owner))
+        if wiring.ports:
+            self._opened_rules().remove_ports([port.device for port in wiring.ports])
         self._namespaces.remove(identifier)
 
     async def remove_other_namespaces(self, kept: Iterable[str]) -> None:
         """Unpin every namespace but these (by identifier)."""
         await self._in_kernel(self._namespaces.remove_others, frozenset(kept))
-
-    # Published ports
-
-    async def publish(self, owner: str, published: tuple[PublishedPort, ...]) -> None:
-        """Make these the published ports of an owner."""
-        if published or self._rules is not None:
-            await self._in_kernel(lambda: self._opened_rules().publish(owner, published))
 
     # Rules that somebody flushed
 
@@ -236,6 +251,7 @@ class Bridges:
             self._restoring.cancel()
             self._restoring = None
         await asyncio.gather(*self._looking)
+        await asyncio.to_thread(self._filler.shutdown, cancel_futures=True)
         await self._in_kernel(self._close)
         self._thread.shutdown()
 

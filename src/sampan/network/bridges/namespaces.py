@@ -66,12 +66,9 @@ class Namespaces:
         return self._make()
 
     def fill(self, target: int) -> None:
-        """Have one more ready, unless there are enough."""
-        if len(self._ready) < target:
+        """Have so many ready."""
+        while len(self._ready) < target:
             self._ready.append(self._make())
-
-    def ready(self) -> int:
-        return len(self._ready)
 
     def _make(self) -> Namespace:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -19,6 +19,7 @@ from sampan.engine.containers.configuration import EndpointSettings, PortBinding
 from sampan.engine.contract import EngineError
 from sampan.host.namespaces import open_socket_in
 from sampan.host.nftables import Nftables
+from sampan.host.sysctl import set_sysctl
 
 pytestmark = pytest.mark.real
 
@@ -42,8 +43,12 @@ def test_a_port_listens_on_the_loopback_unless_told_otherwise(tmp_path: Path) ->
     on_own_host(tmp_path, body)
 
 
-def test_a_port_on_every_address_is_reached_from_everywhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize("filtered", ["0", "1"])
+def test_a_port_on_every_address_is_reached_from_everywhere(tmp_path: Path, filtered: str) -> None:
+    """Whether or not the machine lets bridged frames pass its packet rules."""
+
     async def body(host: Host) -> None:
+        set_sysctl("net/bridge/bridge-nf-call-iptables", filtered)
         await host.define("mine")
         web = await host.run("web", ports={"80/tcp": _at("8080", "0.0.0.0")})
         beside = await host.run("beside")
