@@ -34,6 +34,7 @@ class CacheMounts:
         self._folder = folder
         self._locks: dict[str, asyncio.Lock] = {}
         self._users: dict[str, int] = {}
+        self._making = asyncio.Lock()
 
     @asynccontextmanager
     async def taken(self, mount: RunMount, fill: Callable[[Path], None]) -> AsyncIterator[Path]:
@@ -59,8 +60,9 @@ class CacheMounts:
         self._users[name] = self._users.get(name, 0) + 1
         try:
             folder = self._folder / name
-            if not (folder / _CONTENT).is_dir():
-                await asyncio.to_thread(_make, folder, mount, fill)
+            async with self._making:
+                if not (folder / _CONTENT).is_dir():
+                    await asyncio.to_thread(_make, folder, mount, fill)
             os.utime(folder)
             yield folder / _CONTENT
         finally:
