@@ -7,6 +7,7 @@ import io
 import json
 import os
 import stat
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -162,18 +163,44 @@ def test_a_long_extended_header_does_not_fill_the_memory(tmp_path: Path) -> None
         extract(fill, tmp_path / "layer")
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [({"type": tarfile.GNUTYPE_SPARSE}, "sparse"), ({"size": -512}, "negative")],
-)
-def test_a_header_that_no_layer_needs_is_refused(
-    tmp_path: Path, fields: dict[str, object], message: str
-) -> None:
-    header = entry("x", **fields).tobuf(tarfile.GNU_FORMAT)
+def test_a_header_of_negative_size_is_refused(tmp_path: Path) -> None:
+    header = entry("x", size=-512).tobuf(tarfile.GNU_FORMAT)
     archive = header + bytes(2 * tarfile.BLOCKSIZE)
     (tmp_path / "layer").mkdir()
-    with pytest.raises(InvalidImage, match=message):
+    with pytest.raises(InvalidImage, match="negative"):
         extract_layer(HashingReader(io.BytesIO(archive)), tmp_path / "layer", ())
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--format=gnu",),
+        ("--format=posix",),
+        ("--format=posix", "--sparse-version=0.0"),
+        ("--format=posix", "--sparse-version=0.1"),
+    ],
+)
+def test_the_holes_of_a_sparse_file_stay_holes(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    with (source / "sparse").open("wb") as out:
+        for number in range(100):
+            out.seek(number * 100_000)
+            out.write(b"%d" % number * 100)
+        out.truncate(64 << 20)
+    (source / "then").write_text("after")
+    made = subprocess.run(
+        ["tar", "-S", *flags, "-C", source, "-c", "sparse", "then"],
+        capture_output=True,
+        check=True,
+    )
+    assert len(made.stdout) < 4 << 20
+    (tmp_path / "layer").mkdir()
+    extract_layer(HashingReader(io.BytesIO(made.stdout)), tmp_path / "layer", ())
+    unpacked = tmp_path / "layer/sparse"
+    assert unpacked.read_bytes() == (source / "sparse").read_bytes()
+    assert unpacked.stat().st_blocks * 512 < 4 << 20
+    assert (tmp_path / "layer/then").read_text() == "after"
 
 
 def write_tar(path: Path, files: dict[str, bytes]) -> None:

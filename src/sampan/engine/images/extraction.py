@@ -13,9 +13,11 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from sampan.engine.images.documents import InvalidImage
 from sampan.engine.images.streams import CHUNK, HashingReader, Readable, archive_entries
+from sampan.engine.images.tar_headers import segments_of
 from sampan.host import paths
 
 WHITEOUT_PREFIX = ".wh."
@@ -23,6 +25,7 @@ OPAQUE_MARKER = ".wh..wh..opq"
 OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
 _RESERVED_PREFIX = ".wh..wh."
 _PAX_ATTRIBUTE = "SCHILY.xattr."
+_HARMLESS_ATTRIBUTES = ("user.", "system.posix_acl_")
 _CAPABILITY_ATTRIBUTE = "security.capability"
 _CAPABILITY_SIZES = (12, 20, 24)
 _ATTRIBUTE_LIMIT = 64 * 1024
@@ -38,7 +41,7 @@ def extract_layer(stream: HashingReader, target: Path, lower: Sequence[Path]) ->
         below = [stack.enter_context(paths.opened_folder(folder)) for folder in lower]
         layer = _Layer(root, below)
         try:
-            for entry, content in archive_entries(stream):
+            for entry, content in archive_entries(stream, with_holes=True):
                 layer.put(entry, content)
             layer.finish()
         finally:
@@ -284,12 +287,11 @@ def _remove(parent: int, name: str, mode: int) -> None:
 def _write_file(parent: int, name: str, entry: tarfile.TarInfo, content: Readable) -> None:
     descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=parent)
     try:
-        written = 0
-        while piece := content.read(CHUNK):
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            written += len(piece)
+        segments = segments_of(entry)
+        if segments is None:
+            written = _write_segment(descriptor, content, entry.size)
+        else:
+            written = _write_segments(descriptor, segments, entry.size, content)
         if written != entry.size:
             raise InvalidImage(f"entry {name[:200]!r} is cut short")
         _describe(descriptor, entry)
@@ -298,14 +300,37 @@ def _write_file(parent: int, name: str, entry: tarfile.TarInfo, content: Readabl
         os.close(descriptor)
 
 
+def _write_segments(
+    descriptor: int, segments: Sequence[tuple[int, int]], size: int, content: Any
+) -> int:
+    """Write the data of a sparse file, and leave its holes."""
+    # The library's buffer over it would read the holes ahead, as zeros.
+    raw = content.raw
+    for offset, length in segments:
+        raw.seek(offset)
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        if _write_segment(descriptor, raw, length) != length:
+            return offset
+    os.ftruncate(descriptor, size)
+    return size
+
+
+def _write_segment(descriptor: int, content: Readable, length: int) -> int:
+    left = length
+    while left and (piece := content.read(min(CHUNK, left))):
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        left -= len(piece)
+    return length - left
+
+
 def _describe(descriptor: int, entry: tarfile.TarInfo) -> None:
     os.fchown(descriptor, entry.uid, entry.gid)
     os.fchmod(descriptor, entry.mode & 0o7777)
     for key, value in entry.pax_headers.items():
         if key.startswith(_PAX_ATTRIBUTE):
             _set_attribute(descriptor, key.removeprefix(_PAX_ATTRIBUTE), value)
-        elif key.startswith("GNU.sparse."):
-            raise InvalidImage("sparse entries in archives are not supported")
 
 
 def _set_attribute(descriptor: int, name: str, value: str) -> None:
@@ -313,7 +338,7 @@ def _set_attribute(descriptor: int, name: str, value: str) -> None:
     data = value.encode("utf-8", "surrogateescape")
     if name == "security.selinux":
         return
-    valid = name.startswith("user.") and len(data) <= _ATTRIBUTE_LIMIT
+    valid = name.startswith(_HARMLESS_ATTRIBUTES) and len(data) <= _ATTRIBUTE_LIMIT
     if name == _CAPABILITY_ATTRIBUTE:
         valid = len(data) in _CAPABILITY_SIZES
     if not valid:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 import zstandard
 
 from sampan.engine.images.documents import InvalidImage
+from sampan.engine.images.tar_headers import BoundedTarInfo
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -29,15 +30,7 @@ _FREE_SIZE = 1 << 30
 _GROWTH_LIMIT = 100
 _SIZE_LIMIT = 32 << 30
 _WINDOW_LIMIT = 1 << 27
-_EXTENSION_LIMIT = 1 << 20
 _ENTRY_LIMIT = 500_000
-_EXTENSIONS = (
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-)
 
 
 class Readable(Protocol):
@@ -192,32 +185,23 @@ class _Translated:
             raise
 
 
-class _BoundedTarInfo(tarfile.TarInfo):
-    """A header whose extensions (long names, pax records) can't fill the memory."""
-
-    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        # The one entry to each kind of header that the library leaves to subclasses.
-        if self.type in _EXTENSIONS and self.size > _EXTENSION_LIMIT:
-            raise InvalidImage("an archive has an extended header of more than 1 MiB")
-        if self.type == tarfile.GNUTYPE_SPARSE:
-            raise InvalidImage("sparse entries in archives are not supported")
-        if self.size < 0:
-            raise InvalidImage("an archive has an entry of negative size")
-        following: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
-        return following
-
-
-def archive_entries(stream: Readable) -> Iterator[tuple[tarfile.TarInfo, Readable]]:
+def archive_entries(
+    stream: Readable, *, with_holes: bool = False
+) -> Iterator[tuple[tarfile.TarInfo, Readable]]:
     """The entries of a tar stream, each with its content, to be read before the next.
 
-    Raises InvalidImage for a broken archive, or one with more than half a million entries.
+    Only who leaves the holes of sparse files out takes them `with_holes`: to others they are as
+    good as a bomb. Raises InvalidImage for a broken archive, or one with more than half a
+    million entries.
     """
     file = io.BufferedReader(_Raw(stream), CHUNK)
     try:
-        with tarfile.open(fileobj=file, mode="r|", tarinfo=_BoundedTarInfo) as archive:
+        with tarfile.open(fileobj=file, mode="r|", tarinfo=BoundedTarInfo) as archive:
             for count, entry in enumerate(archive):
                 if count >= _ENTRY_LIMIT:
                     raise InvalidImage(f"an archive has more than {_ENTRY_LIMIT} entries")
+                if entry.sparse is not None and not with_holes:
+                    raise InvalidImage("sparse entries in such archives are not supported")
                 # The list of members would grow with the archive.
                 archive.members = []  # type: ignore[attr-defined]
                 content = archive.extractfile(entry) if entry.isreg() else None
