@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from sampan.engine.images.contract import Pins
+from sampan.engine.images.pins import PinSet
 
-Pinned = Callable[[], AbstractContextManager[Pins]]
+Pinned = Callable[[], AbstractContextManager[PinSet]]
 
 
 class CachedStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class BuildCache:
         self._pinned = pinned
         self._has = has
         self._steps: dict[str, CachedStep] = {}
-        self._pins: dict[str, AbstractContextManager[Pins]] = {}
+        self._pins: dict[str, AbstractContextManager[PinSet]] = {}
         for path in folder.iterdir():
             self._read(path)
 
