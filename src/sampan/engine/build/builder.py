@@ -25,7 +25,8 @@ from sampan.engine.build.errors import BuildFailed
 from sampan.engine.build.layering import Layering
 from sampan.engine.build.plan import BuildPlan
 from sampan.engine.build.run_step import StepRunner
-from sampan.engine.build.stage_builder import StageBuilder, StageParts
+from sampan.engine.build.stage_builder import StageBuilder
+from sampan.engine.build.stage_parts import StageParts
 from sampan.engine.build.stage_state import StageState, state_of_image
 from sampan.engine.build.stages import SCRATCH, Stage
 from sampan.engine.build.workspace import Workspace
