@@ -15,10 +15,7 @@ from sampan.engine.build.contract import (
 )
 from sampan.engine.build.dockerfile import SIZE_LIMIT
 from sampan.engine.build.machine_builds import MachineBuilds
-from sampan.engine.build.run_step import StepRunner
 from sampan.engine.contract import InvalidConfiguration
-from sampan.engine.images.contract import Images
-from sampan.engine.images.store import ImageStore
 from sampan.engine.service.server import Call, Handler
 
 
@@ -37,17 +34,13 @@ class BuildArguments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuildService:
-    """`builds` are for the engine's other faces, too."""
+    """The private socket's way to builds that somebody else owns."""
 
-    def __init__(self, store: ImageStore, runner: StepRunner, images: Images | None = None) -> None:
-        self.builds = MachineBuilds(store, runner, images)
+    def __init__(self, builds: MachineBuilds) -> None:
+        self._builds = builds
 
     def handlers(self) -> dict[str, Handler]:
         return {"images.build": self._build}
-
-    async def recover(self) -> None:
-        """Clear away what an interrupted process left. Raises EngineError, OSError."""
-        await self.builds.recover()
 
     async def _build(self, call: Call) -> dict[str, str]:
         wanted = call.arguments(BuildArguments)
@@ -63,7 +56,7 @@ class BuildService:
             network=wanted.network,
         )
         tell = _lines((lambda _: None) if wanted.quiet else call.progress)
-        identifier = await self.builds.build(
+        identifier = await self._builds.build(
             request, FolderContext(Path(wanted.context)), classic_progress(tell)
         )
         return {"digest": identifier, "identifier": identifier}
