@@ -111,11 +111,12 @@ async def attach(
     past = None
     if options.logs:
         past = logs(container, LogOptions(stdout=options.stdout, stderr=options.stderr))
+    configuration = container.record.configuration
     session = LateSession(
         options,
         past,
         _exit_code(container),
-        ends_input=container.record.configuration.stdin_once,
+        ends_input=configuration.stdin_once and not configuration.terminal,
     )
     if not options.stream:
         session.give_up()

@@ -121,7 +121,8 @@ def engine_configuration(record: ContainerRecord, facts: RunFacts) -> ContainerC
         out_of_memory_score_adjustment=host.out_of_memory_score_adjustment or None,
         terminal=configuration.terminal,
         keep_stdin_open=configuration.open_stdin,
-        stdin_outlives_clients=not configuration.stdin_once,
+        # As in Docker, a terminal is never closed by a client that goes.
+        stdin_outlives_clients=not configuration.stdin_once or configuration.terminal,
         init=bool(host.init),
         durable=not host.auto_remove,
         log_path=facts.log_path,
