@@ -8,7 +8,7 @@ import pytest
 from sampan.kubernetes.expressions.budget import Budget, TookTooLong, hurried
 from sampan.kubernetes.expressions.errors import BudgetExceeded
 from sampan.kubernetes.expressions.library.authorizers import AUTHORIZER, Authorizer, Question
-from sampan.kubernetes.expressions.patience import QUICK, evaluated
+from sampan.kubernetes.expressions.patience import QUICK, evaluated, patiently
 from sampan.kubernetes.expressions.program import compile
 
 SHORT = compile("l.size() == 300", variables=("l",))
@@ -55,3 +55,18 @@ def test_a_hurry_ends_evaluations_without_a_price() -> None:
     with hurried(100), pytest.raises(TookTooLong):
         LONG.evaluate(NUMBERS, budget)
     assert budget.spent == 0
+
+
+def test_long_expressions_are_compiled_beside_the_loop_and_short_ones_in_it() -> None:
+    short, long = "object == 1", "object == 1" + " || object == 2" * 60
+
+    def where(text: str) -> tuple[str, int]:
+        compile(text, variables=("object",))
+        return text, threading.get_ident()
+
+    async def look() -> None:
+        here = threading.get_ident()
+        assert (await patiently(where, short))[1] == here
+        assert (await patiently(where, long))[1] != here
+
+    asyncio.run(look())

@@ -36,6 +36,14 @@ def hurried(most: int) -> Iterator[None]:
         _hurry.reset(token)
 
 
+def take_time(cost: int) -> None:
+    """Before work that no budget pays for, of about so many steps. Raises TookTooLong in a hurry
+    that has less."""
+    most = _hurry.get()
+    if most is not None and most < cost:
+        raise TookTooLong
+
+
 class Budget:
     """What is left. One budget may be shared by many evaluations."""
 

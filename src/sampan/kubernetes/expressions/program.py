@@ -1,13 +1,18 @@
 """Compiled expressions: `compile` a text once, `evaluate` it as often as wanted."""
 
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sampan.kubernetes.expressions.budget import PER_CALL, Budget
+from sampan.kubernetes.expressions.budget import PER_CALL, Budget, take_time
 from sampan.kubernetes.expressions.errors import BudgetExceeded, EvaluationFailed
 from sampan.kubernetes.expressions.frame import Frame, Run
 from sampan.kubernetes.expressions.types import DYN, Type
 
+_COMPILING = "sampan.kubernetes.expressions.compiling"
+# Both as long as it takes to evaluate so many steps.
+_STEPS_TO_IMPORT = 50_000
+_STEPS_A_CHARACTER = 4
 _NO_STRUCTURES: Mapping[str, Type] = {}
 
 
@@ -48,8 +53,12 @@ def compile(
     """A program in which these variables may be used, with the types where they are given.
 
     `structures` are the types of which `Name{field: value}` makes an object; a name that ends
-    in `.*` stands for all names that begin so. Raises InvalidExpression.
+    in `.*` stands for all names that begin so. Raises InvalidExpression, and TookTooLong in a
+    hurry.
     """
+    if _COMPILING not in sys.modules:
+        take_time(_STEPS_TO_IMPORT)
+    take_time(len(text) * _STEPS_A_CHARACTER)
     from sampan.kubernetes.expressions.compiling import compiled
 
     scope = dict(variables) if isinstance(variables, Mapping) else dict.fromkeys(variables, DYN)

@@ -9,7 +9,7 @@ from sampan.control.api.admission.certificate_requests import CertificateRequest
 from sampan.control.api.admission.chain import AdmissionChain
 from sampan.control.api.admission.claim_resize import ClaimResize
 from sampan.control.api.admission.default_classes import DefaultClasses
-from sampan.control.api.admission.expression_checks import check_expressions
+from sampan.control.api.admission.expression_checks import ExpressionChecks
 from sampan.control.api.admission.external_addresses import refuse_external_addresses
 from sampan.control.api.admission.limit_ranger import LimitRanger
 from sampan.control.api.admission.namespace_lifecycle import NamespaceLifecycle
@@ -67,6 +67,7 @@ def admission_chain(
         mutating=(MutatingPolicies(around), MutatingWebhooks(changing, asking)),
         judging=_judging(cache, limits, priority, authorizer, restriction),
         validating=(
+            ExpressionChecks(),
             ValidatingPolicies(around),
             ValidatingWebhooks(verifying, asking),
             quotas,
@@ -107,7 +108,6 @@ def _judging(
 ) -> tuple[Admission, ...]:
     """What refuses, without waiting for anything."""
     return (
-        check_expressions,
         restriction,
         PodSecurity(cache),
         priority.judge,

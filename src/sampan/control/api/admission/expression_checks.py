@@ -20,7 +20,9 @@ from sampan.control.api.admission.policies.environment import (
 from sampan.control.api.admission.write import Write
 from sampan.control.api.refusal import Refused
 from sampan.kubernetes.expressions import program
+from sampan.kubernetes.expressions.budget import take_time
 from sampan.kubernetes.expressions.errors import InvalidExpression
+from sampan.kubernetes.expressions.patience import patiently
 from sampan.kubernetes.expressions.types import BOOL, NULL, STRING, Type
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.kinds.resource import (
@@ -36,19 +38,29 @@ _POLICIES = (MUTATING_ADMISSION_POLICIES, VALIDATING_ADMISSION_POLICIES)
 _CONFIGURATIONS = (MUTATING_WEBHOOK_CONFIGURATIONS, VALIDATING_WEBHOOK_CONFIGURATIONS)
 
 
-def check_expressions(write: Write) -> None:
-    """Raises Refused (422)."""
-    resource, new = write.kind.resource, write.new
-    if new is None or write.subresource or resource not in (*_POLICIES, *_CONFIGURATIONS):
-        return
-    before = None if write.old is None else _specification(write.old)
-    if _specification(new) == before:
-        return
-    found = _policy_causes(new) if resource in _POLICIES else _webhook_causes(new)
-    causes = list(found)
-    if causes:
-        name = write.object_name
-        raise Refused(status.invalid(resource.group, resource.kind, name, causes))
+class ExpressionChecks:
+    """The verdict on the expressions of policies and webhook configurations."""
+
+    def concerns(self, write: Write) -> bool:
+        resource, new = write.kind.resource, write.new
+        if new is None or write.subresource or resource not in (*_POLICIES, *_CONFIGURATIONS):
+            return False
+        before = None if write.old is None else _specification(write.old)
+        return _specification(new) != before
+
+    async def judge(self, write: Write) -> None:
+        """Raises Refused (422)."""
+        resource = write.kind.resource
+        causes = await patiently(_causes, resource in _POLICIES, write.object)
+        if causes:
+            name = write.object_name
+            raise Refused(status.invalid(resource.group, resource.kind, name, causes))
+
+
+def _causes(is_policy: bool, tree: Object) -> list[Cause]:
+    # Many short expressions take as long as a long one.
+    take_time(len(msgspec.json.encode(_specification(tree))))
+    return list(_policy_causes(tree) if is_policy else _webhook_causes(tree))
 
 
 def _specification(tree: Object) -> object:
