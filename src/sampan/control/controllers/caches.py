@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sampan.control.controllers import identity_views, views
 from sampan.control.controllers.plan import Head, HeadMetadata
 from sampan.kubernetes.kinds import resource as resources
+from sampan.kubernetes.kinds.certificates.signer_names import API_SERVER_SERVING
 from sampan.kubernetes.kinds.resource import Resource
 from sampan.kubernetes.machinery.metadata import Metadata
 from sampan.kubernetes.machinery.token_secrets import ACCOUNT_NAME, ACCOUNT_TYPE, BOOTSTRAP_TYPE
@@ -233,7 +234,7 @@ class Caches:
             resources.CLUSTER_TRUST_BUNDLES,
             identity_views.TrustBundle,
             plain,
-            field_selector="spec.signerName=kubernetes.io/kube-apiserver-serving",
+            field_selector=f"spec.signerName={API_SERVER_SERVING}",
         )
         self.storage_version_migrations = Cache(
             resources.STORAGE_VERSION_MIGRATIONS, views.StorageVersionMigration, plain

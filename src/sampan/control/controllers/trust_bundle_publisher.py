@@ -17,10 +17,10 @@ from sampan.control.controllers.controller import Circumstances, Controller, Wat
 from sampan.control.controllers.identity_views import TrustBundle
 from sampan.control.controllers.views import Namespace
 from sampan.kubernetes.client.contract import Object
+from sampan.kubernetes.kinds.certificates.signer_names import API_SERVER_SERVING
 from sampan.kubernetes.kinds.resource import CLUSTER_TRUST_BUNDLES
 
 ACCOUNT = COMPONENT = "kube-apiserver-serving-clustertrustbundle-publisher"
-SIGNER = "kubernetes.io/kube-apiserver-serving"
 _KEY = "bundle"
 _FIRST_NAMESPACE = "kube-system"
 _SHOWN_DIGITS = 16
@@ -59,8 +59,8 @@ def _body(certificate: str) -> Object:
     return {
         "apiVersion": CLUSTER_TRUST_BUNDLES.group_version,
         "kind": CLUSTER_TRUST_BUNDLES.kind,
-        "metadata": {"name": f"{SIGNER.replace('/', ':')}:{digest}"},
-        "spec": {"signerName": SIGNER, "trustBundle": certificate},
+        "metadata": {"name": f"{API_SERVER_SERVING.replace('/', ':')}:{digest}"},
+        "spec": {"signerName": API_SERVER_SERVING, "trustBundle": certificate},
     }
 
 

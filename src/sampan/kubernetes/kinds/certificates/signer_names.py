@@ -9,6 +9,7 @@ from sampan.kubernetes.machinery.causes import invalid, required, too_long
 API_SERVER_CLIENT = "kubernetes.io/kube-apiserver-client"
 KUBELET_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
 KUBELET_SERVING = "kubernetes.io/kubelet-serving"
+API_SERVER_SERVING = "kubernetes.io/kube-apiserver-serving"
 _LONGEST_DOMAIN = 253
 _LONGEST_NAME = 571
 _FORM = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
