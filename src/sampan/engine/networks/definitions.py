@@ -50,8 +50,12 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         return [*self.reserved, *self.routed, *self.subnets()]
 
     def subnets(self) -> list[IPv4Network]:
-        pools = (network.pool4() for network in self.networks)
+        pools = (network.pool4() for network in self.networks if network.bridge is not None)
         return [IPv4Network(pool.subnet) for pool in pools if pool is not None]
+
+    def subnets6(self) -> list[IPv6Network]:
+        pools = (network.pool6() for network in self.networks if network.bridge is not None)
+        return [IPv6Network(pool.subnet) for pool in pools if pool is not None]
 
 
 def defined_network(
@@ -170,7 +174,7 @@ def _pools(
         pools += own
     if record.enable_ipv6:
         if own6:
-            _check_overlap6(own6[0], surroundings.networks)
+            _check_overlap6(own6[0], surroundings)
         else:
             subnet6 = unique_local_subnet(record.identifier)
             own6 = [completed_pool(AddressPool(subnet=str(subnet6)))]
@@ -187,10 +191,9 @@ def _check_overlap(pool: AddressPool, surroundings: Surroundings) -> None:
         raise Forbidden(f"invalid pool request: {OVERLAP}")
 
 
-def _check_overlap6(pool: AddressPool, networks: Collection[NetworkRecord]) -> None:
+def _check_overlap6(pool: AddressPool, surroundings: Surroundings) -> None:
     subnet = IPv6Network(pool.subnet)
-    others = (network.pool6() for network in networks)
-    if any(subnet.overlaps(IPv6Network(other.subnet)) for other in others if other is not None):
+    if any(subnet.overlaps(other) for other in surroundings.subnets6()):
         raise Forbidden(f"invalid pool request: {OVERLAP}")
 
 

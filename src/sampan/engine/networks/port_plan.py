@@ -83,7 +83,7 @@ def _number(text: str, whole: str) -> int:
 def _wish(text: str, place: PortBinding, default_address: IPv4Address) -> PortWish:
     port, protocol = parse_port(text)
     first_text, _, last_text = place.host_port.partition("-")
-    first = _number(first_text, place.host_port) if first_text else 0
+    first = _number(first_text, place.host_port) if place.host_port else 0
     last = _number(last_text, place.host_port) if last_text else first
     if last < first:
         raise InvalidConfiguration(f"invalid host port range {place.host_port!r}")
