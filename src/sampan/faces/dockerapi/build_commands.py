@@ -1,13 +1,30 @@
 """Building images by the classic endpoint, and what builds keep for later ones."""
 
 import time
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
-from sampan.engine.build.contract import CacheRecord
-from sampan.engine.contract import InvalidConfiguration
-from sampan.faces.dockerapi import times
+import msgspec
+
+from sampan.engine.build.classic_progress import classic_progress
+from sampan.engine.build.contract import (
+    ArchiveContext,
+    CacheRecord,
+    ClassicImage,
+    ClassicMessage,
+    ClassicText,
+    Context,
+    RemoteContext,
+)
+from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.engine.images.contract import Credentials
+from sampan.faces.dockerapi import bodies, json_stream, times
+from sampan.faces.dockerapi.build_request import build_request
 from sampan.faces.dockerapi.call import Call, answer
 from sampan.faces.dockerapi.filters import Filters
+from sampan.faces.dockerapi.image_transfer import Authorization, decoded
+from sampan.faces.dockerapi.json_stream import Tell, progress_message
 from sampan.faces.dockerapi.router import Route
 from sampan.foundation.wire.message import Response
 
@@ -24,6 +41,76 @@ _PRUNE = frozenset(
         "until",
     ]
 )
+
+
+_CONFIGURATION_HEADER = "x-registry-config"
+_DOCKER_HUB = ("docker.io", "https://index.docker.io/v1/")
+_FAILED = 1
+
+
+class GivenCredentials:
+    """What a client of the classic builder sends along: credentials by registry, no more."""
+
+    def __init__(self, known: dict[str, Authorization]) -> None:
+        self._known = known
+
+    async def credentials(self, registry: str) -> Credentials | None:
+        names = _DOCKER_HUB if registry in _DOCKER_HUB else (registry, f"https://{registry}")
+        for name in names:
+            if name in self._known:
+                return self._known[name].credentials()
+        return None
+
+    async def secret(self, identifier: str) -> bytes | None:
+        return None
+
+    def ssh_agent(self, identifier: str) -> AbstractAsyncContextManager[Path | None]:
+        raise NotImplementedHere("the classic builder passes no SSH agent on: use BuildKit")
+
+
+async def build(call: Call) -> Response:
+    if call.text("version", "1") != "1":
+        raise NotImplementedHere("this endpoint speaks with clients of the classic builder alone")
+    request = build_request(call)
+    remote = call.text("remote")
+    context: Context = (
+        RemoteContext(remote)
+        if remote and remote != "client-session"
+        else ArchiveContext(bodies.pieces(call))
+    )
+    sources = GivenCredentials(_known_credentials(call))
+    quiet = call.flag("q")
+
+    async def run(tell: Tell) -> None:
+        def told(message: ClassicMessage) -> None:
+            if not quiet or isinstance(message, ClassicImage):
+                tell(_document(message))
+
+        progress = classic_progress(told)
+        identifier = await call.engine.builds.build(request, context, progress, sources)
+        if quiet:
+            tell({"stream": f"{identifier}\n"})
+
+    return await json_stream.stream(run, code=_FAILED)
+
+
+def _document(message: ClassicMessage) -> dict[str, Any]:
+    if isinstance(message, ClassicText):
+        return {"stream": message.text}
+    if isinstance(message, ClassicImage):
+        return {"aux": {"ID": message.identifier}}
+    return progress_message(message)
+
+
+def _known_credentials(call: Call) -> dict[str, Authorization]:
+    """Raises InvalidConfiguration."""
+    text = call.request.headers.get(_CONFIGURATION_HEADER, "")
+    if not text:
+        return {}
+    try:
+        return msgspec.json.decode(decoded(text) or b"{}", type=dict[str, Authorization])
+    except msgspec.DecodeError as error:
+        raise InvalidConfiguration("invalid X-Registry-Config header") from error
 
 
 def cache_document(record: CacheRecord) -> dict[str, Any]:
@@ -78,6 +165,7 @@ async def cancel(call: Call) -> Response:
 
 
 ROUTES = (
+    Route("POST", "/build", build),
     Route("POST", "/build/prune", prune),
     Route("POST", "/build/cancel", cancel),
 )

@@ -31,7 +31,7 @@ class Authorization(msgspec.Struct, frozen=True):
     def credentials(self) -> Credentials:
         user, password = self.username, self.password
         if self.auth and not user:
-            user, _, password = _decoded(self.auth).decode(errors="replace").partition(":")
+            user, _, password = decoded(self.auth).decode(errors="replace").partition(":")
         return Credentials(
             user=user,
             password=password,
@@ -41,13 +41,13 @@ class Authorization(msgspec.Struct, frozen=True):
         )
 
 
-def _decoded(text: str) -> bytes:
+def decoded(text: str) -> bytes:
     """Base64 of either alphabet. Raises InvalidConfiguration."""
     plain = text.replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidConfiguration("invalid X-Registry-Auth header: not base64") from error
+        raise InvalidConfiguration("invalid credentials in a header: not base64") from error
 
 
 def credentials(call: Call) -> Credentials | None:
@@ -56,7 +56,7 @@ def credentials(call: Call) -> Credentials | None:
     if not text:
         return None
     try:
-        found = msgspec.json.decode(_decoded(text) or b"{}", type=Authorization).credentials()
+        found = msgspec.json.decode(decoded(text) or b"{}", type=Authorization).credentials()
     except msgspec.DecodeError as error:
         raise InvalidConfiguration("invalid X-Registry-Auth header") from error
     return found if found != Credentials(server=found.server) else None
