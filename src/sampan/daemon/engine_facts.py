@@ -1,5 +1,6 @@
 """What the Docker API tells of this machine, read once."""
 
+import hashlib
 import os
 import platform
 import socket
@@ -15,9 +16,11 @@ from sampan.host.machine import machine_facts
 def engine_facts(instance: Instance, groups: ControlGroups) -> Facts:
     """Raises OSError."""
     machine = machine_facts()
+    # A machine's own identifier is not for strangers (machine-id(5)).
+    secret = f"sampan engine {instance.full_name} {machine.machine_identifier}"
     return Facts(
         version=__version__,
-        identifier=f"{machine.machine_identifier}-{instance.name}",
+        identifier=hashlib.sha256(secret.encode()).hexdigest()[:32],
         name=socket.gethostname(),
         kernel=machine.kernel_release,
         architecture=machine.architecture,

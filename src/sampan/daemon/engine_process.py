@@ -4,24 +4,21 @@ import asyncio
 import os
 
 from sampan.daemon import groups, node_space
+from sampan.daemon.docker_face import docker_server
 from sampan.daemon.engine_facts import engine_facts
 from sampan.daemon.event_loop import run_until_terminated
 from sampan.daemon.log_files import log_to_file
 from sampan.engine.daemon import running_engine
 from sampan.faces.dockerapi.facts import Facts
-from sampan.faces.dockerapi.server import DockerServer
-from sampan.faces.dockerapi.service import DockerApi
 from sampan.foundation.settings import Instance
 from sampan.host.cgroups import control_groups
 from sampan.host.forking import set_process_name
-
-DOCKER_SOCKET = "docker.sock"
 
 
 async def serve_engine(instance: Instance, facts: Facts, stop: asyncio.Event) -> None:
     """Be both faces of the engine until `stop`. Raises OSError, EngineError."""
     async with running_engine(instance) as machine:
-        docker = DockerServer(DockerApi(machine, facts), instance.run_folder / DOCKER_SOCKET)
+        docker = docker_server(instance, machine, facts, os.environ)
         await docker.start()
         try:
             await stop.wait()
