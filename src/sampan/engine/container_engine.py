@@ -20,11 +20,9 @@ import msgspec
 
 from sampan.engine.configuration import ContainerConfiguration, Limits
 from sampan.engine.contract import (
-    Conflict,
     ContainerNotFound,
     ContainerStatus,
     ImageDescription,
-    NameInUse,
     Usage,
     Written,
 )
@@ -44,9 +42,11 @@ from sampan.engine.runtime.oci_runtime import OciRuntime
 from sampan.engine.runtime.record import (
     ContainerRecord,
     read_record,
+    reconfigured,
     stepped_back,
     write_record,
 )
+from sampan.engine.runtime.roster import Roster
 from sampan.engine.runtime.sharing import shared_namespaces
 from sampan.engine.runtime.signals import signal_number
 from sampan.engine.runtime.streams import ContainerStreams
@@ -84,9 +84,9 @@ class ContainerEngine:
         host = host_facts(accounts_swap=control_groups.accounts_swap)
         self._maker = ContainerMaker(folders, runtime, monitor, control_groups, host)
         self._streams = ContainerStreams(folders, runtime, host.capabilities)
-        self._containers: dict[str, FollowedContainer] = {}
-        self._names: dict[str, str] = {}
-        self._callbacks: list[Callable[[ContainerStatus], None]] = []
+        self._roster = Roster(
+            lambda record, tell: FollowedContainer(record, folders, control_groups, clock, tell)
+        )
 
     @classmethod
     async def open(
@@ -137,29 +137,25 @@ class ContainerEngine:
         return await self._images.pull(reference, credentials)
 
     async def create(self, configuration: ContainerConfiguration, identifier: str = "") -> str:
-        if configuration.name in self._names:
-            raise NameInUse(f"the name {configuration.name!r} is in use")
         identifier = identifier or secrets.token_hex(32)
-        if identifier in self._containers:
-            raise Conflict(f"there is a container {identifier!r} already")
-        self._names[configuration.name] = identifier
+        self._roster.reserve(configuration.name, identifier)
         try:
             await self._create(identifier, configuration)
         except BaseException:
-            del self._names[configuration.name]
+            self._roster.give_up(configuration.name)
             raise
         return identifier
 
     async def prepare(
         self, identifier: str, configuration: ContainerConfiguration | None = None
     ) -> None:
-        container = self._find(identifier)
+        container = self._roster.find(identifier)
         async with container.lock:
             if container.record.phase in ("created", "exited"):
                 await self._prepare(container, configuration or container.record.configuration)
 
     async def start(self, identifier: str) -> None:
-        container = self._find(identifier)
+        container = self._roster.find(identifier)
         async with container.lock:
             if container.record.phase == "created":
                 await self._prepare(container, container.record.configuration)
@@ -175,7 +171,7 @@ class ContainerEngine:
             container.start_succeeded()
 
     async def stop(self, identifier: str, grace_seconds: float) -> None:
-        container = self._find(identifier)
+        container = self._roster.find(identifier)
         if container.record.phase != "running":
             async with container.lock:  # A start under way comes to its end first.
                 if container.record.phase == "created":
@@ -191,13 +187,13 @@ class ContainerEngine:
             await container.ended.wait()
 
     async def kill(self, identifier: str, signal: int) -> None:
-        container = self._find(identifier)
+        container = self._roster.find(identifier)
         container.signal(signal)
         if signal == _SIGKILL:
             self._thaw(container)
 
     async def pause(self, identifier: str) -> None:
-        container = self._running(identifier)
+        container = self._roster.find_running(identifier)
         async with container.lock:
             if not container.record.paused:
                 container.update(paused=True)
@@ -206,60 +202,60 @@ class ContainerEngine:
                 except BaseException:
                     self._thaw(container)
                     raise
-                self._tell(container)
+                self._roster.tell(container)
 
     async def unpause(self, identifier: str) -> None:
-        container = self._running(identifier)
+        container = self._roster.find_running(identifier)
         async with container.lock:
             self._thaw(container)
 
     async def update(self, identifier: str, limits: Limits) -> None:
-        container = self._find(identifier)
+        container = self._roster.find(identifier)
         async with container.lock:
             self._maker.change_limits(container.record, limits)
             configuration = container.record.configuration
             container.update(configuration=msgspec.structs.replace(configuration, limits=limits))
 
     async def root(self, identifier: str) -> Path:
-        container = self._find(identifier)
+        container = self._roster.find(identifier)
         async with container.lock:
             return await self._maker.make_root(container.record)
 
     async def written(self, identifier: str) -> Written:
-        record = self._find(identifier).record
+        record = self._roster.find_record(identifier)
         return Written(
             upper=self._folders.container(record.identifier) / "upper",
             layers=tuple(Path(layer) for layer in record.layers),
         )
 
     async def processes(self, identifier: str) -> tuple[int, ...]:
-        record = self._running(identifier).record
+        record = self._roster.find_running(identifier).record
         return tuple(sorted(self._control_groups.processes(record.cgroup)))
 
     async def wait(self, identifier: str) -> ContainerStatus:
-        container = self._find(identifier)
+        container = self._roster.find(identifier)
         await container.ended.wait()
         return container.record.status()
 
     async def remove(self, identifier: str) -> None:
-        container = self._containers.get(self._names.get(identifier, identifier))
-        if container is None:
+        try:
+            container = self._roster.find(identifier)
+        except ContainerNotFound:
             return
         await self.stop(container.record.identifier, 0)
         async with container.lock:
             record = container.record
-            if record.identifier in self._containers:
+            if record.identifier in self._roster:
                 container.close()
                 await self._maker.unmake(record.identifier, record)
                 await self._images.release(self._owner, record.identifier)
-                del self._containers[record.identifier]
-                del self._names[record.configuration.name]
+                self._roster.remove(record)
 
     async def status(self, identifier: str) -> ContainerStatus:
-        return self._find(identifier).record.status()
+        return self._roster.find_record(identifier).status()
 
     async def containers(self) -> list[ContainerStatus]:
-        return [container.record.status() for container in self._containers.values()]
+        return [container.record.status() for container in self._roster]
 
     async def execute(
         self,
@@ -274,7 +270,7 @@ class ContainerEngine:
         privileged: bool = False,
     ) -> RuntimeExecSession:
         return await self._streams.execute(
-            self._running(identifier).record,
+            self._roster.find_running(identifier).record,
             ExecSettings(
                 command=command,
                 environment=environment or {},
@@ -288,34 +284,34 @@ class ContainerEngine:
 
     async def attach(self, identifier: str) -> AttachedSession:
         return self._streams.attach(
-            self._find(identifier).record,
+            self._roster.find_record(identifier),
             functools.partial(self.resize, identifier),
             functools.partial(self.wait, identifier),
         )
 
     async def usage(self, identifier: str) -> Usage:
-        used = self._control_groups.usage(self._find(identifier).record.cgroup)
+        used = self._control_groups.usage(self._roster.find_record(identifier).cgroup)
         return Usage(cpu=used.cpu, memory=used.memory, pids=used.pids)
 
     async def detailed_usage(self, identifier: str) -> DetailedUsage:
-        return self._control_groups.detailed_usage(self._find(identifier).record.cgroup)
+        return self._control_groups.detailed_usage(self._roster.find_record(identifier).cgroup)
 
     def on_change(self, callback: Callable[[ContainerStatus], None]) -> None:
-        self._callbacks.append(callback)
+        self._roster.on_change(callback)
 
     async def reopen_log(self, identifier: str) -> None:
-        container = self._find(identifier)
+        container = self._roster.find(identifier)
         if not container.ended.is_set():
             self._streams.reopen_log(container.record)
 
     async def resize(self, identifier: str, columns: int, rows: int) -> None:
         """Set the size of the container's terminal."""
-        container = self._find(identifier)
+        container = self._roster.find(identifier)
         if not container.ended.is_set():
             self._streams.resize(container.record, columns, rows)
 
     async def close(self) -> None:
-        for container in self._containers.values():
+        for container in self._roster:
             container.close()
         await self._images.close()
 
@@ -343,20 +339,14 @@ class ContainerEngine:
             await self._maker.unmake(identifier, record)
             await self._images.release(self._owner, identifier)
             raise
-        self._tell(self._follow(record))
+        self._roster.tell(self._roster.add(record))
 
     async def _prepare(
         self, container: FollowedContainer, configuration: ContainerConfiguration
     ) -> None:
         before = container.record
-        configuration = msgspec.structs.replace(
-            configuration,
-            name=before.configuration.name,
-            image=before.configuration.image,
-            uid_maps=before.configuration.uid_maps,
-            gid_maps=before.configuration.gid_maps,
-        )
-        shared = shared_namespaces(configuration, self._find_record, self._folders)
+        configuration = reconfigured(before, configuration)
+        shared = shared_namespaces(configuration, self._roster.find_record, self._folders)
         if before.phase == "exited":
             await self._maker.unmake_process(before)
         container.update(phase="preparing", boot=self._boot, configuration=configuration)
@@ -374,37 +364,10 @@ class ContainerEngine:
             await self._maker.unmake_process(container.record)
             container.step_back(stepped_back(container.record))
 
-    def _find_record(self, identifier: str) -> ContainerRecord:
-        return self._find(identifier).record
-
-    def _running(self, identifier: str) -> FollowedContainer:
-        container = self._find(identifier)
-        if container.record.phase != "running":
-            raise Conflict(f"container {container.record.configuration.name} is not running")
-        return container
-
-    def _find(self, identifier: str) -> FollowedContainer:
-        container = self._containers.get(self._names.get(identifier, identifier))
-        if container is None:
-            raise ContainerNotFound(f"there is no container {identifier!r}")
-        return container
-
-    def _follow(self, record: ContainerRecord) -> FollowedContainer:
-        container = FollowedContainer(
-            record, self._folders, self._control_groups, self._clock, self._tell
-        )
-        self._containers[record.identifier] = container
-        self._names[record.configuration.name] = record.identifier
-        return container
-
-    def _tell(self, container: FollowedContainer) -> None:
-        status = container.record.status()
-        for callback in self._callbacks:
-            callback(status)
-
     def _kill_everything(self, container: FollowedContainer) -> None:
         container.signal(signal.SIGKILL)
-        if container.record.configuration.host_process_namespace:
+        configuration = container.record.configuration
+        if configuration.host_process_namespace or configuration.share_process_namespace_of:
             self._control_groups.kill_all(container.record.cgroup)
         self._thaw(container)
 
@@ -412,7 +375,7 @@ class ContainerEngine:
         if container.record.paused:
             self._control_groups.thaw(container.record.cgroup)
             container.update(paused=False)
-            self._tell(container)
+            self._roster.tell(container)
 
     async def _adopt_all(self) -> None:
         """Take up what an earlier process left, whatever it was doing when it ended."""
@@ -427,5 +390,7 @@ class ContainerEngine:
             )
             if adopted != record:
                 write_record(self._folders.container(identifier), adopted)
-            self._follow(adopted)
-        await self._images.retain(self._owner, tuple(self._containers))
+            self._roster.add(adopted)
+        await self._images.retain(
+            self._owner, tuple(container.record.identifier for container in self._roster)
+        )

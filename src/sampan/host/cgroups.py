@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from sampan.host import cgroup_usage
+from sampan.host import cgroup_usage, processes
 from sampan.host.cgroup_limits import (
     ControlGroupLimits,
     Setting,
@@ -31,6 +31,7 @@ _V1_CONTROLLERS = frozenset(
 _V2_CONTROLLERS = ("cpuset", "cpu", "io", "memory", "pids")
 _KILL_ROUNDS = 100
 _FREEZE_ROUNDS, _FREEZE_PAUSE = 1000, 0.002
+_CLEAR_ROUNDS, _CLEAR_PAUSE = 100, 0.005
 
 
 class ControlGroupUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +193,27 @@ class ControlGroups:
                     folder.rmdir()
                 except FileNotFoundError:
                     continue
+
+    async def clear(self, name: str) -> None:
+        """End everything in a group and below, and remove it once all of it is gone.
+
+        Raises OSError (EBUSY) when something would not end.
+        """
+        for _ in range(_CLEAR_ROUNDS):
+            self.kill_all(name)
+            self.thaw(name)
+            identities = map(processes.identity_of, self.processes(name))
+            await asyncio.gather(*(processes.until_ended(each) for each in identities if each))
+            try:
+                self.remove(name)
+            except OSError as error:
+                # The kernel lets go of a group a moment after its last process is told to be gone.
+                if error.errno != errno.EBUSY:
+                    raise
+                await asyncio.sleep(_CLEAR_PAUSE)
+            else:
+                return
+        self.remove(name)
 
     def exists(self, name: str) -> bool:
         """Whether any hierarchy has the group."""

@@ -108,6 +108,34 @@ class ExitWatch:
             self._descriptor = None
 
 
+async def until_ended(identity: ProcessIdentity) -> None:
+    """Wait for the end of a process that may be anyone's."""
+    ended = asyncio.Event()
+    watch = ExitWatch(identity, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        watch.close()
+
+
+def commands_with(word: str, programs: Iterable[str]) -> list[ProcessIdentity]:
+    """The living processes that were started as one of these programs with this argument."""
+    wanted, names = word.encode(), {os.fsencode(program) for program in programs}
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdecimal():
+            continue
+        try:
+            words = Path("/proc", entry, "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        matches = words[0] in names and wanted in words
+        identity = identity_of(int(entry)) if matches else None
+        if identity is not None:
+            found.append(identity)
+    return found
+
+
 class ChildProcess:
     """A child of ours; it is reaped as soon as it ends, whether or not anyone waits."""
 

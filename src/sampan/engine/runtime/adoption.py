@@ -20,13 +20,17 @@ async def adopted_record(
     Raises EngineError, OSError.
     """
     record = after_restart(record, boot, now)
-    if record.phase == "starting" and await runtime.is_created(record.identifier):
-        record = msgspec.structs.replace(record, phase="prepared")
+    if record.phase == "preparing":
+        await maker.end_half_made(record.identifier)
     elif record.phase == "starting":
-        record = msgspec.structs.replace(record, phase="running")
+        await maker.wait_for_runtime(record)
+        waits = await runtime.is_created(record.identifier)
+        record = msgspec.structs.replace(record, phase="prepared" if waits else "running")
     if record.phase == "preparing" or (record.phase == "prepared" and not _is_kept(record)):
         await maker.unmake_process(record)
         record = stepped_back(record)
+    if record.paused and not maker.is_frozen(record):
+        record = msgspec.structs.replace(record, paused=False)
     return record
 
 

@@ -6,6 +6,7 @@ control group. Which containers there are, and in which phase of life, is not kn
 
 import asyncio
 import contextlib
+import signal
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ from sampan.engine.runtime.surroundings import SharedNamespaces, surroundings
 from sampan.engine.runtime.users import user_in_root
 from sampan.engine.runtime.working_directory import make_working_directory
 from sampan.engine.snapshots import overlay
-from sampan.host import cgroups, mounts
+from sampan.host import cgroups, mounts, processes
 from sampan.host.tree_removal import remove_tree
 
 _SPAWNS_AT_ONCE = 8
@@ -67,6 +68,7 @@ class ContainerMaker:
                 configuration.log_path,
                 terminal=configuration.terminal,
                 stdin=configuration.keep_stdin_open,
+                stdin_outlives_clients=configuration.stdin_outlives_clients,
             )
 
     def change_limits(self, record: ContainerRecord, limits: Limits) -> None:
@@ -90,6 +92,29 @@ class ContainerMaker:
                 f"the kernel refused a limit: {error.filename}: {error.strerror}"
             ) from error
 
+    async def end_half_made(self, identifier: str) -> None:
+        """End the monitor and the runtime of a former process of ours, at work on a container."""
+        while started := self._at_work_on(identifier):
+            for identity in started:
+                processes.send_signal(identity, signal.SIGKILL)
+            await asyncio.gather(*map(processes.until_ended, started))
+
+    async def wait_for_runtime(self, record: ContainerRecord) -> None:
+        """Let the runtime come to its end that a former process of ours started."""
+        its_own = (record.process, record.monitor)
+        started = self._at_work_on(record.identifier)
+        await asyncio.gather(
+            *(processes.until_ended(each) for each in started if each not in its_own)
+        )
+
+    def _at_work_on(self, identifier: str) -> list[processes.ProcessIdentity]:
+        programs = (self._runtime.program, self._monitor.program)
+        return processes.commands_with(identifier, programs)
+
+    def is_frozen(self, record: ContainerRecord) -> bool:
+        """Whether its processes are stopped."""
+        return self._control_groups.is_frozen(record.cgroup)
+
     async def unmake_process(self, record: ContainerRecord) -> None:
         """End what is left of its process and take away all but its root and its log.
 
@@ -98,9 +123,8 @@ class ContainerMaker:
         identifier = record.identifier
         await self._delete(identifier)
         if self._control_groups.exists(record.cgroup):
-            # The runtime had forgotten it: the machine was started anew.
-            self._control_groups.kill_all(record.cgroup)
-            self._control_groups.remove(record.cgroup)
+            # The runtime knew nothing of it: the machine was started anew, or we were killed.
+            await self._control_groups.clear(record.cgroup)
         await asyncio.to_thread(self._remove_bundle, identifier)
 
     async def unmake(self, identifier: str, record: ContainerRecord | None) -> None:

@@ -38,7 +38,7 @@ class Monitor:
     """Starts conmon for containers; `program` is its path."""
 
     def __init__(self, program: str, runtime: OciRuntime, exits: Path) -> None:
-        self._program = program
+        self.program = program
         self._runtime = runtime
         self._exits = exits
 
@@ -57,7 +57,7 @@ class Monitor:
         Raises CommandNotFound, EngineError.
         """
         command = [
-            *(self._program, "--cid", identifier, "--cuuid", identifier, "--name", identifier),
+            *(self.program, "--cid", identifier, "--cuuid", identifier, "--name", identifier),
             *("--runtime", self._runtime.program, "--bundle", str(bundle)),
             *(word for option in self._runtime.options for word in ("--runtime-arg", option)),
             *("--container-pidfile", str(bundle / "pid")),

@@ -91,6 +91,19 @@ class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         )
 
 
+def reconfigured(
+    record: ContainerRecord, configuration: ContainerConfiguration
+) -> ContainerConfiguration:
+    """A configuration for the next run, with what a container keeps for its whole life."""
+    return msgspec.structs.replace(
+        configuration,
+        name=record.configuration.name,
+        image=record.configuration.image,
+        uid_maps=record.configuration.uid_maps,
+        gid_maps=record.configuration.gid_maps,
+    )
+
+
 def stepped_back(record: ContainerRecord) -> ContainerRecord:
     """The record once its process is undone: as never started, or as it had ended before."""
     return msgspec.structs.replace(
