@@ -59,22 +59,25 @@ def layers_of(store: ImageStore, image: StoredImage) -> tuple[LayerDetail, ...]:
 
 
 def history_of(store: ImageStore, image: StoredImage) -> list[HistoryEntry]:
-    """The newest step first. Steps and layers are matched in order, as builders write them."""
-    sizes = iter([layer.size for layer in layers_of(store, image)])
+    """The newest step first. Steps and layers are matched in order, as builders write them; a
+    builder that keeps no history still made layers, which come before all others."""
+    sizes = [layer.size for layer in layers_of(store, image)]
+    steps = image.configuration.history
+    untold = len(sizes) - sum(not step.empty_layer for step in steps)
     entries = [
+        HistoryEntry(identifier=_MISSING, created=0, created_by="", size=size, comment="")
+        for size in sizes[: max(0, untold)]
+    ]
+    following = iter(sizes[max(0, untold) :])
+    entries += [
         HistoryEntry(
             identifier=_MISSING,
             created=seconds_of(step.created),
             created_by=step.created_by,
-            size=0 if step.empty_layer else next(sizes, 0),
+            size=0 if step.empty_layer else next(following, 0),
             comment=step.comment,
         )
-        for step in image.configuration.history
-    ]
-    # A builder that keeps no history still made layers.
-    entries += [
-        HistoryEntry(identifier=_MISSING, created=0, created_by="", size=size, comment="")
-        for size in sizes
+        for step in steps
     ]
     entries.reverse()
     tags = tuple(familiar(tag) for tag in store.names.tags_of(store.same(image)))

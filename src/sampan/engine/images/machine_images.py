@@ -5,7 +5,7 @@ What a registry has is brought and taken by `registry/`; what leaves is decided 
 
 import asyncio
 import builtins
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +37,9 @@ from sampan.engine.images.documents import (
 from sampan.engine.images.layers import chain_identifiers
 from sampan.engine.images.pins import PinSet
 from sampan.engine.images.platforms import machine_platform, parse_platform
-from sampan.engine.images.reference import familiar, parse_reference
+from sampan.engine.images.reference import familiar, is_repository, parse_reference
 from sampan.engine.images.registry.registries import Registries
+from sampan.engine.images.removal import repository_of
 from sampan.engine.images.removing import ImageRemover, Publish
 from sampan.engine.images.saving import SavedImage, archive_of, saved_blobs
 from sampan.engine.images.store import ImageStore
@@ -152,7 +153,7 @@ class MachineImages:
         return ImageRemover(self._store, self._publish, self._is_running)
 
     async def save(self, references: Sequence[str]) -> AsyncIterator[bytes]:
-        images = [self._saved(reference) for reference in references]
+        images = [each for reference in references for each in self._saved(reference)]
         with self._store.pinned() as pins:
             pins.add(*saved_blobs(self._store, images))
             async for piece in pieces_of(archive_of(self._store, images)):
@@ -161,12 +162,20 @@ class MachineImages:
             identifier = self._store.stored(image.target.image).identifier
             self._publish("save", identifier, {"name": identifier})
 
-    def _saved(self, reference: str) -> SavedImage:
+    def _saved(self, reference: str) -> Iterator[SavedImage]:
+        """A repository without a tag stands for all of its tags, as docker has it."""
+        tags = self._store.names.tags
+        if is_repository(reference):
+            repository = parse_reference(reference).repository
+            names = [name for name in sorted(tags) if repository_of(name) == repository]
+            if names:
+                yield from (SavedImage(tags[name], (name,)) for name in names)
+                return
         manifest, name = self._store.find(reference)
-        target = self._store.names.tags.get(name)
-        if target is None:
-            return SavedImage(self._store.target(manifest), ())
-        return SavedImage(target, (name,))
+        if name in tags:
+            yield SavedImage(tags[name], (name,))
+        else:
+            yield SavedImage(self._store.target(manifest), ())
 
     async def load(
         self, stream: AsyncIterator[bytes], progress: Progress | None = None

@@ -79,6 +79,14 @@ def parse_reference(text: str) -> Reference:
     return Reference(repository, tag or ("" if digest else DEFAULT_TAG), digest)
 
 
+def is_repository(text: str) -> bool:
+    """Whether the text names a repository, with neither tag nor digest."""
+    try:
+        return str(parse_reference(text)) == f"{_full_repository(text)}:{DEFAULT_TAG}"
+    except InvalidReference:
+        return False
+
+
 def familiar(name: str) -> str:
     """A full name without what a user may leave out: `hello:latest`."""
     for prefix in (f"{DEFAULT_REGISTRY}/{_LIBRARY}/", f"{DEFAULT_REGISTRY}/"):

@@ -54,16 +54,13 @@ class ImageRemover:
     async def _delete(self, image: StoredImage, *, prune_parents: bool) -> list[Removed]:
         manifests = self._store.same(image)
         parent = self._parent_of(manifests)
-        chain = chain_identifiers(image.diff_ids)
+        is_unpacked = self._store.layers.is_unpacked
+        chain = [each for each in chain_identifiers(image.diff_ids) if is_unpacked(each)]
         await self._store.change_names(lambda names: names.without_images(manifests))
         await self._store.collect()
         self._publish("delete", image.identifier, {"name": image.identifier})
         removed = [Removed(deleted=image.identifier)]
-        removed += [
-            Removed(deleted=each)
-            for each in reversed(chain)
-            if not self._store.layers.is_unpacked(each)
-        ]
+        removed += [Removed(deleted=each) for each in reversed(chain) if not is_unpacked(each)]
         above = self._identified(parent) if parent and prune_parents else None
         if above is not None and may_go_with_child(self._standing(above)):
             removed += await self._delete(above, prune_parents=True)

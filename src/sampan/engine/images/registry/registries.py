@@ -44,6 +44,8 @@ from sampan.engine.images.registry.refusals import (
 from sampan.engine.images.registry.settings import Endpoint, RegistrySettings
 from sampan.engine.images.store import ImageStore
 
+# What nobody has tried to finish for so long is not worth its space (seconds).
+_PARTIAL_AGE = 7 * 24 * 3600.0
 _BROKEN = (aiohttp.ClientError, TimeoutError)
 
 
@@ -69,6 +71,7 @@ class Registries:
         self._credential_file = credential_file
         self._clock = clock
         self._downloads = BlobDownloads(store.blobs)
+        store.blobs.clear_partial(clock() - _PARTIAL_AGE)
         self.settings = settings
 
     async def pull(
