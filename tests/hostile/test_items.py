@@ -9,16 +9,16 @@ ROOT = Path(__file__).parents[2]
 API, HERE = "control/api", "hostile"
 ITEMS: dict[str, tuple[str, ...]] = {
     "an oversized body that skips authorization": (
-        f"{API}/test_bad_input.py::test_large_bodies_are_refused_only_after_authorization",
+        f"{API}/writing/test_bad_input.py::test_large_bodies_are_refused_only_after_authorization",
         "foundation/wire/test_http.py::test_a_body_that_nobody_asks_for_is_not_taken_in",
     ),
     "YAML and JSON bombs, 10,000 levels deep": (
         f"{HERE}/test_bodies.py::test_bombs_are_refused_in_bounded_time_and_memory",
-        f"{API}/test_bad_input.py::test_bodies_that_are_no_objects",
+        f"{API}/writing/test_bad_input.py::test_bodies_that_are_no_objects",
         f"{API}/protobuf/test_decoding.py::test_nesting_is_bounded",
     ),
     "JSON patch `copy` growth": (
-        f"{API}/test_bad_input.py::test_patches_that_grow_without_bound_are_refused",
+        f"{API}/writing/test_bad_input.py::test_patches_that_grow_without_bound_are_refused",
     ),
     "slow headers, floods of streams": (
         "foundation/wire/test_http.py::test_headers_that_never_end_close_the_connection",
@@ -40,7 +40,7 @@ ITEMS: dict[str, tuple[str, ...]] = {
         f"{HERE}/test_names.py::test_paths_lead_nowhere_else",
     ),
     "a namespaced role reaching cluster-scoped objects": (
-        f"{API}/test_access.py::test_a_namespaced_role_reaches_nothing_of_the_cluster",
+        f"{API}/reviews/test_access.py::test_a_namespaced_role_reaches_nothing_of_the_cluster",
     ),
     "webhook timeouts under both failure policies": (
         f"{API}/admission/test_webhooks.py::test_time_limits_under_both_failure_policies",
@@ -62,18 +62,18 @@ ITEMS: dict[str, tuple[str, ...]] = {
         "node/test_kubelet_api.py::test_others_are_refused",
     ),
     "escalate, bind, impersonate": (
-        f"{API}/test_access.py::test_nobody_grants_what_they_do_not_have",
+        f"{API}/reviews/test_access.py::test_nobody_grants_what_they_do_not_have",
         f"{API}/authorization/test_roles.py::test_who_binds_a_role_holds_it_or_the_verb_to_bind_it",
-        f"{API}/test_impersonation.py::test_each_part_of_an_identity_needs_its_permission",
+        f"{API}/authentication/test_impersonation.py::test_each_part_of_an_identity_needs_its_permission",
     ),
     "tokens that are expired, for another audience, of a deleted pod, or `alg: none`": (
-        f"{API}/test_access.py::test_tokens_that_are_not_taken",
-        f"{API}/test_access.py::test_a_token_ends_with_its_account",
-        f"{API}/test_access.py::test_tokens_of_workloads",
+        f"{API}/reviews/test_access.py::test_tokens_that_are_not_taken",
+        f"{API}/reviews/test_access.py::test_a_token_ends_with_its_account",
+        f"{API}/reviews/test_access.py::test_tokens_of_workloads",
     ),
     "a node editing another node's objects or its own owner references": (
         f"{API}/authorization/test_nodes.py::test_a_node_leaves_other_nodes_alone",
-        f"{API}/test_access.py::test_a_node_writes_what_is_its_own",
+        f"{API}/reviews/test_access.py::test_a_node_writes_what_is_its_own",
     ),
     "`nodes/proxy` used as exec": (
         f"{API}/test_discretion.py::test_a_nodes_proxy_is_no_way_to_its_containers",
@@ -86,7 +86,7 @@ ITEMS: dict[str, tuple[str, ...]] = {
     ),
     "secrets in logs, audit, process lists": (
         f"{API}/test_discretion.py::test_tokens_and_secrets_are_in_no_log_and_no_refusal",
-        f"{API}/test_audited.py::test_writes_are_told_and_bodies_are_not",
+        f"{API}/audit/test_audited.py::test_writes_are_told_and_bodies_are_not",
         "real/cluster/test_secrets.py::test_no_process_shows_them_in_its_command_line",
         "real/cluster/test_secrets.py::test_no_log_and_no_audit_tells_them",
     ),
