@@ -1,4 +1,5 @@
 """The namespaces that every cluster has, and which of them holds the leases of nodes."""
 
 NODE_LEASES = "kube-node-lease"
-STANDING = ("default", "kube-system", "kube-public", NODE_LEASES)
+IMMORTAL = ("default", "kube-system", "kube-public")
+STANDING = (*IMMORTAL, NODE_LEASES)

@@ -10,10 +10,7 @@ from sampan.control.api.refusal import Refused
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.kinds.resource import NAMESPACES
 from sampan.kubernetes.machinery import status
-from sampan.kubernetes.machinery.standing_namespaces import STANDING
-
-# Upstream lets go of kube-node-lease and makes it anew; nodes must never lose their leases here.
-IMMORTAL = frozenset(STANDING)
+from sampan.kubernetes.machinery.standing_namespaces import IMMORTAL
 
 
 class NamespaceLifecycle:

@@ -56,7 +56,7 @@ class Bootstrap:
 
     async def run(self) -> None:
         """Idempotent. Raises Refused when the server's own objects are refused."""
-        await self._ensure_all(Standing(NAMESPACES, named(NAMESPACES, name)) for name in STANDING)
+        await self.ensure_namespaces()
         await self._ensure_all(
             [
                 *standing_roles(),
@@ -68,6 +68,10 @@ class Bootstrap:
                 standing_service_range(self._settings, to_seconds(self._clock())),
             ]
         )
+
+    async def ensure_namespaces(self) -> None:
+        """Make the namespaces that are missing. Raises Refused, StoreError."""
+        await self._ensure_all(Standing(NAMESPACES, named(NAMESPACES, name)) for name in STANDING)
 
     async def _ensure_all(self, objects: Iterable[Standing]) -> None:
         lacking = [it for it in objects if not self._is_right(it)]

@@ -9,6 +9,7 @@ from sampan.control.api.custom_resources.publishing import CustomResources
 from sampan.control.api.parts import Parts
 from sampan.control.api.upkeep.compaction import Compaction
 from sampan.control.api.upkeep.event_expiry import EventExpiry
+from sampan.control.api.upkeep.standing_namespaces import StandingNamespaces
 from sampan.kubernetes.expressions import patience
 from sampan.kubernetes.kinds.resource import SERVICES
 from sampan.kubernetes.machinery.generated_names import new_uid
@@ -34,6 +35,7 @@ class Background:
         self._expiry = EventExpiry(writer, cache)
         self._compaction = Compaction(parts.store, cache)
         self._bootstrap = Bootstrap(writer, cache, parts.settings, clock)
+        self._namespaces = StandingNamespaces(self._bootstrap, cache)
 
     async def start(self) -> None:
         """Load the cache and put in place what every cluster has."""
@@ -42,6 +44,7 @@ class Background:
         await self._custom_resources.load()
         self._parts.addresses.load(cache.of(SERVICES).select(Selection()))
         await self._bootstrap.run()
+        self._namespaces.start()
         self.aggregator.start()
         self._expiry.start()
         self._custom_resources.start()
@@ -52,6 +55,7 @@ class Background:
     async def close(self) -> None:
         """End every task, and at last the cache, which ends the watches."""
         await self._compaction.close()
+        await self._namespaces.close()
         await self._expiry.close()
         await self._parts.quotas.close()
         await self._custom_resources.close()
