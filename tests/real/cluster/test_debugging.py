@@ -70,6 +70,15 @@ def test_without_a_target_it_is_alone(debugged: Cluster) -> None:
     assert "the broken one" not in said(debugged, "logs", "broken", "-c", "alone")
 
 
+def test_one_talks_to_it(debugged: Cluster) -> None:
+    command = ("debug", "broken", "-n", "debugging", "--image=hello:1", "-i", "-q")
+    answer = debugged.kubectl(
+        *command, "--", "sh", "-c", "read line; echo heard $line", input="me\n"
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "heard me\n"
+
+
 def test_commands_are_run_in_it_and_it_ends_with_its_pod(debugged: Cluster) -> None:
     debug(debugged, "linger", LINGER, "--target=main")
     state(debugged, "linger", "running")
