@@ -23,6 +23,7 @@ _BENCHES = (
     "cluster_start",
     "pod_start",
     "container_run",
+    "image_pull",
 )
 _INSIDE = "SAMPAN_BENCH_INSIDE"
 
