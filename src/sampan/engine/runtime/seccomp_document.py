@@ -132,7 +132,7 @@ def _entry(rule: _Rule) -> dict[str, Any]:
         if argument.op not in _OPERATORS:
             raise InvalidConfiguration(f"seccomp operator {argument.op!r} is not known")
     if rule.args:
-        entry["args"] = msgspec.to_builtins(rule.args)
+        entry["args"] = list(msgspec.to_builtins(rule.args))
     return entry
 
 
