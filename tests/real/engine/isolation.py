@@ -87,7 +87,9 @@ class Place:
         return "\n".join(line.split(" ", 3)[3] for line in lines)
 
 
-def in_own_process(folder: Path, body: Callable[[Place], Awaitable[None]]) -> None:
+def in_own_process(
+    folder: Path, body: Callable[[Place], Awaitable[None]], limit: int = _TIME_LIMIT
+) -> None:
     """Run a test's body in a process with a mount namespace of its own; fail as it fails.
 
     As on a node there is a holder between, which orphans are handed to and which reaps them.
@@ -97,7 +99,7 @@ def in_own_process(folder: Path, body: Callable[[Place], Awaitable[None]]) -> No
     root_layer()  # Made once, here, and not again in every child.
     holder = os.fork()
     if holder == 0:
-        _exit_after(report, lambda: _hold(folder, report, body))
+        _exit_after(report, lambda: _hold(folder, report, body, limit))
     _, status = os.waitpid(holder, 0)
     told = report.read_text() if report.exists() else "the test took too long"
     assert os.waitstatus_to_exitcode(status) == 0, told
@@ -126,7 +128,7 @@ def _exit_after(report: Path, work: Callable[[], None]) -> NoReturn:
         os._exit(code)
 
 
-def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]]) -> None:
+def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]], limit: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.unshare(_CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
     mounts.stop_propagation()
@@ -135,9 +137,9 @@ def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]]) 
     place = Place(folder)
     worker = os.fork()
     if worker == 0:
-        signal.alarm(_TIME_LIMIT + 5)
+        signal.alarm(limit + 5)
         uvloop.install()
-        _exit_after(report, lambda: asyncio.run(_bounded(body(place))))
+        _exit_after(report, lambda: asyncio.run(_bounded(body(place), limit)))
     try:
         code = _reap_until_ended(worker)
         left = _living()
@@ -150,8 +152,8 @@ def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]]) 
         _remove_folders(place.instance)
 
 
-async def _bounded(running: Awaitable[None]) -> None:
-    async with asyncio.timeout(_TIME_LIMIT):
+async def _bounded(running: Awaitable[None], limit: int) -> None:
+    async with asyncio.timeout(limit):
         await running
 
 

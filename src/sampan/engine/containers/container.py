@@ -107,8 +107,13 @@ class ManagedContainer:
             if waiter.condition not in conditions:
                 kept.append(waiter)
             elif not waiter.future.done():
-                waiter.future.set_result(self._result())
+                # Who waits for the removal has been told by whoever failed to start it.
+                told = self._result() if "removed" not in conditions else self._plain_result()
+                waiter.future.set_result(told)
         self._waiters = [waiter for waiter in kept if not waiter.future.done()]
+
+    def _plain_result(self) -> WaitResult:
+        return WaitResult(self.record.end.exit_code)
 
     def _result(self) -> WaitResult:
         return WaitResult(self.record.end.exit_code, self.record.end.error)

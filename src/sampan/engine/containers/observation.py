@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import posixpath
 import re
 import shlex
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -31,6 +32,9 @@ _PS = ("/usr/bin/ps", "/bin/ps")
 _OUTPUT_LIMIT = 4 << 20
 _PS_SECONDS = 10.0
 _TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_MOUNT_POINTS = frozenset(
+    ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+)
 _RENAMED_COLUMN = re.compile(r"\bpid\s*=\s*\S", re.IGNORECASE)
 
 
@@ -128,7 +132,21 @@ def network_counters(text: str) -> dict[str, NetworkCounters]:
 async def changes(container: ManagedContainer, parts: Parts) -> list[Change]:
     """What it added, changed and deleted, by paths. Raises OSError."""
     written = await parts.engine.written(container.identifier)
-    return await asyncio.to_thread(lambda: sorted(_changes(written), key=lambda it: it.path))
+    found = await asyncio.to_thread(lambda: sorted(_changes(written), key=lambda it: it.path))
+    return without_mount_points(found)
+
+
+def without_mount_points(found: Sequence[Change]) -> list[Change]:
+    """Without what the runtime makes to mount upon, and folders changed by that alone. Pure."""
+    kept = [change for change in found if change.path not in _MOUNT_POINTS or change.kind != 1]
+    above = {posixpath.dirname(path) for path in _MOUNT_POINTS}
+    return [
+        change
+        for change in kept
+        if change.kind != 0
+        or change.path not in above
+        or any(other.path.startswith(f"{change.path}/") for other in kept)
+    ]
 
 
 async def sizes(container: ManagedContainer, parts: Parts) -> Sizes:

@@ -31,7 +31,8 @@ class RecordedEnd(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`intent` is `create` until everything of it is there, `remove` once it is to go.
+    """`intent` is `create` until everything of it is there, `remove` once it is to go, with its
+    anonymous volumes or without.
 
     `stopped_by_hand`: nobody but a hand may start it again while the engine lives. `endpoints`
     are what was asked for, by the networks' names.
@@ -47,7 +48,7 @@ class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     host: HostConfiguration
     endpoints: dict[str, EndpointSettings] = {}
     mounts: tuple[PlannedMount, ...] = ()
-    intent: Literal["create", "keep", "remove"] = "keep"
+    intent: Literal["create", "keep", "remove", "remove-volumes"] = "keep"
     stopped_by_hand: bool = False
     restart_count: int = 0
     end: RecordedEnd = RecordedEnd()

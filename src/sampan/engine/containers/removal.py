@@ -19,7 +19,9 @@ class Removal:
         try:
             if not container.record.host.auto_remove:
                 # One that goes at its end is taken away at the next start as it is.
-                await self._registry.save(container.change(intent="remove"))
+                await self._registry.save(
+                    container.change(intent="remove-volumes" if volumes else "remove")
+                )
             await asyncio.shield(self.clear(container, volumes=volumes))
         except BaseException:
             container.removing = False

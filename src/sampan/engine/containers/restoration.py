@@ -40,7 +40,7 @@ class Restoration:
             status = statuses.get(identifier)
             container = ManagedContainer(record)
             if status is None or record.intent != "keep":
-                await self._removal.clear(container, volumes=True)
+                await self._removal.clear(container, volumes=record.intent != "remove")
                 continue
             self._registry.add(container)
             kept.append((container, status))

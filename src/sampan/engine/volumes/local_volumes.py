@@ -90,7 +90,7 @@ class LocalVolumes:
             volume = await self._made(definition)
         return self.inspect(volume.name)
 
-    async def _made(self, definition: VolumeDefinition) -> VolumeRecord:
+    async def _made(self, definition: VolumeDefinition, fresh_name: str = "") -> VolumeRecord:
         if definition.driver not in ("", LOCAL_DRIVER):
             driver = definition.driver
             raise NotFound(f'error looking up volume plugin {driver}: plugin "{driver}" not found')
@@ -98,7 +98,9 @@ class LocalVolumes:
             return self._volumes[definition.name]
         moment = datetime.fromtimestamp(self._clock() // 1_000_000_000, UTC)
         created = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-        volume = recorded_volume(definition, name=secrets.token_hex(32), created=created)
+        volume = recorded_volume(
+            definition, name=fresh_name or secrets.token_hex(32), created=created
+        )
         mount_plan(volume.options)
         await self._state.put(VOLUME_KIND, volume.name, msgspec.json.encode(volume))
         await asyncio.to_thread(_make_folder, self._place(volume.name))
@@ -168,9 +170,10 @@ class LocalVolumes:
     async def acquire(self, container: str, definition: VolumeDefinition) -> AcquiredVolume:
         """As the contract says."""
         async with self._changing:
-            volume = await self._made(definition)
-            held = self._holds.get(container, ())
-            await self._hold(container, (*held, volume.name))
+            # Held before it is there: whoever dies in between leaves nothing that nobody holds.
+            name = definition.name or secrets.token_hex(32)
+            await self._hold(container, (*self._holds.get(container, ()), name))
+            volume = await self._made(definition, name)
         place = self._place(volume.name)
         fresh = not volume.options and not await asyncio.to_thread(_has_content, place)
         return AcquiredVolume(name=volume.name, path=place, fresh=fresh)
@@ -200,15 +203,14 @@ class LocalVolumes:
             names = self._holds.get(container, ())
             for name in names:
                 await self._unmount(name, container)
+            holders = self.holders()
+            for name in names if remove_anonymous else ():
+                volume = self._volumes.get(name)
+                if volume is not None and volume.anonymous and holders[name] == (container,):
+                    await self._remove(name)
+            # Last, for the next process to go on with what is left.
             await self._state.delete(HOLD_KIND, container)
             self._holds.pop(container, None)
-            if not remove_anonymous:
-                return
-            held = self.holders()
-            for name in names:
-                volume = self._volumes.get(name)
-                if volume is not None and volume.anonymous and name not in held:
-                    await self._remove(name)
 
     # Containers that run
 
