@@ -16,12 +16,14 @@ from pathlib import Path
 from sampan.daemon import groups, private_bridge
 from sampan.daemon.node_list import MACHINE_NODE, node_name
 from sampan.daemon.process_records import ProcessRecords
+from sampan.engine.networks.settings import network_settings
 from sampan.foundation.settings import Instance
 from sampan.host.cgroups import ControlGroups, control_groups
 from sampan.host.mounts import mount_entries, unmount
 from sampan.host.netlink import Netlink
 from sampan.host.nftables import Nftables, NftablesError
 from sampan.host.tree_removal import remove_tree
+from sampan.network.bridges.removal import remove_bridges
 from sampan.network.forward_policy import ForwardPolicy
 from sampan.network.ruleset import Ruleset
 
@@ -44,6 +46,7 @@ def sweep(instance: Instance) -> tuple[str, ...]:
     machine = control_groups()
     attempt(lambda: _stop_nodes(instance))
     attempt(lambda: _end_group(machine, instance.cgroup))
+    attempt(lambda: _remove_bridges(instance))
     attempt(lambda: _remove_links(_links_of(instance)))
     attempt(lambda: _remove_routes(instance))
     tables = (instance.packet_table, private_bridge.packet_table(instance))
@@ -61,7 +64,8 @@ def clear_node(instance: Instance, number: int, machine: ControlGroups) -> None:
     private_bridge.cut_link(instance, number)
     if number == MACHINE_NODE:
         kept = private_bridge.link_name(instance, number).removesuffix(str(number))
-        names = (name for name in _links_of(instance) if not name.startswith(kept))
+        others = (kept, *_container_interfaces(instance))
+        names = (name for name in _links_of(instance) if not name.startswith(others))
         _remove_links([name for name in names if name != private_bridge.bridge_name(instance)])
         _remove_routes(instance)
         _remove_tables((instance.packet_table,))
@@ -115,6 +119,18 @@ def _remove_links(names: Iterable[str]) -> None:
     with Netlink() as netlink:
         for name in names:
             netlink.delete_link(name)
+
+
+def _container_interfaces(instance: Instance) -> tuple[str, str]:
+    """What the names of the bridges and ports of containers run by hand begin with."""
+    settings = network_settings(instance, {})
+    return settings.device_prefix, settings.bridges.port_prefix
+
+
+def _remove_bridges(instance: Instance) -> None:
+    """Those of containers run by hand, which may bear names that a person chose."""
+    with Netlink() as netlink:
+        remove_bridges(network_settings(instance, {}).bridges.table, Ruleset(), netlink)
 
 
 def _remove_routes(instance: Instance) -> None:

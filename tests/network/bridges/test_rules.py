@@ -116,13 +116,3 @@ def test_ports_outlive_a_change_of_bridges() -> None:
     before = kernel.transactions
     rules.set_bridges([Bridge(device="t-b1", gateway=None), BRIDGE])
     assert kernel.transactions == before
-
-
-def test_taking_down_leaves_nothing() -> None:
-    kernel, ruleset, rules = _made()
-    kernel.run("table ip filter\nadd chain ip filter FORWARD { type filter hook x; policy drop; }")
-    assert ruleset.restore()
-    assert len(kernel.rules("ip", "filter", "FORWARD")) == 2
-    rules.take_down()
-    assert list(kernel.tables) == [("ip", "filter")]
-    assert kernel.rules("ip", "filter", "FORWARD") == []

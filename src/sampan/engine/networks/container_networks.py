@@ -43,6 +43,7 @@ from sampan.host.nftables import NftablesError
 from sampan.network.bridges.bridges import Bridges
 
 _DEVICE_DIGITS = 7
+_NO_WISH = EndpointSettings()
 _log = logging.getLogger(__name__)
 
 
@@ -241,9 +242,9 @@ class ContainerNetworks:
         if not SandboxRecord(request=request).is_private:
             return []
         main = self._registry.find(request.mode)
-        asked = {main.identifier: EndpointSettings()}
-        networks = {main.identifier: main}
-        for reference, settings in request.endpoints.items():
+        asked: dict[str, EndpointSettings] = {}
+        networks: dict[str, NetworkRecord] = {}
+        for reference, settings in (request.endpoints or {main.identifier: _NO_WISH}).items():
             network = self._registry.find(reference)
             networks[network.identifier] = network
             asked[network.identifier] = settings

@@ -146,7 +146,7 @@ class AttachmentRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `mode` is `HostConfig.NetworkMode`: "" and "default" mean the bridge, a name or identifier a
     user-defined network; behind `container:` stands the other container's *identifier*.
-    `endpoints` go by networks' references; the network of `mode` need not be among them.
+    `endpoints` go by networks' references; without any, the network of `mode` is the only one.
     Ports are written `80/tcp`. Rates hold for each endpoint that has no option of its own.
     """
 

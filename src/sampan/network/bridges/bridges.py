@@ -235,13 +235,6 @@ class Bridges:
         except (OSError, NftablesError) as error:
             _log.error("packet rules were not restored: %s", error)
 
-    async def take_down(self) -> None:
-        """Remove every bridge and rule, and the namespaces that nobody took."""
-        await self.set_bridges(())
-        if self._rules is not None:
-            await self._in_kernel(self._rules.take_down)
-        await self._in_kernel(self._namespaces.close)
-
     async def close(self) -> None:
         """Let go of sockets and the thread; what is in use stays in the kernel."""
         if self._watch is not None:

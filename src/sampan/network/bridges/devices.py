@@ -73,6 +73,7 @@ class BridgeDevices:
             )
         finally:
             os.close(descriptor)
+        set_sysctl(f"net/ipv6/conf/{port.device}/disable_ipv6", "1")
         # A host that lets bridged frames pass its rules sends what was translated back to the
         # same port right there.
         self._netlink.set_bridge_port(port.device, hairpin=True, isolated=isolated)

@@ -113,13 +113,12 @@ class Namespaces:
             if entry.name not in names:
                 remove_network_namespace(entry)
 
-    def close(self, *, remove_ready: bool = True) -> None:
-        """Let go of those that are ready."""
+    def close(self) -> None:
+        """Remove those that are ready."""
         while self._ready:
             namespace = self._ready.popleft()
             namespace.close()
-            if remove_ready:
-                remove_network_namespace(namespace.path)
+            remove_network_namespace(namespace.path)
 
 
 def _set_up() -> None:

@@ -7,11 +7,10 @@ from sampan.host.netlink_message import NetlinkError
 from sampan.host.nftables_netlink import ElementChange
 from sampan.network.bridges.contract import Bridge, BridgeSettings, Port, PublishedPort
 from sampan.network.bridges.elements import port_changes, publication_changes
-from sampan.network.bridges.tables import bridge_tables
+from sampan.network.bridges.tables import FAMILIES, bridge_tables
 from sampan.network.forward_policy import ForwardPolicy
 from sampan.network.ruleset import Ruleset
 
-_FAMILIES = ("ip", "inet", "bridge")
 _log = logging.getLogger(__name__)
 
 
@@ -74,7 +73,7 @@ class BridgeRules:
 
     def _count(self) -> int:
         table = self._settings.table
-        return sum(len(self._ruleset.rules(family, table)) for family in _FAMILIES)
+        return sum(len(self._ruleset.rules(family, table)) for family in FAMILIES)
 
     def intact(self) -> bool:
         return self._count() == self._rule_count
@@ -121,16 +120,3 @@ class BridgeRules:
     def restore(self) -> bool:
         """Build anew what somebody took away; True if there was something."""
         return self._ruleset.restore()
-
-    def take_down(self) -> None:
-        """Remove the tables and what lets our bridges through foreign ones."""
-        self._bridges.clear()
-        self._set_passages()
-        self._ruleset.discard(self)
-        table = self._settings.table
-        self._ruleset.run(
-            "\n".join(
-                f"table {family} {table}\ndelete table {family} {table}" for family in _FAMILIES
-            )
-        )
-        self._rule_count = None

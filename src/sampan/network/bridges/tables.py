@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 
 from sampan.network.bridges.contract import Bridge
 
+FAMILIES = ("ip", "inet", "bridge")
 # A container's frames reach this chain before anything else looks at them.
 _FIRST = -300
 # The target address of a neighbour advertisement (RFC 4861, section 4.4).
@@ -17,12 +18,9 @@ _ADVERTISED = "@th,64,128"
 
 def bridge_tables(table: str, port_prefix: str, bridges: Collection[Bridge]) -> str:
     """All three tables, with empty sets of ports, replacing what was there."""
-    families = ("ip", "inet", "bridge")
-    removal = "\n".join(
-        f"table {family} {table}\ndelete table {family} {table}" for family in families
-    )
+    removals = "\n".join(removal(family, table) for family in FAMILIES)
     return f"""
-        {removal}
+        {removals}
         table ip {table} {{
             {_translation()}
         }}
@@ -36,6 +34,11 @@ def bridge_tables(table: str, port_prefix: str, bridges: Collection[Bridge]) -> 
             {_port_guard(port_prefix)}
         }}
     """
+
+
+def removal(family: str, table: str) -> str:
+    """Commands that remove a table; it is made first, as one that is not there can't be."""
+    return f"table {family} {table}\ndelete table {family} {table}"
 
 
 def _translation() -> str:

@@ -23,6 +23,8 @@ from sampan.engine.networks.contract import AddressManagement, AddressPool
 from sampan.host.namespaces import open_socket_in
 from sampan.host.netlink import Netlink
 from sampan.host.nftables import Nftables
+from sampan.network.bridges.removal import remove_bridges
+from sampan.network.ruleset import Ruleset
 
 pytestmark = pytest.mark.real
 
@@ -322,5 +324,29 @@ def test_modes_without_a_network_of_ones_own(tmp_path: Path) -> None:
                 await host.networks.connect("bridge", identity(name), EndpointSettings())
         with pytest.raises(Conflict, match="non running container"):
             await host.run("lonely", "container:nobody")
+
+    on_own_host(tmp_path, body)
+
+
+def test_all_of_it_can_be_taken_off_the_machine_by_name_alone(tmp_path: Path) -> None:
+    async def body(host: Host) -> None:
+        with Nftables() as nftables, Netlink() as machine:
+            before = nftables.run("list ruleset")
+            remove_bridges("spt-containers", Ruleset(), machine)
+            nftables.run(
+                "table ip filter {\n chain FORWARD {\n"
+                "type filter hook forward priority 0; policy drop;\n}\n}"
+            )
+            options = {"com.docker.network.bridge.name": "anything"}
+            await host.define("named", options=options)
+            first = await host.run("first", "named")
+            await host.until(lambda: "accept" in nftables.run("list chain ip filter FORWARD"))
+            await host.stop()
+            remove_bridges("spt-containers", Ruleset(), machine)
+            nftables.run("delete table ip filter")
+            assert nftables.run("list ruleset") == before
+            assert machine.link("anything") is None
+            await host.start()
+            assert not Path(first.namespace).exists()
 
     on_own_host(tmp_path, body)
