@@ -45,7 +45,6 @@ _PRUNE = frozenset(
 
 _CONFIGURATION_HEADER = "x-registry-config"
 _DOCKER_HUB = ("docker.io", "https://index.docker.io/v1/")
-_FAILED = 1
 
 
 class GivenCredentials:
@@ -91,7 +90,7 @@ async def build(call: Call) -> Response:
         if quiet:
             tell({"stream": f"{identifier}\n"})
 
-    return await json_stream.stream(run, code=_FAILED)
+    return await json_stream.stream(run)
 
 
 def _document(message: ClassicMessage) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def summary(
         "Ports": ports(container),
     }
     if sizes is not None:
-        tree["SizeRw"] = sizes.written
+        tree |= {"SizeRw": sizes.written} if sizes.written else {}
         tree["SizeRootFs"] = sizes.total
     return tree | {
         "Labels": container.configuration.labels or {},

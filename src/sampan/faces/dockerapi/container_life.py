@@ -118,14 +118,17 @@ async def wait(call: Call) -> Response:
     if condition not in get_args(WaitCondition):
         raise InvalidConfiguration(f'invalid condition: "{condition[:80]}"')
     waiting = call.engine.containers.wait(call.name, condition)  # type: ignore[arg-type]
-    return Response(headers={"Content-Type": "application/json"}, body=_result(waiting))
+    tells_null = call.version < (1, 42)
+    body = _result(waiting, tells_null=tells_null)
+    return Response(headers={"Content-Type": "application/json"}, body=body)
 
 
-async def _result(waiting: Awaitable[WaitResult]) -> AsyncIterator[bytes]:
+async def _result(waiting: Awaitable[WaitResult], *, tells_null: bool) -> AsyncIterator[bytes]:
     """The header goes out first, so that a client knows that it is being waited."""
     yield b""
     result = await waiting
-    tree: dict[str, Any] = {"StatusCode": result.exit_code}
+    tree: dict[str, Any] = {"Error": None} if tells_null else {}
+    tree["StatusCode"] = result.exit_code
     if result.error:
         tree["Error"] = {"Message": result.error}
     yield encoded(tree)

@@ -91,9 +91,9 @@ async def _containers(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
     idle = {one.identifier for one in containers} - {one.identifier for one in active}
     brief = _brief(
         items,
-        [item["SizeRw"] for item in items],
+        [item.get("SizeRw", 0) for item in items],
         active=len(active),
-        reclaimable=sum(item["SizeRw"] for item in items if item["Id"] in idle),
+        reclaimable=sum(item.get("SizeRw", 0) for item in items if item["Id"] in idle),
     )
     return {"Containers": items}, {"ContainerUsage": brief}
 

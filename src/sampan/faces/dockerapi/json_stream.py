@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from sampan.engine.build.errors import BuildFailed
 from sampan.engine.contract import EngineError
 from sampan.engine.images.contract import LayerProgress
 from sampan.foundation.wire.message import Response
@@ -77,8 +78,8 @@ class _Stream(AsyncIterator[bytes]):
         await asyncio.gather(self._task, return_exceptions=True)
 
 
-async def stream(operation: Operation, *, code: int = 0) -> Response:
-    """The answer that tells of an operation. `code` goes with a failure, if there is one.
+async def stream(operation: Operation) -> Response:
+    """The answer that tells of an operation.
 
     Raises what the operation raises before it told anything.
     """
@@ -96,12 +97,13 @@ async def stream(operation: Operation, *, code: int = 0) -> Response:
         except (EngineError, OSError) as error:
             if not told or isinstance(error, ConnectionError):
                 raise
+            code = error.exit_code if isinstance(error, BuildFailed) else 0
             messages.tell(failure(str(error), code))
         except Exception:
             _log.exception("what a client was told about has failed")
             if not told:
                 raise
-            messages.tell(failure("internal error", code))
+            messages.tell(failure("internal error"))
 
     task = asyncio.create_task(run())
     task.add_done_callback(messages.end)

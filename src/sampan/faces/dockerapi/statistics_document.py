@@ -88,24 +88,26 @@ def _memory(memory: MemoryStatistics, cgroup_version: int) -> dict[str, Any]:
 
 
 def _blocks(sample: Statistics) -> dict[str, Any]:
-    """Only these two are counted by both generations of control groups."""
+    """Only two are counted by both generations of control groups; what is empty is a list with
+    the first and null with the second."""
+    nothing: list[dict[str, Any]] | None = [] if sample.cgroup_version == 1 else None
     return {
-        "io_service_bytes_recursive": _counters(sample.block_bytes),
-        "io_serviced_recursive": _counters(sample.block_operations),
-        "io_queue_recursive": None,
-        "io_service_time_recursive": None,
-        "io_wait_time_recursive": None,
-        "io_merged_recursive": None,
-        "io_time_recursive": None,
-        "sectors_recursive": None,
+        "io_service_bytes_recursive": _counters(sample.block_bytes) or nothing,
+        "io_serviced_recursive": _counters(sample.block_operations) or nothing,
+        "io_queue_recursive": nothing,
+        "io_service_time_recursive": nothing,
+        "io_wait_time_recursive": nothing,
+        "io_merged_recursive": nothing,
+        "io_time_recursive": nothing,
+        "sectors_recursive": nothing,
     }
 
 
-def _counters(counters: Iterable[BlockCounter]) -> list[dict[str, Any]] | None:
+def _counters(counters: Iterable[BlockCounter]) -> list[dict[str, Any]]:
     return [
         {"major": one.major, "minor": one.minor, "op": one.operation, "value": one.value}
         for one in counters
-    ] or None
+    ]
 
 
 def _network(counters: NetworkCounters) -> dict[str, int]:

@@ -71,8 +71,7 @@ async def prune(call: Call) -> Response:
         return (every or volume.anonymous) and filters.labels(volume.labels)
 
     pruned = await call.engine.volumes.prune(wanted)
-    names = list(pruned.names) or None
-    return answer({"VolumesDeleted": names, "SpaceReclaimed": pruned.space_reclaimed})
+    return answer({"VolumesDeleted": list(pruned.names), "SpaceReclaimed": pruned.space_reclaimed})
 
 
 ROUTES = (

@@ -1,0 +1,39 @@
+"""Two engines that real clients are pointed at: ours, and Docker's own where it is installed."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "engine")]
+
+from engines import Docker, RunningEngine, Sampan  # noqa: E402
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    programs = ("/usr/bin/crun", "/usr/bin/conmon")
+    if os.geteuid() == 0 and all(Path(path).exists() for path in programs):
+        return
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason="needs root, crun and conmon"))
+
+
+@pytest.fixture(scope="session")
+def sampan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """Our engine, alone in namespaces of its own."""
+    with Sampan(tmp_path_factory.mktemp("sampan")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """Docker's engine, alone in namespaces of its own."""
+    if shutil.which("dockerd") is None:
+        pytest.skip("needs Docker's engine (Debian's package docker.io) to compare with")
+    with Docker(tmp_path_factory.mktemp("docker")) as engine:
+        yield engine
