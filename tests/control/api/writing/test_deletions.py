@@ -56,6 +56,53 @@ def test_options_are_checked(play, given, message):
     play(story)
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            {"gracePeriodSeconds": "soon"},
+            "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds "
+            "of type int64",
+        ),
+        (
+            {"preconditions": {"uid": 7}},
+            "json: cannot unmarshal number 7 into Go struct field DeleteOptions.preconditions.uid "
+            "of type string",
+        ),
+        (config_map(), "decoded object cannot be converted to DeleteOptions"),
+    ],
+)
+def test_bodies_that_are_no_options_are_told_in_the_words_of_clients(play, body, message):
+    async def story(api):
+        await api.create(MAPS, config_map())
+        answer = await api.send("DELETE", f"{MAPS}/x", body)
+        assert (answer.code, answer["message"]) == (400, message)
+        assert (await api.send("GET", f"{MAPS}/x")).code == 200
+
+    play(story)
+
+
+def test_a_collection_is_deleted_a_page_at_a_time(play):
+    async def story(api):
+        for name in "abcde":
+            await api.create(MAPS, config_map(name, labels={"take": "yes"}))
+        await api.create(MAPS, config_map("kept"))
+        query = {"limit": 2, "labelSelector": "take=yes"}
+        gone, token = [], ""
+        while True:
+            answer = await api.send("DELETE", MAPS, **query, **{"continue": token})
+            assert answer.code == 200
+            gone.append([it["metadata"]["name"] for it in answer["items"]])
+            token = answer["metadata"].get("continue", "")
+            if not token:
+                break
+        assert gone == [["a", "b"], ["c", "d"], ["e"]]
+        left = [it["metadata"]["name"] for it in (await api.send("GET", MAPS))["items"]]
+        assert left == ["kept"]
+
+    play(story)
+
+
 def test_the_answer_shows_a_status_or_the_object(play, account):
     async def story(api):
         made = await api.create(MAPS, config_map())

@@ -17,8 +17,9 @@ from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, object_key
 from sampan.control.api.forms import rendering
 from sampan.control.api.reading import list_rendering
+from sampan.control.api.reading.pages import Pages
 from sampan.control.api.refusal import Refused
-from sampan.control.api.request_options import integer, selection_of
+from sampan.control.api.request_options import integer
 from sampan.control.api.writing.decoding import media_type, options_value
 from sampan.control.api.writing.writer import ATTEMPTS, Writer
 from sampan.foundation.wire.message import Request, Response
@@ -38,6 +39,7 @@ from sampan.kubernetes.kinds.resource import (
 from sampan.kubernetes.machinery import status
 from sampan.kubernetes.machinery.causes import invalid, unsupported
 from sampan.kubernetes.machinery.timestamps import parse, to_seconds
+from sampan.kubernetes.schema import structure
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
 _DEFAULT_GRACE = 30
@@ -57,6 +59,7 @@ _SHOWN = frozenset(
         SERVICE_ACCOUNTS,
     }
 )
+_DEFINITION = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 # Kinds whose dependents stay when nobody says otherwise, as they always did in these versions.
 _ORPHANING = frozenset({JOBS, REPLICATION_CONTROLLERS})
 _JOBS_LEAVE_PODS = (
@@ -94,6 +97,7 @@ class Deleting:
         self._writer = writer
         self._cache = cache
         self._clock = clock
+        self._pages = Pages(cache)
 
     async def one(self, call: Call) -> Response:
         options = await options_of(call.request)
@@ -109,23 +113,24 @@ class Deleting:
         return rendering.one(kind, data, call.request, self._clock, code=code)
 
     async def many(self, call: Call) -> Response:
-        """Deletes what matches now; what is gone meanwhile is passed over."""
+        """Deletes what a list with these options holds; what is gone meanwhile is passed over."""
         options = await options_of(call.request)
         kind = call.routed
         _warn(call, options)
-        chosen = list(self._cache.of(kind.resource).select(selection_of(call)))
-        for start in range(0, len(chosen), _AT_ONCE):
+        page = await self._pages.chosen(call)
+        for start in range(0, len(page.objects), _AT_ONCE):
             deletions = (
                 self.delete(call, kind, stored.key, options)
-                for stored in chosen[start : start + _AT_ONCE]
+                for stored in page.objects[start : start + _AT_ONCE]
             )
             for outcome in await asyncio.gather(*deletions, return_exceptions=True):
                 if isinstance(outcome, Refused) and outcome.status.get("code") == 404:
                     continue
                 if isinstance(outcome, BaseException):
                     raise outcome
-        metadata = {"resourceVersion": str(self._cache.revision)}
-        return await list_rendering.many(kind, chosen, metadata, call.request, self._clock)
+        return await list_rendering.many(
+            kind, page.objects, page.metadata, call.request, self._clock
+        )
 
     async def delete(
         self, call: Call, kind: Kind, key: str, options: DeleteOptions
@@ -258,9 +263,12 @@ async def options_of(request: Request) -> DeleteOptions:
     content, content_type = await request.read_body(), media_type(request)
     given = await options_value(content, content_type, "DeleteOptions") if content else {}
     try:
-        options = msgspec.convert(given, DeleteOptions)
-    except msgspec.ValidationError as error:
-        raise Refused(status.bad_request(f"DeleteOptions: {error}")) from error
+        structure.check(_DEFINITION, given)
+    except structure.WrongType as error:
+        raise Refused(status.bad_request(str(error))) from error
+    if (given.get("kind") or "DeleteOptions") != "DeleteOptions":
+        raise Refused(status.bad_request("decoded object cannot be converted to DeleteOptions"))
+    options = msgspec.convert(given, DeleteOptions)
     options = _with_query(options, request)
     _check_options(options)
     return options
