@@ -41,6 +41,7 @@ from sampan.engine.networks.settings import NetworkSettings
 from sampan.engine.state import State
 from sampan.host.nftables import NftablesError
 from sampan.network.bridges.bridges import Bridges
+from sampan.network.bridges.contract import Bridge
 
 _DEVICE_DIGITS = 7
 _NO_WISH = EndpointSettings()
@@ -141,16 +142,18 @@ class ContainerNetworks:
 
     async def _set_bridges(self) -> None:
         """Have the bridges of all networks in the kernel (EngineError)."""
-        wanted = [
+        try:
+            await self._bridges.set_bridges(self._wanted_bridges())
+        except (OSError, NftablesError) as problem:
+            raise EngineError(f"the kernel refused a bridge: {problem}") from problem
+
+    def _wanted_bridges(self) -> list[Bridge]:
+        return [
             bridge
             for network in self._registry
             if network.name != BRIDGE or self._default_is_used
             if (bridge := network.as_bridge()) is not None
         ]
-        try:
-            await self._bridges.set_bridges(wanted)
-        except (OSError, NftablesError) as problem:
-            raise EngineError(f"the kernel refused a bridge: {problem}") from problem
 
     async def _forget(self, network: NetworkRecord) -> None:
         self._registry.remove(network.identifier)
@@ -350,7 +353,11 @@ class ContainerNetworks:
         self._default_is_used = any(
             endpoint.network_name == BRIDGE for record in kept for endpoint in record.endpoints
         )
-        await self._set_bridges()
+        try:
+            await self._bridges.start(self._wanted_bridges())
+        except (OSError, NftablesError) as problem:
+            _log.error("the kernel refused a bridge, containers have no network: %s", problem)
+            return
         for record in kept:
             try:
                 await self._sandboxes.adopt(record)

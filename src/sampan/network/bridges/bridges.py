@@ -11,22 +11,26 @@ import functools
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import ParamSpec, TypeVar
 
 import msgspec
 
 from sampan.host.netlink import Netlink
+from sampan.host.netlink_conntrack import ConnectionTable
 from sampan.host.nftables import NftablesError
 from sampan.host.nftables_watch import RulesetWatch
 from sampan.network.bridges.contract import Bridge, BridgeSettings, Port, PublishedPort
 from sampan.network.bridges.devices import BridgeDevices
 from sampan.network.bridges.namespaces import Namespace, Namespaces
+from sampan.network.bridges.removal import remove_bridges
 from sampan.network.bridges.rules import BridgeRules
 from sampan.network.ruleset import Ruleset
 
 READY_NAMESPACES = 4
 _SETTLE_SECONDS = 0.2
+_UDP = 17
 _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -70,6 +74,19 @@ class Bridges:
         return await asyncio.shield(loop.run_in_executor(self._thread, call))
 
     # Bridges
+
+    async def start(self, bridges: Iterable[Bridge]) -> None:
+        """Make these the bridges, and take away what an earlier life left of others."""
+        wanted = list(bridges)
+        if not wanted:
+            await self._in_kernel(self._remove_remains)
+        await self.set_bridges(wanted)
+
+    def _remove_remains(self) -> None:
+        """The kernel is only looked at where nothing was ever made."""
+        with closing(Ruleset()) as ruleset, Netlink() as netlink:
+            if ruleset.rules("inet", self._settings.table):
+                remove_bridges(self._settings.table, ruleset, netlink)
 
     async def set_bridges(self, bridges: Iterable[Bridge]) -> None:
         """Make these the bridges; those that are there are taken over."""
@@ -139,8 +156,16 @@ class Bridges:
         self._publish(wiring)
 
     def _publish(self, wiring: Wiring) -> None:
-        if wiring.published or self._rules is not None:
-            self._opened_rules().publish(wiring.owner, wiring.published)
+        """Datagrams have no end that the kernel could see: what leads to where a port led before
+        is forgotten."""
+        if not wiring.published and self._rules is None:
+            return
+        gone = self._opened_rules().publish(wiring.owner, wiring.published)
+        datagrams = [port for port in gone if port.protocol == "udp"]
+        if datagrams:
+            with ConnectionTable() as connections:
+                for port in datagrams:
+                    connections.forget_translated(_UDP, port.address, port.port)
 
     def _add_ports(self, identifier: str, ports: tuple[Port, ...]) -> None:
         if not ports:

@@ -94,8 +94,8 @@ class BridgeRules:
         removed = [self._ports.pop(device) for device in devices if device in self._ports]
         self._apply(port_changes(self._settings.table, removed, delete=True))
 
-    def publish(self, owner: str, published: tuple[PublishedPort, ...]) -> None:
-        """Make these the published ports of an owner, in one transaction."""
+    def publish(self, owner: str, published: tuple[PublishedPort, ...]) -> list[PublishedPort]:
+        """Make these the published ports of an owner, in one transaction; those that are gone."""
         before = self._published.pop(owner, ())
         if published:
             self._published[owner] = published
@@ -108,6 +108,7 @@ class BridgeRules:
                 *publication_changes(table, fresh),
             ]
         )
+        return gone
 
     def _apply(self, changes: Iterable[ElementChange]) -> None:
         """Change elements; where the kernel has not what it should, make it all anew."""

@@ -18,6 +18,7 @@ from tests.real.engine.networks.own_host import (
 from sampan.engine.containers.configuration import EndpointSettings, PortBinding
 from sampan.engine.contract import EngineError
 from sampan.host.namespaces import open_socket_in
+from sampan.host.netlink import Netlink
 from sampan.host.nftables import Nftables
 from sampan.host.sysctl import set_sysctl
 
@@ -185,5 +186,41 @@ def test_the_next_engine_takes_over_what_it_finds(tmp_path: Path) -> None:
         fresh = await host.run("fresh", "mine", ports={"80/tcp": _at("8081")})
         assert address(fresh, "mine") != address(web, "mine")
         assert await reaches(fresh.namespace, address(web, "mine"), 80)
+
+    on_own_host(tmp_path, body)
+
+
+def test_what_an_ended_container_left_is_gone_at_the_next_start(tmp_path: Path) -> None:
+    async def body(host: Host) -> None:
+        web = await host.run("web", ports={"80/tcp": _at("8080")})
+        await host.stop()
+        await host.start()
+        assert not Path(web.namespace).exists()
+        assert list((host.folder / "sandboxes").glob("*")) == []
+        with Nftables() as nftables, Netlink() as machine:
+            assert "spt-containers" not in nftables.run("list ruleset")
+            assert machine.link("spt-bridge") is None
+
+    on_own_host(tmp_path, body)
+
+
+def test_datagrams_go_to_the_container_that_took_anothers_place(tmp_path: Path) -> None:
+    async def body(host: Host) -> None:
+        place = {"53/udp": _at("5353")}
+        first = await host.run("first", ports=place)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(2)
+            client.sendto(b"ask", ("127.0.0.1", 5353))
+            await host.run("between")
+            await host.networks.release(identity("first").identifier)
+            await host.run("elsewhere")
+            second = await host.run("second", ports=place)
+            assert address(second) != address(first)
+            where = Path(second.namespace)
+            with open_socket_in(where, socket.AF_INET, socket.SOCK_DGRAM) as server:
+                server.bind(("0.0.0.0", 53))
+                server.settimeout(2)
+                client.sendto(b"again", ("127.0.0.1", 5353))
+                assert server.recvfrom(10)[0] == b"again"
 
     on_own_host(tmp_path, body)
