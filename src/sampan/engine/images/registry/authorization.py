@@ -55,7 +55,9 @@ class Authorization:
         Raises Forbidden, RegistryRefusal, aiohttp.ClientError.
         """
         for challenge in parse_challenges(challenges):
-            if challenge.scheme == "basic" and self._credentials.user:
+            if challenge.scheme == "basic":
+                if not self._credentials.user:
+                    raise Forbidden("no basic auth credentials")
                 header = basic_authorization(self._credentials.user, self._credentials.password)
                 is_fresh = header != self.header
                 self.header = header

@@ -60,15 +60,15 @@ class ImagePull:
         Raises NotFound, InvalidImage, RegistryRefusal, RegistryUnreachable, OSError.
         """
         wanted = reference.digest or reference.tag
-        shown = familiar(reference.repository)
-        self._tell(LayerProgress(status=f"Pulling from {shown}", identifier=wanted))
         top = await fetch_document(self._connection, wanted)
+        status = f"Pulling from {reference.path}"
+        self._tell(LayerProgress(status=status, identifier=wanted))
         document = await self._for_platform(top, platform, _NESTED_INDEXES)
         self._pins.add(top.digest, document.digest)
         await asyncio.to_thread(self._store.blobs.add, top.data)
         await asyncio.to_thread(self._store.blobs.add, document.data)
-        manifest = decode_manifest(document.data)
-        await self._bring(manifest)
+        if not self._is_here(document.digest):
+            await self._bring(decode_manifest(document.data))
         self._tell(LayerProgress(status=f"Digest: {top.digest}"))
         is_new = await self._name(reference, top, document.digest)
         status = "Downloaded newer image for" if is_new else "Image is up to date for"
@@ -92,6 +92,15 @@ class ImagePull:
             raise InvalidImage(f"{chosen.digest} is not of the type that its index tells")
         return await self._for_platform(found, platform, depth - 1)
 
+    def _is_here(self, manifest: str) -> bool:
+        """Whether it is in the store, with all that it needs to run and to be pushed."""
+        if manifest not in self._store.names.images:
+            return False
+        image = self._store.stored(manifest)
+        self._pins.add(*image.needed, *chain_identifiers(image.diff_ids))
+        has_all = all(map(self._store.blobs.has, image.needed))
+        return has_all and self._store.layers.are_unpacked(image.diff_ids)
+
     async def _bring(self, manifest: Manifest) -> None:
         if manifest.config.size > DOCUMENT_LIMIT:
             raise InvalidImage(f"an image document has more than {DOCUMENT_LIMIT} bytes")
@@ -104,42 +113,44 @@ class ImagePull:
             raise InvalidImage("the configuration and the manifest name different layers")
         self._pins.add(*chain_identifiers(diff_ids))
         self._pins.add(*(layer.digest for layer in manifest.layers))
-        downloads: list[asyncio.Task[bool]] = []
+        downloads: list[asyncio.Task[None]] = []
         try:
             async with asyncio.TaskGroup() as group:
-                for layer in manifest.layers:
-                    self._tell_of(layer, "Pulling fs layer")
+                for number, layer in enumerate(manifest.layers, start=1):
+                    if not self._is_unpacked(layer, diff_ids[:number]):
+                        self._tell_of(layer, "Pulling fs layer")
                     downloads.append(group.create_task(self._download(layer)))
                 group.create_task(self._unpack(manifest.layers, diff_ids, downloads))
         except BaseExceptionGroup as group_error:
             # The first says why; the others were ended because of it.
             raise group_error.exceptions[0] from group_error
 
-    async def _download(self, layer: Descriptor) -> bool:
-        """Whether it had to be brought."""
+    async def _download(self, layer: Descriptor) -> None:
         if self._store.blobs.has(layer.digest):
-            return False
+            return
         async with self._slots:
             await self._downloads.fetch(self._connection, layer, self._pins, self._teller(layer))
         self._tell_of(layer, "Download complete")
-        return True
 
     async def _unpack(
         self,
         layers: tuple[Descriptor, ...],
         diff_ids: tuple[str, ...],
-        downloads: list[asyncio.Task[bool]],
+        downloads: list[asyncio.Task[None]],
     ) -> None:
         """From the bottom up, each as soon as it and those below it are there."""
         for number, layer in enumerate(layers):
-            was_brought = await downloads[number]
             lowest = diff_ids[: number + 1]
-            chain = chain_identifiers(lowest)[-1]
-            if not was_brought and self._store.layers.is_unpacked(chain):
+            if self._is_unpacked(layer, lowest):
                 self._tell_of(layer, "Already exists")
                 continue
+            await downloads[number]
             await self._store.unpack_layer(lowest, layer.digest, self._extraction_teller(layer))
             self._tell_of(layer, "Pull complete")
+
+    def _is_unpacked(self, layer: Descriptor, lowest: tuple[str, ...]) -> bool:
+        has_blob = self._store.blobs.has(layer.digest)
+        return has_blob and self._store.layers.is_unpacked(chain_identifiers(lowest)[-1])
 
     async def _name(self, reference: Reference, top: FetchedDocument, manifest: str) -> bool:
         """Whether any name leads elsewhere than before."""
