@@ -157,7 +157,7 @@ def test_rules_that_somebody_flushed_are_back(tmp_path: Path) -> None:
         host.serve(web.namespace, 80, "web")
         with Nftables() as nftables:
             nftables.run("flush ruleset")
-            await host.until(lambda: "dnat" in nftables.run("list ruleset"))
+            await host.until(lambda: "8080" in nftables.run("list ruleset"))
             assert await reaches(host.here, "127.0.0.1", 8080)
             nftables.run("flush ruleset")
             other = await host.run("other")
