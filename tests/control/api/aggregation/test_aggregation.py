@@ -174,6 +174,36 @@ def test_no_endpoint_leads_to_this_machine_itself(
     play(story)
 
 
+async def register_elsewhere(cluster: Any) -> None:
+    """The server by the name of a host, that of this machine."""
+    services = "/api/v1/namespaces/default/services"
+    spec = {"type": "ExternalName", "externalName": "localhost"}
+    await cluster.create(services, {"metadata": {"name": "fruit"}, "spec": spec})
+    service = {"namespace": "default", "name": "fruit", "port": cluster.port}
+    await cluster.register(service=service)
+
+
+def test_a_server_outside_is_reached_by_its_external_name(play: Any) -> None:
+    async def story(cluster: Any) -> None:
+        await register_elsewhere(cluster)
+        await cluster.until("Passed")
+        assert (await cluster.send("GET", APPLES)).status == 200
+
+    play(story)
+
+
+def test_no_external_name_leads_to_this_machine_itself(
+    play: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(cluster: Any) -> None:
+        monkeypatch.setattr(servers, "is_proxyable", is_proxyable)
+        await register_elsewhere(cluster)
+        assert await cluster.until("FailedDiscoveryCheck") == "no endpoints available"
+        assert cluster.fruit.subjects == set()
+
+    play(story)
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

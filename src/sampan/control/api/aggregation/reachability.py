@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sampan.control.api.aggregation.api_services import ServiceReference
-from sampan.control.api.outgoing.service_endpoints import service_port
+from sampan.control.api.outgoing.service_endpoints import is_elsewhere, service_port
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.machinery.conditions import ConditionStatus
 
@@ -36,6 +36,8 @@ def problem(
     shown = f'service/{reference.name} in "{reference.namespace}"'
     if service is None:
         return Availability("False", "ServiceNotFound", f"{shown} is not present")
+    if is_elsewhere(service):
+        return None
     port = service_port(service, reference.port)
     if port is None:
         message = f"{shown} is not listening on port {reference.port}"

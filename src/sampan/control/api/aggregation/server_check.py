@@ -62,7 +62,7 @@ class ServerCheck:
         group, version = service.place
         path = f"/apis/{group}/{version}"
         try:
-            origins = self._origins(service)
+            origins = await self._origins(service)
         except Unreachable as error:
             return failed(str(error))
         verdict = failed("")
@@ -81,9 +81,9 @@ class ServerCheck:
                 verdict = failed(f'{prefix}Get "{url}": context deadline exceeded')
         return verdict
 
-    def _origins(self, service: ApiService) -> list[Origin]:
+    async def _origins(self, service: ApiService) -> list[Origin]:
         """In an order that stays, so that what is told of a failure does as well."""
-        return sorted(self._servers.origins(service), key=lambda it: it.authority)
+        return sorted(await self._servers.origins(service), key=lambda it: it.authority)
 
     async def _asked(self, origin: Origin, path: str, tag: str = "") -> Answer:
         async with asyncio.timeout(CHECK_SECONDS):
@@ -103,7 +103,7 @@ class ServerCheck:
         known = self._versions.at(*service.place)
         tag = known.openapi.tag if known.openapi is not None else ""
         try:
-            origin = self._origins(service)[0]
+            origin = (await self._origins(service))[0]
             answer = await self._asked(origin, f"/openapi/v3/{known.document_name}", tag)
             if answer.status != 200:
                 return

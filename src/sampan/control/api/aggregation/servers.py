@@ -4,16 +4,18 @@ The server learns from headers who asks; it believes them because of the certifi
 shown to it (kubernetes.io, "Configure the aggregation layer").
 """
 
+import asyncio
 import ssl
-from collections.abc import Iterator
 from functools import lru_cache
 from random import Random
+from socket import SOCK_STREAM
 from urllib.parse import quote
 
 from sampan.control.api.aggregation.api_services import ApiService, ServiceReference
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.outgoing.service_endpoints import (
     find_service,
+    is_elsewhere,
     ready_endpoints,
     service_port,
 )
@@ -22,6 +24,7 @@ from sampan.foundation.pki.contexts import KeyPairPaths, bundle_context
 from sampan.foundation.wire.http_exchange import Origin
 from sampan.foundation.wire.message import Identity
 
+RESOLUTION_SECONDS = 5.0
 _CONTEXTS = 64
 # What an HTTP header's name may be made of, without the escape itself (RFC 9110, section 5.6.2).
 _UNESCAPED = "!#$&'*+-.^_`|~"
@@ -41,29 +44,47 @@ class Servers:
             lambda bundle, skips: _context(client, bundle, skips=skips)
         )
 
-    def origins(self, service: ApiService) -> list[Origin]:
-        """All of its endpoints, in random order. Raises Unreachable."""
+    async def origins(self, service: ApiService) -> list[Origin]:
+        """All of its endpoints, or the addresses of its external name, in random order.
+
+        Raises Unreachable.
+        """
         reference = service.spec.service
         assert reference is not None
-        found = find_service(self._cache, reference.namespace, reference.name)
-        port = None if found is None else service_port(found, reference.port)
-        if port is None:
-            raise Unreachable("the service or its port is not present")
         spec = service.spec
         context = self._context(spec.ca_bundle, spec.skips_verification)
         origins = [
             Origin(host, number, context, reference.server_name)
-            for host, number in self._addresses(reference, port.get("name", ""))
+            for host, number in await self._addresses(reference)
+            if is_proxyable(host)
         ]
         self._random.shuffle(origins)
         if not origins:
             raise Unreachable("no endpoints available")
         return origins
 
-    def _addresses(self, reference: ServiceReference, port: str) -> Iterator[tuple[str, int]]:
-        for it in ready_endpoints(self._cache, reference.namespace, reference.name, port):
-            if is_proxyable(it.address):
-                yield it.address, it.port
+    async def _addresses(self, reference: ServiceReference) -> list[tuple[str, int]]:
+        found = find_service(self._cache, reference.namespace, reference.name)
+        if found is not None and is_elsewhere(found):
+            name = str(found["spec"].get("externalName", ""))
+            return [(host, reference.port) for host in await _resolved(name)]
+        port = None if found is None else service_port(found, reference.port)
+        if port is None:
+            raise Unreachable("the service or its port is not present")
+        name = port.get("name", "")
+        endpoints = ready_endpoints(self._cache, reference.namespace, reference.name, name)
+        return [(it.address, it.port) for it in endpoints]
+
+
+async def _resolved(name: str) -> list[str]:
+    """The addresses of a host outside. They are looked up before each request: what a name led to
+    at an earlier time says nothing of where it leads now. Raises Unreachable."""
+    try:
+        async with asyncio.timeout(RESOLUTION_SECONDS):
+            found = await asyncio.get_running_loop().getaddrinfo(name, None, type=SOCK_STREAM)
+    except (OSError, UnicodeError, TimeoutError) as error:
+        raise Unreachable(f"the host {name} can't be found") from error
+    return list(dict.fromkeys(str(it[4][0]) for it in found))
 
 
 def identity_headers(identity: Identity) -> list[tuple[str, str]]:

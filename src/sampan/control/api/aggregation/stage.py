@@ -37,7 +37,7 @@ class Aggregation:
         if service.available.status != "True":
             return _text(503, _UNAVAILABLE)
         try:
-            origin = self._servers.origins(service)[0]
+            origin = (await self._servers.origins(service))[0]
         except Unreachable:
             return _text(503, _UNAVAILABLE)
         try:

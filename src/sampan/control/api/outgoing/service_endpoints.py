@@ -26,6 +26,11 @@ def service_port(service: Object, number: int) -> Object | None:
     return next((it for it in ports if it["port"] == number), None)
 
 
+def is_elsewhere(service: Object) -> bool:
+    """Whether a service is a host's name outside the cluster, without endpoints."""
+    return (service.get("spec") or {}).get("type") == "ExternalName"
+
+
 def find_service(cache: WatchCache, namespace: str, name: str) -> Object | None:
     stored = cache.of(SERVICES).get(f"{namespace}/{name}")
     return None if stored is None else stored.decoded()

@@ -16,6 +16,7 @@ import msgspec
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.outgoing.service_endpoints import (
     find_service,
+    is_elsewhere,
     ready_endpoints,
     service_port,
 )
@@ -132,7 +133,7 @@ class WebhookCaller:
             raise CallFailed(f'no service port {service.port} found for service "{service.name}"')
         path, _, _ = service.path.partition("?")
         name = f"{service.name}.{service.namespace}.svc"
-        if spec.get("type") == "ExternalName":
+        if is_elsewhere(found):
             host = spec.get("externalName", "")
             return _Target(f"https://{host}:{service.port}", path or "/", (), ca_bundle, name)
         host, number = self._endpoint(service, port.get("name", ""))
