@@ -126,11 +126,13 @@ def _settings(instance: Instance, credentials: ClusterCredentials) -> ApiSetting
     the certificates: who else may show which tokens, and what the audit log tells."""
     token_file = instance.configuration_folder / "tokens.csv"
     authentication_file = instance.configuration_folder / "authentication.yaml"
+    token_webhook_file = instance.configuration_folder / "token-webhook.yaml"
     audit_policy_file = instance.configuration_folder / "audit-policy.yaml"
     return msgspec.structs.replace(
         settings_of(instance),
         token_file=token_file if token_file.exists() else None,
         authentication_file=authentication_file if authentication_file.exists() else None,
+        token_webhook_file=token_webhook_file if token_webhook_file.exists() else None,
         audit_log=log_folder(instance) / "audit.log",
         audit_policy_file=audit_policy_file if audit_policy_file.exists() else None,
         client_authority=credentials.authority.read_text(),

@@ -12,7 +12,8 @@ from sampan.foundation.settings import Instance
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Ranges, addresses and defaults; `toleration_seconds` is how long a pod stays by default
     on a node that is not ready or unreachable. `token_file` and `authentication_file` name who
-    may show which tokens, beside the cluster's own (see `authentication/`). At most
+    may show which tokens, beside the cluster's own, and `token_webhook_file` who is asked about
+    all others (see `authentication/`). At most
     `concurrent_requests` are served at once, divided by priority levels (see `fairness/`); what
     is done is told in `audit_log`, as `audit_policy_file` says (see `audit/`). `client_authority`
     is the certificate (PEM) of who signs those of clients. With `front_proxy_client` requests
@@ -28,6 +29,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     toleration_seconds: int = 5
     token_file: Path | None = None
     authentication_file: Path | None = None
+    token_webhook_file: Path | None = None
     concurrent_requests: int = 600
     audit_log: Path | None = None
     audit_policy_file: Path | None = None

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from sampan.control.api.authentication import configuration
+from sampan.control.api.authentication import configuration, webhook_configuration
 from sampan.control.api.authentication.issuer_fetch import fetch
 from sampan.control.api.authentication.stage import Authentication
 from sampan.control.api.authentication.static_tokens import StaticTokens
+from sampan.control.api.authentication.token_webhook import TokenWebhook, asking
 from sampan.control.api.authentication.tokens import Tokens
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.settings import ApiSettings
@@ -22,6 +23,10 @@ def configured(
     if path is not None:
         static = StaticTokens.read(path, settings.issuer)
     known = configuration.read(file) if file is not None else None
+    webhook = None
+    if settings.token_webhook_file is not None:
+        ask = asking(webhook_configuration.read(settings.token_webhook_file))
+        webhook = TokenWebhook(ask, settings.issuer, clock)
     tokens = Tokens(
         cache,
         signer,
@@ -30,5 +35,6 @@ def configured(
         static=static,
         trusted=known.jwt if known is not None else (),
         fetch=fetch,
+        webhook=webhook,
     )
     return tokens, Authentication(tokens, known.anonymous if known is not None else None)

@@ -13,6 +13,7 @@ from sampan.control.api.authentication.external_issuers import ExternalIssuers, 
 from sampan.control.api.authentication.identities import Proof
 from sampan.control.api.authentication.service_account_tokens import ServiceAccountTokens
 from sampan.control.api.authentication.static_tokens import StaticTokens
+from sampan.control.api.authentication.token_webhook import TokenWebhook
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.foundation.pki.tokens import LONGEST_TOKEN, InvalidToken, TokenSigner
 
@@ -34,11 +35,13 @@ class Tokens:
         static: StaticTokens,
         trusted: tuple[TokenIssuer, ...],
         fetch: Fetch,
+        webhook: TokenWebhook | None = None,
     ) -> None:
         self.own_audience = own_audience
         self._static = static
         self._accounts = ServiceAccountTokens(cache, signer, own_audience, clock)
         self._bootstrap = BootstrapTokens(cache, own_audience, clock)
+        self._webhook = webhook
         self._external = ExternalIssuers(trusted, fetch, clock)
 
     async def proof(self, token: str, audiences: tuple[str, ...]) -> Proof:
@@ -51,6 +54,8 @@ class Tokens:
         if self._external.issued(issuer) and self.own_audience in audiences:
             return await self._external.proof(token, issuer, (self.own_audience,))
         found = self._static.proof(token, audiences) or self._bootstrap.proof(token, audiences)
+        if found is None and self._webhook is not None:
+            found = await self._webhook.proof(token, audiences)
         if found is None:
             raise InvalidToken("invalid bearer token")
         return found
