@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from sampan.host.identifier_maps import IdentifierMap
+
 Propagation = Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"]
 
 
@@ -83,14 +85,6 @@ class ResourceLimit(msgspec.Struct, frozen=True):
     name: str
     soft: int
     hard: int
-
-
-class IdentifierMap(msgspec.Struct, frozen=True):
-    """A range of users or groups: `inside` a user namespace, `outside` it (user_namespaces(7))."""
-
-    inside: int
-    outside: int
-    count: int
 
 
 class ContainerConfiguration(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,7 @@ from sampan.engine.runtime.roster import Roster
 from sampan.engine.runtime.sharing import shared_namespaces
 from sampan.engine.runtime.signals import signal_number
 from sampan.engine.runtime.streams import ContainerStreams
+from sampan.engine.snapshots import overlay
 from sampan.host import cgroups
 from sampan.host.cgroup_usage import DetailedUsage
 from sampan.host.machine import machine_facts
@@ -223,9 +224,12 @@ class ContainerEngine:
 
     async def written(self, identifier: str) -> Written:
         record = self._roster.find_record(identifier)
+        folder = self._folders.container(record.identifier)
         return Written(
-            upper=self._folders.container(record.identifier) / "upper",
+            upper=await asyncio.to_thread(overlay.written_folder, folder),
             layers=tuple(Path(layer) for layer in record.layers),
+            uid_maps=record.configuration.uid_maps,
+            gid_maps=record.configuration.gid_maps,
         )
 
     async def processes(self, identifier: str) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ import msgspec
 from sampan.engine.configuration import ContainerConfiguration, Limits
 from sampan.engine.images.credentials import Credentials
 from sampan.host.cgroup_usage import DetailedUsage
+from sampan.host.identifier_maps import IdentifierMap
 
 ContainerPhase = Literal["created", "running", "exited"]
 
@@ -264,7 +265,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
-    """An overlay file system's upper folder, and the read-only layers, the topmost first."""
+    """An overlay file system's upper folder, and the read-only layers, the topmost first.
+
+    The upper folder's files have the users of the outside of the maps, the layers' of the inside.
+    """
 
     upper: Path
     layers: tuple[Path, ...]
+    uid_maps: tuple[IdentifierMap, ...] = ()
+    gid_maps: tuple[IdentifierMap, ...] = ()

@@ -1,6 +1,7 @@
 """What a container may be given beyond the usual, seen from inside it."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from isolation import Place, in_own_process
 from sampan.engine.configuration import Device, Limits, Mount, ResourceLimit
 from sampan.engine.container_engine import ContainerEngine
 from sampan.engine.contract import Conflict, EngineError, InvalidConfiguration
+from sampan.host.identifier_maps import IdentifierMap
 
 pytestmark = pytest.mark.real
 
@@ -113,12 +115,12 @@ def test_an_init_is_the_first_process(tmp_path: Path) -> None:
     async def body(place: Place) -> None:
         await place.add_image()
         engine = await place.engine()
-        script = "cat /proc/1/cmdline; echo; echo $$; exit 9"
+        script = "read -r first < /proc/1/cmdline; echo $first; echo $$; exit 9"
         identifier = await engine.create(place.shell(script, init=True))
         await engine.start(identifier)
         assert (await engine.wait(identifier)).exit_code == 9
-        first, _, own = place.log().splitlines()
-        assert first.startswith("/dev/init\x00--\x00/bin/sh")
+        first, own = place.log().splitlines()
+        assert first.startswith("/dev/init--/bin/sh")
         assert int(own) > 1
         await engine.remove(identifier)
         await engine.close()
@@ -290,6 +292,41 @@ def test_commands_inside_have_users_folders_and_privileges_of_their_own(tmp_path
             assert bool(int(effective.split()[1], 16) >> 21 & 1) == held  # CAP_SYS_ADMIN
         with pytest.raises(InvalidConfiguration):
             await engine.execute(identifier, ("true",), user="nobody-here")
+        await engine.remove(identifier)
+        await engine.close()
+
+    in_own_process(tmp_path, body)
+
+
+def test_root_inside_is_nobody_outside(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await place.add_image()
+        engine = await place.engine()
+        maps = (IdentifierMap(0, 200_000, 65_536),)
+        script = (
+            "id; cat /proc/self/uid_map; ls -ln /etc/passwd; echo own > /file; ls -ln /file; "
+            "ls -lnd /made; sleep 100"
+        )
+        identifier = await engine.create(
+            place.shell(script, uid_maps=maps, gid_maps=maps, working_directory="/made")
+        )
+        await engine.prepare(identifier)
+        session = await engine.attach(identifier)
+        await engine.start(identifier)
+        told = ""
+        async for _, data in session.output():
+            told += data.decode()
+            if told.rstrip().endswith("/made"):
+                break
+        await session.kill()
+        assert "uid=0(root)" in told
+        assert "200000" in told
+        assert told.count(" 1 0 0 ") == 2
+        process = (await engine.status(identifier)).process
+        assert os.stat(f"/proc/{process}").st_uid == 200_000
+        assert (await engine.root(identifier) / "file").stat().st_uid == 200_000
+        written = await engine.written(identifier)
+        assert ((written.upper / "file").stat().st_uid, written.uid_maps) == (200_000, maps)
         await engine.remove(identifier)
         await engine.close()
 

@@ -6,11 +6,15 @@ RUN/containers/ID/config.json        the runtime's bundle; conmon's fifos and at
 RUN/containers/ID/shm         the /dev/shm that it shares with others, if it does
 RUN/exits/ID                         the exit code, written by conmon
 RUN/runtime/                         the OCI runtime's own state
+/run/sampan-mapped/ID                the root of one whose users are mapped: these can't pass
+                                     through the other folders, which are root's alone
 """
 
 from pathlib import Path
 
 import msgspec
+
+_MAPPED = Path("/run/sampan-mapped")
 
 
 class ContainerFolders(msgspec.Struct, frozen=True):
@@ -47,3 +51,6 @@ class ContainerFolders(msgspec.Struct, frozen=True):
 
     def shared_memory(self, identifier: str) -> Path:
         return self.bundle(identifier) / "shm"
+
+    def mapped_root(self, identifier: str) -> Path:
+        return _MAPPED / identifier

@@ -23,7 +23,8 @@ from sampan.engine.runtime.surroundings import SharedNamespaces, surroundings
 from sampan.engine.runtime.users import user_in_root
 from sampan.engine.runtime.working_directory import make_working_directory
 from sampan.engine.snapshots import overlay
-from sampan.host import cgroups, mounts, processes
+from sampan.host import cgroups, identifier_maps, mounts, processes
+from sampan.host.identifier_maps import MappedUsers
 from sampan.host.tree_removal import remove_tree
 
 _SPAWNS_AT_ONCE = 8
@@ -49,7 +50,14 @@ class ContainerMaker:
 
     async def make_root(self, record: ContainerRecord) -> Path:
         """The folder in which the container's root is mounted. Raises OSError."""
-        return await asyncio.to_thread(self._mounted_root, record)
+        folder = self._folders.container(record.identifier)
+        if overlay.is_mounted(folder):
+            return folder / "rootfs"
+        maps = record.configuration.uid_maps, record.configuration.gid_maps
+        if not any(maps):
+            return await asyncio.to_thread(self._mount_root, record, None)
+        async with identifier_maps.user_namespace(*maps) as mapped:
+            return await asyncio.to_thread(self._mount_root, record, mapped)
 
     async def make_process(
         self, record: ContainerRecord, shared: SharedNamespaces
@@ -60,8 +68,9 @@ class ContainerMaker:
         """
         configuration = record.configuration
         bundle = self._folders.bundle(record.identifier)
+        root = await self.make_root(record)
         async with self.spawning:
-            await asyncio.to_thread(self._write_bundle, record, shared)
+            await asyncio.to_thread(self._write_bundle, record, root, shared)
             return await self._monitor.create(
                 record.identifier,
                 bundle,
@@ -140,24 +149,38 @@ class ContainerMaker:
         async with self.spawning:
             await self._runtime.delete(identifier)
 
+    def _passable(self, record: ContainerRecord, root: Path) -> Path:
+        """The root where the container's own users can come to it."""
+        if not record.configuration.uid_maps:
+            return root
+        shown = self._folders.mapped_root(record.identifier)
+        shown.mkdir(mode=0o711, parents=True, exist_ok=True)
+        mounts.unmount_if_mounted(shown)
+        mounts.mount_bind(str(root), str(shown))
+        return shown
+
     def _remove_bundle(self, identifier: str) -> None:
+        shown = self._folders.mapped_root(identifier)
+        if shown.exists():
+            mounts.unmount_if_mounted(shown)
+            shown.rmdir()
         mounts.unmount_if_mounted(self._folders.shared_memory(identifier))
         with contextlib.suppress(FileNotFoundError):
             remove_tree(self._folders.bundle(identifier))
         self._folders.exit_file(identifier).unlink(missing_ok=True)
 
-    def _mounted_root(self, record: ContainerRecord) -> Path:
+    def _mount_root(self, record: ContainerRecord, mapped: MappedUsers | None) -> Path:
         """Mounting may block."""
         return overlay.mount_snapshot(
             self._folders.container(record.identifier),
             [Path(layer) for layer in record.layers],
             durable=record.configuration.durable,
+            mapped=mapped,
         )
 
-    def _write_bundle(self, record: ContainerRecord, shared: SharedNamespaces) -> None:
+    def _write_bundle(self, record: ContainerRecord, root: Path, shared: SharedNamespaces) -> None:
         """Everything that the runtime reads."""
         configuration = record.configuration
-        root = self._mounted_root(record)
         user = user_in_root(
             root,
             configuration.user or record.execution.user,
@@ -171,10 +194,14 @@ class ContainerMaker:
             user,
             self._host,
             surroundings(configuration, shared, self._folders.shared_memory(record.identifier)),
-            root=str(root),
+            root=str(self._passable(record, root)),
             cgroup=record.cgroup,
         )
-        make_working_directory(root, specification["process"]["cwd"])
+        owner = (
+            identifier_maps.outside(configuration.uid_maps, 0),
+            identifier_maps.outside(configuration.gid_maps, 0),
+        )
+        make_working_directory(root, specification["process"]["cwd"], owner)
         (bundle / "config.json").write_bytes(msgspec.json.encode(specification))
         if configuration.log_path:
             Path(configuration.log_path).parent.mkdir(parents=True, exist_ok=True)

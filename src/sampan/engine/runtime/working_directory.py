@@ -30,6 +30,8 @@ def checked_path(folder: str) -> str:
 def make_working_directory(root: Path, folder: str, owner: tuple[int, int] = (0, 0)) -> None:
     """Make what is missing of the path below a container's root, following its own symlinks.
 
+    What is made belongs to `owner`, the container's root as it is known outside.
+
     Raises InvalidConfiguration when these lead into /proc, or through what is no folder.
     """
     with paths.opened_folder(root) as top:
