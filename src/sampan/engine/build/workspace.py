@@ -69,6 +69,7 @@ class Workspace:
         Raises InvalidImage, OSError.
         """
         overlay.unmount_snapshot(view.folder)
+        await asyncio.to_thread(overlay.written_folder, view.folder)
         drop_copies(view.upper, view.lower, view.touched)
         if not any(view.upper.iterdir()):
             return None
