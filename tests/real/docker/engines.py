@@ -148,6 +148,7 @@ class RunningEngine:
         environment = os.environ | {
             "DOCKER_HOST": f"unix://{self.address}",
             "DOCKER_CONFIG": str(self.folder),
+            "DOCKER_BUILDKIT": "0",
         }
         command = ["docker", *words]
         return subprocess.run(

@@ -38,7 +38,7 @@ def _header(status: PathStatus) -> dict[str, str]:
         "name": status.name,
         "size": status.size,
         "mode": go_mode(status.mode),
-        "mtime": times.written(status.modified),
+        "mtime": times.moment_text(status.modified),
         "linkTarget": status.link_target,
     }
     encoded = base64.b64encode(msgspec.json.encode(tree)).decode()

@@ -28,9 +28,12 @@ _UNITS = {
 
 
 def written(moment: int) -> str:
-    """RFC 3339 with as many digits of a second as are needed."""
-    if not moment:
-        return NEVER
+    """RFC 3339 with as many digits of a second as are needed; 0 is never."""
+    return moment_text(moment) if moment else NEVER
+
+
+def moment_text(moment: int) -> str:
+    """The same for a moment that may well be the first second of 1970."""
     seconds, fraction = divmod(moment, SECOND)
     digits = f".{fraction:09d}".rstrip("0").rstrip(".")
     return _whole(seconds) + digits + "Z"
