@@ -3,7 +3,10 @@
 They are mounted into containers, which may write to them: what is read back is bounded.
 """
 
-from collections.abc import Iterable
+import contextlib
+import errno
+import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sampan.engine.networks.container_files import (
@@ -20,8 +23,9 @@ from sampan.engine.networks.sandbox_record import PlacedEndpoint, SandboxFolder,
 from sampan.network.dns_process import RESOLVER_FILES
 
 _LARGEST_FILE = 1 << 20
-_HOSTS, _RESOLVER, _HOSTNAME = "hosts", "resolv.conf", "hostname"
+HOSTS, RESOLVER, HOSTNAME = "hosts", "resolv.conf", "hostname"
 _MACHINE_HOSTS = Path("/etc/hosts")
+_log = logging.getLogger(__name__)
 
 
 class SandboxFiles:
@@ -44,32 +48,42 @@ class SandboxFiles:
         else:
             own = [address for endpoint in record.endpoints for address in endpoint.addresses()]
             hosts = hosts_text(record.identity, own, [*extra, *linked])
-        self._folder.write(container, _HOSTS, hosts)
-        self._folder.write(container, _RESOLVER, _resolver_text(record))
-        self._folder.write(container, _HOSTNAME, f"{record.identity.hostname}\n")
+        self._folder.make_files(container)
+        self._folder.write(container, HOSTS, hosts)
+        self._folder.write(container, RESOLVER, _resolver_text(record))
+        self._folder.write(container, HOSTNAME, f"{record.identity.hostname}\n")
 
     def add_endpoint(self, record: SandboxRecord, endpoint: PlacedEndpoint) -> None:
         """One more of the container's own addresses, and the names of one more network."""
         lines = [f"{address}\t{own_names(record.identity)}\n" for address in endpoint.addresses()]
-        self._change_hosts(record, (), lines)
-        self._folder.write(record.identity.identifier, _RESOLVER, _resolver_text(record))
+        with _unless_full(record):
+            self._change_hosts(record, (), lines)
+            self._folder.write(record.identity.identifier, RESOLVER, _resolver_text(record))
 
     def remove_endpoint(self, record: SandboxRecord, endpoint: PlacedEndpoint) -> None:
-        self._change_hosts(record, tuple(endpoint.addresses()), [])
+        with _unless_full(record):
+            self._change_hosts(record, tuple(endpoint.addresses()), [])
 
     def _change_hosts(
         self, record: SandboxRecord, without: tuple[str, ...], lines: list[str]
     ) -> None:
-        """A file that the container made larger than any sensible one is left as it is."""
         container = record.identity.identifier
-        path = self._folder.path(container) / _HOSTS
-        with path.open(errors="surrogateescape") as file:
-            text = file.read(_LARGEST_FILE + 1)
-        if len(text) > _LARGEST_FILE:
-            return
+        with self._folder.path(container, HOSTS).open(errors="surrogateescape") as file:
+            text = file.read(_LARGEST_FILE)
         gone = tuple(f"{address}\t" for address in without)
         kept = [line for line in text.splitlines(keepends=True) if not line.startswith(gone)]
-        self._folder.write(container, _HOSTS, "".join([*(kept if gone else [text]), *lines]))
+        self._folder.write(container, HOSTS, "".join([*(kept if gone else [text]), *lines]))
+
+
+@contextlib.contextmanager
+def _unless_full(record: SandboxRecord) -> Iterator[None]:
+    """A container that filled its own files does without what else would be in them."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        _log.warning("%s has filled its hosts and resolv.conf files", record.identity.name)
 
 
 def _gateway(record: SandboxRecord) -> str:

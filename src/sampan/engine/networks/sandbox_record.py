@@ -4,6 +4,7 @@ It is written before the kernel is asked for anything, so that a later process f
 earlier one made. After a reboot neither is there.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
@@ -20,9 +21,13 @@ from sampan.engine.networks.contract import (
     ContainerIdentity,
 )
 from sampan.engine.networks.port_plan import Bindings, PortWish, shown_ports
+from sampan.host.mounts import mount_tmpfs, unmount_if_mounted
+from sampan.host.tree_removal import remove_tree
 from sampan.network.bridges.contract import Port, PublishedPort
 
 _RECORD = "sandbox.json"
+_FILES = "files"
+_MOST_BYTES = 256 << 10
 
 
 class PlacedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,13 +121,14 @@ class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SandboxFolder:
-    """The records and files of the sandboxes of one engine, a folder for each container."""
+    """The records and files of the sandboxes of one engine, a folder for each container.
+
+    Files that containers may write to lie in a small file system of their own for each: what
+    grows without end there harms nobody else. Methods raise OSError.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-
-    def path(self, container: str) -> Path:
-        return self._folder / container
 
     def load(self) -> Iterator[tuple[str, SandboxRecord | None]]:
         """Containers and their records; None for one that can't be read."""
@@ -136,27 +142,36 @@ class SandboxFolder:
                 yield entry.name, None
 
     def save(self, record: SandboxRecord) -> None:
-        """Put the record in the place of the one before (OSError)."""
+        """Put the record in the place of the one before."""
         folder = self._made(record.identity.identifier)
         fresh = folder / f"{_RECORD}.new"
         fresh.write_bytes(msgspec.json.encode(record))
         os.replace(fresh, folder / _RECORD)
 
     def _made(self, container: str) -> Path:
-        folder = self.path(container)
+        folder = self._folder / container
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
 
+    def path(self, container: str, name: str) -> Path:
+        """That of a file which the container reads."""
+        return self._folder / container / _FILES / name
+
+    def make_files(self, container: str) -> None:
+        """Have the place for files that the container reads."""
+        place = self._made(container) / _FILES
+        place.mkdir(mode=0o755)
+        mount_tmpfs(str(place), size=_MOST_BYTES)
+
     def write(self, container: str, name: str, text: str) -> None:
-        """A file that containers read, changed in its place: it is mounted by its inode."""
-        path = self._made(container) / name
-        path.write_text(text)
+        """A file that the container reads, changed in its place: it is mounted by its inode."""
+        path = self.path(container, name)
+        path.write_text(text, errors="surrogateescape")
         path.chmod(0o644)
 
     def remove(self, container: str) -> None:
         """No error if there is nothing."""
-        folder = self.path(container)
-        if folder.exists():
-            for entry in folder.iterdir():
-                entry.unlink()
-            folder.rmdir()
+        folder = self._folder / container
+        unmount_if_mounted(folder / _FILES)
+        with contextlib.suppress(FileNotFoundError):
+            remove_tree(folder)

@@ -4,6 +4,7 @@ The record is written first, then the kernel is asked; a failure takes everythin
 are reserved by the mere presence of a sandbox in memory, so planning never waits.
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Iterable
@@ -30,7 +31,7 @@ from sampan.engine.networks.live_sandbox import LiveSandbox
 from sampan.engine.networks.port_plan import PortWish, port_wishes
 from sampan.engine.networks.record import NetworkRecord
 from sampan.engine.networks.registry import NetworkRegistry
-from sampan.engine.networks.sandbox_files import SandboxFiles
+from sampan.engine.networks.sandbox_files import HOSTNAME, HOSTS, RESOLVER, SandboxFiles
 from sampan.engine.networks.sandbox_names import SandboxNames
 from sampan.engine.networks.sandbox_record import PlacedEndpoint, SandboxFolder, SandboxRecord
 from sampan.engine.networks.settings import NetworkSettings
@@ -205,18 +206,18 @@ class Sandboxes:
         record = live.record
         shared = self._live.get(record.shares) if record.shares else None
         owner = shared or live
-        folder = self._folder.path(owner.record.identity.identifier)
+        identifier = owner.record.identity.identifier
         return Sandbox(
-            identifier=owner.record.namespace or owner.record.identity.identifier,
+            identifier=owner.record.namespace or identifier,
             namespace=self._namespace(owner),
             endpoints={
                 **record.plain_endpoints,
                 **{endpoint.network_name: endpoint.settings for endpoint in record.endpoints},
             },
             ports={} if record.shares else record.shown_ports(),
-            hosts_path=str(folder / "hosts"),
-            resolver_path=str(folder / "resolv.conf"),
-            hostname_path=str(folder / "hostname"),
+            hosts_path=str(self._folder.path(identifier, HOSTS)),
+            resolver_path=str(self._folder.path(identifier, RESOLVER)),
+            hostname_path=str(self._folder.path(identifier, HOSTNAME)),
         )
 
     def _namespace(self, live: LiveSandbox) -> str:
@@ -290,7 +291,7 @@ class Sandboxes:
         except (OSError, NftablesError) as problem:
             raise EngineError(f"failed to take down a network: {problem}") from problem
         finally:
-            self._folder.remove(container)
+            await asyncio.to_thread(self._folder.remove, container)
         return live.record
 
     # Over a restart of the engine

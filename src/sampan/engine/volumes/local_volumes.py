@@ -55,6 +55,7 @@ class LocalVolumes:
         self._holds: dict[str, tuple[str, ...]] = {}
         self._mounted: dict[str, set[str]] = {}
         self._changing = asyncio.Lock()
+        self._filling = asyncio.Lock()
 
     @classmethod
     async def open(
@@ -187,7 +188,8 @@ class LocalVolumes:
         """As the contract says."""
         volume = self._find(name)
         if not volume.options:
-            await asyncio.to_thread(_populate, self._folder / name, source)
+            async with self._filling:
+                await asyncio.to_thread(_populate, self._folder / name, source)
 
     def holders(self) -> Mapping[str, tuple[str, ...]]:
         """As the contract says."""

@@ -182,3 +182,20 @@ def test_names_are_answered_again_after_a_restart(tmp_path: Path) -> None:
         )
 
     on_own_host(tmp_path, body)
+
+
+def test_files_that_grow_without_end_harm_nobody_else(tmp_path: Path) -> None:
+    async def body(host: Host) -> None:
+        await host.define("mine")
+        hostile = await host.run("hostile")
+        other = await host.run("other")
+        with pytest.raises(OSError, match="No space left"):
+            Path(hostile.hosts_path).write_bytes(bytes(1 << 20))
+        await host.networks.connect("mine", identity("hostile"), EndpointSettings())
+        await host.networks.connect("mine", identity("other"), EndpointSettings())
+        assert "nameserver 127.0.0.11" in Path(other.resolver_path).read_text()
+        for name in ("hostile", "other"):
+            await host.networks.release(identity(name).identifier)
+        assert list((host.folder / "sandboxes").iterdir()) == []
+
+    on_own_host(tmp_path, body)
