@@ -16,6 +16,7 @@ from sampan.faces.dockerapi import (
     system_commands,
     volume_commands,
 )
+from sampan.faces.dockerapi.buildkit import commands
 
 ROUTES = (
     *system_commands.ROUTES,
@@ -27,6 +28,7 @@ ROUTES = (
     *image_transfer.ROUTES,
     *image_commands.ROUTES,
     *build_commands.ROUTES,
+    *commands.ROUTES,
     *network_commands.ROUTES,
     *volume_commands.ROUTES,
     *event_stream.ROUTES,

@@ -1,0 +1,125 @@
+"""What a client of BuildKit wants built, as the engine's request. Pure."""
+
+import msgspec
+
+from sampan.engine.build.contract import BuildRequest, Context, StepResources
+from sampan.engine.configuration import ResourceLimit
+from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+
+_FRONTENDS = ("dockerfile.v0", "")
+_EXPORTERS = ("moby", "image", "")
+_ARGUMENT, _LABEL, _CONTEXT = "build-arg:", "label:", "context:"
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """`options` are the frontend's; names of folders are those that the client knows."""
+
+    session: str
+    options: dict[str, str]
+    names: tuple[str, ...] = ()
+
+    @property
+    def dockerfile(self) -> str:
+        return self.options.get("filename") or "Dockerfile"
+
+    @property
+    def context_folder(self) -> str:
+        return self.options.get("contextkey") or "context"
+
+    @property
+    def dockerfile_folder(self) -> str:
+        return self.options.get("dockerfilekey") or "dockerfile"
+
+    @property
+    def remote(self) -> str:
+        """The URL that is the context, "" when it is a folder of the client's."""
+        return self.options.get("context", "")
+
+    @property
+    def named_folders(self) -> dict[str, str]:
+        """Other contexts by their names: folders of the client's. Raises NotImplementedHere."""
+        found: dict[str, str] = {}
+        for key, value in self.options.items():
+            if key.startswith(_CONTEXT):
+                kind, _, folder = value.partition(":")
+                if kind != "local":
+                    raise NotImplementedHere(f"a build context of the kind {kind[:40]}")
+                found[key.removeprefix(_CONTEXT).partition("::")[0]] = folder
+        return found
+
+
+def checked_frontend(frontend: str) -> None:
+    """Raises NotImplementedHere."""
+    if frontend not in _FRONTENDS:
+        raise NotImplementedHere(f"the frontend {frontend[:60]!r}: use dockerfile.v0")
+
+
+def image_names(exporter: str, attributes: dict[str, str]) -> tuple[str, ...]:
+    """The names that the image gets. Raises NotImplementedHere."""
+    if exporter not in _EXPORTERS:
+        raise NotImplementedHere(f"the exporter {exporter[:40]!r}: images go to the engine's store")
+    if attributes.get("push") == "true":
+        raise NotImplementedHere("pushing at the end of a build: use docker push")
+    return tuple(name for name in attributes.get("name", "").split(",") if name)
+
+
+def build_request(
+    wanted: Wanted, dockerfile: bytes | None, contexts: dict[str, Context]
+) -> BuildRequest:
+    """Raises InvalidConfiguration, NotImplementedHere."""
+    options = wanted.options
+    uncached = options.get("no-cache")
+    platforms = [platform for platform in options.get("platform", "").split(",") if platform]
+    if len(platforms) > 1:
+        raise NotImplementedHere("an image for several platforms: build for one after another")
+    return BuildRequest(
+        dockerfile=wanted.dockerfile,
+        dockerfile_content=dockerfile,
+        names=wanted.names,
+        target=options.get("target", ""),
+        build_arguments=_prefixed(options, _ARGUMENT),
+        labels={key: value or "" for key, value in _prefixed(options, _LABEL).items()},
+        platform=platforms[0] if platforms else "",
+        network=options.get("force-network-mode") or "default",
+        extra_hosts=_hosts(options.get("add-hosts", "")),
+        resources=StepResources(
+            resource_limits=_limits(options.get("ulimit", "")),
+            shared_memory=_number(options.get("shm-size", "")),
+        ),
+        cgroup_parent=options.get("cgroup-parent", ""),
+        pull=options.get("image-resolve-mode") == "pull",
+        use_cache=uncached != "",
+        uncached_stages=tuple(uncached.split(",")) if uncached else (),
+        cache_from=tuple(name for name in options.get("cache-from", "").split(",") if name),
+        history="buildkit",
+        named_contexts=contexts,
+    )
+
+
+def _prefixed(options: dict[str, str], prefix: str) -> dict[str, str | None]:
+    return {
+        key.removeprefix(prefix): value for key, value in options.items() if key.startswith(prefix)
+    }
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    return tuple(host.replace("=", ":", 1) for host in text.split(",") if host)
+
+
+def _limits(text: str) -> tuple[ResourceLimit, ...]:
+    """`nofile=1024:2048,nproc=3`."""
+    limits = []
+    for entry in text.split(","):
+        name, equals, values = entry.partition("=")
+        if equals:
+            soft, _, hard = values.partition(":")
+            limits.append(ResourceLimit(name, _number(soft), _number(hard or soft)))
+    return tuple(limits)
+
+
+def _number(text: str) -> int:
+    if not text:
+        return 0
+    if not (text.lstrip("-").isdecimal() and len(text) <= 18):
+        raise InvalidConfiguration(f"{text[:40]!r} is not a number")
+    return int(text)
