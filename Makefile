@@ -21,9 +21,10 @@ DEMO_FOLDER := /var/lib/sampan/demo
 DEMO_URL := http://127.0.0.1:30080/
 
 # What the code uses of Debian, and the package that has it.
-PROGRAMS := crun:crun conmon:conmon nft:nftables
+PROGRAMS := crun:crun conmon:conmon nft:nftables tini-static:tini
 TEST_PROGRAMS := ip:iproute2 curl:curl etcd:etcd-server node:nodejs npm:npm \
-	docker-registry:docker-registry skopeo:skopeo umoci:umoci htpasswd:apache2-utils
+	docker-registry:docker-registry skopeo:skopeo umoci:umoci htpasswd:apache2-utils \
+	qemu-system-x86_64:qemu-system-x86
 CLIENTS := tests/real/clients
 CAN_MAKE_VENV := python3 -c 'import ensurepip' 2>/dev/null
 
