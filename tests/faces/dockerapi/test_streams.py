@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import aiohttp
 import pytest
 from pretended_engine import FACTS, Containers, Engine, Images, Session, container, layer
 
@@ -164,6 +165,22 @@ def test_logs_have_frames_and_times(tmp_path):
         assert b"\x02\0\0\0\0\0\0\x231970-01-01T00:00:02.000000000Z two\n" in told
 
     play(tmp_path, engine_with(Session()), story)
+
+
+def test_attach_over_a_web_socket(tmp_path):
+    session = Session([("stdout", b"hello")])
+
+    async def story(_client):
+        connector = aiohttp.UnixConnector(path=str(tmp_path / "docker.sock"))
+        async with aiohttp.ClientSession(connector=connector) as browser:
+            address = "http://d/v1.52/containers/one/attach/ws?stream=1"
+            async with browser.ws_connect(address) as socket:
+                assert (await socket.receive()).data == b"hello"
+                await socket.send_bytes(b"typed\x10\x11")
+                assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+
+    play(tmp_path, engine_with(session), story)
+    assert (session.heard, session.killed) == (b"typed", True)
 
 
 async def messages(client):

@@ -49,7 +49,9 @@ def shared_sizes(images: list[ImageDetail]) -> dict[str, int]:
 
 async def inspect_image(call: Call) -> Response:
     image = await call.engine.images.inspect(call.name)
-    return answer(image_documents.inspection(image, call.version))
+    with_manifests = call.flag("manifests")
+    document = image_documents.inspection(image, call.version, with_manifests=with_manifests)
+    return answer(document)
 
 
 async def history(call: Call) -> Response:

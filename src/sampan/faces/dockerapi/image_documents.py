@@ -45,7 +45,9 @@ _UNTAGGED = "<none>:<none>"
 _UNDIGESTED = "<none>@<none>"
 
 
-def inspection(image: ImageDetail, version: Version) -> dict[str, Any]:
+def inspection(
+    image: ImageDetail, version: Version, *, with_manifests: bool = False
+) -> dict[str, Any]:
     configuration = _configuration(image, version)
     tree: dict[str, Any] = {
         "Id": image.identifier,
@@ -76,6 +78,8 @@ def inspection(image: ImageDetail, version: Version) -> dict[str, Any]:
         tree["ContainerConfig"] = tree_of(Configuration())
     if version >= (1, 48):
         tree["Descriptor"] = descriptor(image)
+        if with_manifests:
+            tree["Manifests"] = [_manifest(image)]
     if version >= (1, 52):
         for name in ("Parent", "Comment", "DockerVersion", "Author"):
             if not tree[name]:
