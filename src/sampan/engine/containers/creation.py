@@ -31,7 +31,7 @@ from sampan.engine.containers.record import ContainerRecord
 from sampan.engine.containers.registry import Registry
 from sampan.engine.containers.removal import Removal
 from sampan.engine.containers.translation import RunFacts, engine_configuration
-from sampan.engine.contract import InvalidConfiguration
+from sampan.engine.contract import ContainerNotFound, InvalidConfiguration
 from sampan.engine.networks.contract import BRIDGE, CONTAINER_MODE, DEFAULT_MODE, HOST
 from sampan.engine.volumes.contract import LOCAL_DRIVER, VolumeDefinition
 from sampan.host import paths
@@ -83,8 +83,7 @@ class Creation:
         merged = with_image_defaults(configuration, image.execution)
         host = self._settled_host(host)
         others = {
-            reference: self._registry.find(reference).record.mounts
-            for reference in references_of(host)
+            reference: self._other(reference).record.mounts for reference in references_of(host)
         }
         if not merged.hostname and not host.network_mode.startswith(CONTAINER_MODE):
             own = self._parts.host_name if host.network_mode == HOST else identifier[:_SHORT]
@@ -133,10 +132,18 @@ class Creation:
         )
 
     def _pinned(self, mode: str) -> str:
-        """`container:NAME` with the identifier of that container. Raises ContainerNotFound."""
+        """`container:NAME` with the identifier of that container."""
         if not mode.startswith(CONTAINER_MODE):
             return mode
-        return CONTAINER_MODE + self._registry.find(mode.removeprefix(CONTAINER_MODE)).identifier
+        return CONTAINER_MODE + self._other(mode.removeprefix(CONTAINER_MODE)).identifier
+
+    def _other(self, reference: str) -> ManagedContainer:
+        """A container that this one leans on. Raises InvalidConfiguration: clients take NotFound
+        for the image's, and pull it."""
+        try:
+            return self._registry.find(reference)
+        except ContainerNotFound as error:
+            raise InvalidConfiguration(str(error)) from error
 
     def _facts(self) -> RunFacts:
         return RunFacts(cgroup_parent=self._parts.cgroup, log_path="")
