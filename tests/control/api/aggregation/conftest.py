@@ -28,6 +28,7 @@ from sampan.store.memory import MemoryStore
 ADMINISTRATOR = Identity(name="kubernetes-admin", groups=("system:masters",))
 NAME = "v1.fruit.example.com"
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 GROUP = "/apis/fruit.example.com/v1"
 
 
@@ -52,6 +53,21 @@ DOCUMENTS: dict[str, Any] = {
                 "verbs": ["create"],
             },
         ],
+    },
+    "/openapi/v2": {
+        "swagger": "2.0",
+        "paths": {
+            GROUP: {"get": {"responses": {"200": {"schema": {"$ref": "#/definitions/Apple"}}}}},
+            "/apis/other.example.com/v1": {},
+        },
+        "definitions": {
+            "Apple": {
+                "type": "object",
+                "properties": {"metadata": {"$ref": f"#/definitions/{METADATA}"}},
+            },
+            METADATA: {"type": "object", "description": "not the one of here"},
+            "Pear": {"type": "object"},
+        },
     },
     f"/openapi/v3{GROUP}": {"openapi": "3.0.0", "info": {}, "paths": {GROUP: {}}},
 }

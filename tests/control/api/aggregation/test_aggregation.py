@@ -1,11 +1,13 @@
 """What another server serves is served under this one's address."""
 
+import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
-from sampan.control.api.aggregation import availability, servers
+from sampan.control.api.aggregation import availability, merged_swagger, servers
 from sampan.control.api.proxies.target_name import is_proxyable
 from sampan.foundation.wire.message import Identity
 
@@ -268,6 +270,39 @@ def test_discovery_and_openapi_tell_of_it(play: Any) -> None:
         assert (await cluster.send("GET", APPLES)).status == 404
 
     play(story)
+
+
+def test_the_one_document_of_openapi_holds_what_is_its_own(play: Any) -> None:
+    async def story(cluster: Any) -> None:
+        await cluster.serve_fruit()
+        await cluster.register()
+        await cluster.until("Passed")
+        metadata = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+        while GROUP not in (document := await cluster.get("/openapi/v2"))["paths"]:
+            await asyncio.sleep(0.01)
+        assert "/apis/other.example.com/v1" not in document["paths"]
+        definitions = document["definitions"]
+        assert definitions["Apple"]["properties"]["metadata"] == {
+            "$ref": f"#/definitions/{metadata}_v2"
+        }
+        assert definitions[f"{metadata}_v2"]["description"] == "not the one of here"
+        assert "properties" in definitions[metadata]
+        assert "Pear" not in definitions
+        gnostic = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        answer = await cluster.send("GET", "/openapi/v2", headers={"accept": gnostic})
+        assert answer.status == 200
+        assert b"#/definitions/Apple" in answer.body
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[", b"[]", b'{"paths":{"/apis/a/v1":5}}', b'{"paths":' + b'{"a":' * 300 + b"1" + b"}" * 301],
+)
+def test_documents_that_are_no_openapi_are_not_taken_in(body: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        merged_swagger.part_of(body, "", "a/v1")
 
 
 def test_the_front_proxy_is_made_known(play: Any) -> None:

@@ -16,7 +16,7 @@ _Place = tuple[str, str]
 
 
 class OpenApi(msgspec.Struct, frozen=True):
-    """A version's document of OpenAPI v3; `tag` is the server's own name for its content."""
+    """A version's document of OpenAPI; `tag` is the server's own name for its content."""
 
     document: Object
     content_hash: str
@@ -24,12 +24,14 @@ class OpenApi(msgspec.Struct, frozen=True):
 
 
 class RemoteVersion(msgspec.Struct, frozen=True):
-    """`resources` are entries of an APIResourceList."""
+    """`resources` are entries of an APIResourceList; `openapi` is of version 3, `swagger` the part
+    of the server's document of version 2 that is about this version."""
 
     group: str
     version: str
     resources: tuple[Object, ...] = ()
     openapi: OpenApi | None = None
+    swagger: OpenApi | None = None
     is_fresh: bool = False
 
     @property

@@ -6,10 +6,13 @@ What it says is put into the versions; whether it may be asked follows from the 
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from sampan.control.api.aggregation.api_services import ApiService
+from sampan.control.api.aggregation.merged_swagger import part_of
 from sampan.control.api.aggregation.reachability import (
     LOCAL,
     PASSED,
@@ -17,7 +20,7 @@ from sampan.control.api.aggregation.reachability import (
     failed,
     problem,
 )
-from sampan.control.api.aggregation.remote_versions import RemoteVersions, openapi_of
+from sampan.control.api.aggregation.remote_versions import OpenApi, RemoteVersions, openapi_of
 from sampan.control.api.aggregation.requests import Answer, asked
 from sampan.control.api.aggregation.servers import Servers, Unreachable
 from sampan.control.api.cache.watch_cache import WatchCache
@@ -27,6 +30,7 @@ from sampan.kubernetes.kinds.kind import Object
 
 CHECK_SECONDS = 5.0
 _ATTEMPTS = 5
+_OK = 200
 _log = logging.getLogger("sampan.api.aggregation")
 
 
@@ -101,15 +105,28 @@ class ServerCheck:
     async def read_openapi(self, service: ApiService) -> None:
         """Its OpenAPI, if it has any; servers need none to be available."""
         known = self._versions.at(*service.place)
-        tag = known.openapi.tag if known.openapi is not None else ""
+        path = f"/openapi/v3/{known.document_name}"
+        version_3 = await self._document(service, path, known.openapi, openapi_of)
+        part = partial(part_of, group_version=known.group_version)
+        version_2 = await self._document(service, "/openapi/v2", known.swagger, part)
+        current = self._versions.at(*service.place)
+        self._versions.put(msgspec.structs.replace(current, openapi=version_3, swagger=version_2))
+
+    async def _document(
+        self,
+        service: ApiService,
+        path: str,
+        known: OpenApi | None,
+        read: Callable[[bytes, str], OpenApi],
+    ) -> OpenApi | None:
+        """A document as it is now, or as it was known when there is no newer one to be had."""
         try:
             origin = (await self._origins(service))[0]
-            answer = await self._asked(origin, f"/openapi/v3/{known.document_name}", tag)
-            if answer.status != 200:
-                return
-            document = openapi_of(answer.body, answer.tag)
+            answer = await self._asked(origin, path, known.tag if known is not None else "")
+            if answer.status != _OK:
+                return known
+            # It may have megabytes.
+            return await asyncio.to_thread(read, answer.body, answer.tag)
         except (ConnectionError, ssl.SSLError, TimeoutError, Unreachable, msgspec.DecodeError):
             _log.info("the OpenAPI of %s can't be read", service.name, exc_info=True)
-            return
-        current = self._versions.at(*service.place)
-        self._versions.put(msgspec.structs.replace(current, openapi=document))
+            return known

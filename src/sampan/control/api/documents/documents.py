@@ -12,6 +12,7 @@ from email.utils import formatdate
 from functools import lru_cache
 
 from sampan.control.api.aggregation import merged_documents as merged
+from sampan.control.api.aggregation import merged_swagger
 from sampan.control.api.aggregation.remote_versions import OpenApi, RemoteVersions
 from sampan.control.api.call import Call
 from sampan.control.api.documents.document_forms import DocumentForm, document_bytes, document_form
@@ -127,7 +128,9 @@ class Documents:
             "/version": lambda: VERSION,
             "/api": lambda: discovery.core_versions(self._server_address),
             "/apis": lambda: merged.group_list(discovery.group_list(kinds), self._remote),
-            "/openapi/v2": lambda: openapi.version_2(kinds),
+            "/openapi/v2": lambda: merged_swagger.version_2(
+                openapi.version_2(kinds), tuple(self._remote)
+            ),
             "/openapi/v3": lambda: merged.index(openapi.index(kinds), self._remote),
         }
         if path in made:
