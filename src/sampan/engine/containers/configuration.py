@@ -12,78 +12,11 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+from sampan.engine.containers.wire_names import wire_name
 from sampan.engine.contract import InvalidConfiguration
 
-# Where Docker's name is not just ours in capitals.
-_WIRE_NAMES = {
-    "arguments_escaped": "ArgsEscaped",
-    "block_io_device_read_bytes": "BlkioDeviceReadBps",
-    "block_io_device_read_operations": "BlkioDeviceReadIOps",
-    "block_io_device_write_bytes": "BlkioDeviceWriteBps",
-    "block_io_device_write_operations": "BlkioDeviceWriteIOps",
-    "block_io_weight": "BlkioWeight",
-    "block_io_weight_device": "BlkioWeightDevice",
-    "capabilities_added": "CapAdd",
-    "capabilities_dropped": "CapDrop",
-    "cgroup_namespace_mode": "CgroupnsMode",
-    "command": "Cmd",
-    "configuration": "Config",
-    "console_size": "ConsoleSize",
-    "container_identifier_file": "ContainerIDFile",
-    "cpu_set_cpus": "CpusetCpus",
-    "cpu_set_memory_nodes": "CpusetMems",
-    "device_cgroup_rules": "DeviceCgroupRules",
-    "device_identifiers": "DeviceIDs",
-    "domain_name": "Domainname",
-    "driver_configuration": "DriverConfig",
-    "driver_options": "DriverOpts",
-    "dns_names": "DNSNames",
-    "endpoint_identifier": "EndpointID",
-    "endpoints": "EndpointsConfig",
-    "environment": "Env",
-    "gateway_priority": "GwPriority",
-    "global_ipv6_address": "GlobalIPv6Address",
-    "global_ipv6_prefix_length": "GlobalIPv6PrefixLen",
-    "groups_added": "GroupAdd",
-    "health_check": "Healthcheck",
-    "host_address": "HostIp",
-    "host_port": "HostPort",
-    "io_maximum_bandwidth": "IOMaximumBandwidth",
-    "io_maximum_operations": "IOMaximumIOps",
-    "ip_address": "IPAddress",
-    "ip_prefix_length": "IPPrefixLen",
-    "ipam_configuration": "IPAMConfig",
-    "ipv4_address": "IPv4Address",
-    "ipv6_address": "IPv6Address",
-    "ipv6_gateway": "IPv6Gateway",
-    "kernel_memory_tcp": "KernelMemoryTCP",
-    "kind": "Type",
-    "link_local_addresses": "LinkLocalIPs",
-    "log_configuration": "LogConfig",
-    "nano_cpus": "NanoCpus",
-    "network_identifier": "NetworkID",
-    "out_of_memory_kill_disabled": "OomKillDisable",
-    "out_of_memory_score_adjustment": "OomScoreAdj",
-    "process_mode": "PidMode",
-    "processes_limit": "PidsLimit",
-    "read_only_paths": "ReadonlyPaths",
-    "read_only_root": "ReadonlyRootfs",
-    "security_options": "SecurityOpt",
-    "shared_memory_size": "ShmSize",
-    "storage_options": "StorageOpt",
-    "terminal": "Tty",
-    "user_namespace_mode": "UsernsMode",
-    "uts_mode": "UTSMode",
-    "working_directory": "WorkingDir",
-    "writable": "RW",
-}
 _WORDS_OR_LIST = frozenset(("Cmd", "Entrypoint", "Shell"))
 _Kind = TypeVar("_Kind")
-
-
-def wire_name(name: str) -> str:
-    """Docker's name of a field of ours."""
-    return _WIRE_NAMES.get(name) or "".join(map(str.capitalize, name.split("_")))
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, rename=wire_name):
