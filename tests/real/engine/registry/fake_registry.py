@@ -34,15 +34,21 @@ class FakeRegistry:
         self.cuts: list[int] = []
         self.redirect_blobs_to = ""
         self.knows_ranges = True
+        self.uploaded = bytearray()
         self.asked: list[tuple[str, str, Mapping[str, str]]] = []
 
     async def __aenter__(self) -> "FakeRegistry":
-        application = web.Application()
+        application = web.Application(client_max_size=256 << 20)
         application.router.add_get("/v2/", self._root)
         application.router.add_get("/token", self._token)
         application.router.add_get("/v2/{name:.+}/manifests/{reference}", self._manifest)
         application.router.add_get("/v2/{name:.+}/blobs/{digest}", self._blob)
         application.router.add_get("/elsewhere/{digest}", self._blob)
+        application.router.add_post("/v2/{name:.+}/blobs/uploads/", self._begin_upload)
+        application.router.add_get("/uploads/1", self._upload_progress)
+        application.router.add_patch("/uploads/1", self._upload_piece)
+        application.router.add_put("/uploads/1", self._upload_end)
+        application.router.add_put("/v2/{name:.+}/manifests/{reference}", self._put_manifest)
         self._runner = web.AppRunner(application)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
@@ -128,6 +134,8 @@ class FakeRegistry:
         else:
             self.asked.append((request.method, request.path_qs, dict(request.headers)))
         digest = request.match_info["digest"]
+        if digest not in self.blobs:
+            return web.Response(status=404)
         if is_here and self.redirect_blobs_to:
             target = f"http://{self.redirect_blobs_to}/elsewhere/{digest}"
             return web.Response(status=307, headers={"Location": target})
@@ -147,3 +155,48 @@ class FakeRegistry:
             assert request.transport is not None
             request.transport.close()
         return response
+
+    async def _begin_upload(self, request: web.Request) -> web.Response:
+        self.uploaded.clear()
+        return self._note(request) or self._upload_place(202)
+
+    async def _upload_progress(self, request: web.Request) -> web.Response:
+        return self._note(request) or self._upload_place(204)
+
+    async def _upload_piece(self, request: web.Request) -> web.Response:
+        """Takes what comes until the next cut, then breaks the line."""
+        self._note(request)
+        start = int(request.headers["Content-Range"].partition("-")[0])
+        if start != len(self.uploaded):
+            return web.Response(status=416)
+        end = len(self.uploaded) + self.cuts.pop(0) if self.cuts else None
+        async for piece in request.content.iter_any():
+            self.uploaded += piece
+            if end is not None and len(self.uploaded) >= end:
+                del self.uploaded[end:]
+                assert request.transport is not None
+                request.transport.close()
+                break
+        return self._upload_place(202)
+
+    async def _upload_end(self, request: web.Request) -> web.Response:
+        self._note(request)
+        self.uploaded += await request.read()
+        data = bytes(self.uploaded)
+        if digest_of(data) != request.query["digest"]:
+            error = {"errors": [{"code": "DIGEST_INVALID", "message": "digest is another"}]}
+            return web.json_response(error, status=400)
+        self.blobs[digest_of(data)] = data
+        return web.Response(status=201)
+
+    async def _put_manifest(self, request: web.Request) -> web.Response:
+        self._note(request)
+        reference = request.match_info["reference"]
+        self.add_document(reference, request.headers["Content-Type"], await request.read())
+        return web.Response(status=201)
+
+    def _upload_place(self, status: int) -> web.Response:
+        headers = {"Location": "/uploads/1"}
+        if self.uploaded:
+            headers["Range"] = f"0-{len(self.uploaded) - 1}"
+        return web.Response(status=status, headers=headers)

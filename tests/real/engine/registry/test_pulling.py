@@ -1,5 +1,6 @@
 """What pulling does when the line breaks, when there are several platforms, mirrors, tokens."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -127,6 +128,40 @@ def test_mirrors_are_asked_first_and_told_no_secrets(tmp_path: Path) -> None:
             assert origin.asked == []
             await images.pull(f"{origin.host}/app:2", credentials=known)
             assert all("Authorization" not in headers for _, _, headers in mirror.asked)
+
+    in_own_network(tmp_path, body)
+
+
+def test_what_a_pull_needs_is_not_collected_under_it(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with FakeRegistry() as registry:
+            registry.add_image("1", PLAIN, layer({"b": os.urandom(50_000)}), layer({"c": b""}))
+            registry.cuts = [10_000] * 30
+            images = machine_images(tmp_path / "store")
+            pulling = asyncio.ensure_future(images.pull(f"{registry.host}/app:1"))
+            collections = 0
+            while not pulling.done():
+                await images._store.collect()
+                collections += 1
+                await asyncio.sleep(0)
+            detail = await pulling
+            assert collections > 10
+            assert images._store.layers.are_unpacked([it.diff_id for it in detail.layers])
+            await images._store.collect()
+            assert [os.listdir(folder) for folder in detail.folders] == [["c"], ["b"], ["random"]]
+
+    in_own_network(tmp_path, body)
+
+
+def test_an_image_that_many_want_comes_once(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with FakeRegistry() as registry:
+            registry.add_image("1", PLAIN, layer({"a": b""}))
+            images = machine_images(tmp_path / "store")
+            pulls = [images.pull(f"{registry.host}/app:1") for _ in range(5)]
+            found = await asyncio.gather(*pulls)
+            assert len({it.identifier for it in found}) == 1
+            assert len(registry.requests_of("blobs/")) == 3
 
     in_own_network(tmp_path, body)
 
