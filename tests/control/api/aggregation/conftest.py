@@ -187,6 +187,14 @@ class Cluster:
                 return
             await asyncio.sleep(0.01)
 
+    async def openapi_of(self, path: str) -> Any:
+        """OpenAPI v2, once it tells of that path."""
+        while True:
+            document = await self.get("/openapi/v2")
+            if path in document["paths"]:
+                return document
+            await asyncio.sleep(0.01)
+
     async def until(self, reason: str) -> str:
         """The message of the condition, when it has come to have that reason."""
         while True:

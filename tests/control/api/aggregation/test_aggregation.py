@@ -1,6 +1,5 @@
 """What another server serves is served under this one's address."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -278,8 +277,7 @@ def test_the_one_document_of_openapi_holds_what_is_its_own(play: Any) -> None:
         await cluster.register()
         await cluster.until("Passed")
         metadata = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
-        while GROUP not in (document := await cluster.get("/openapi/v2"))["paths"]:
-            await asyncio.sleep(0.01)
+        document = await cluster.openapi_of(GROUP)
         assert "/apis/other.example.com/v1" not in document["paths"]
         definitions = document["definitions"]
         assert definitions["Apple"]["properties"]["metadata"] == {
