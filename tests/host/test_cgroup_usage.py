@@ -92,3 +92,14 @@ def test_version_2_limits_swap_alone() -> None:
         for setting in settings(ControlGroupLimits(memory=10, memory_and_swap=30), 2)
     }
     assert (limits["memory.max"], limits["memory.swap.max"]) == ("10", "20")
+
+
+def test_weights_of_block_io_are_of_all_devices_and_of_some() -> None:
+    limits = ControlGroupLimits(io_weight=1000, io_device_weights=((8, 0, 10),))
+    assert changed(ControlGroupLimits(), limits, 2) == [
+        "io.bfq.weight=1000",
+        "io.weight=10000",
+        "io.bfq.weight=8:0 10",
+        "io.weight=8:0 1",
+    ]
+    assert "blkio.bfq.weight_device=8:0 10" in changed(ControlGroupLimits(), limits, 1)

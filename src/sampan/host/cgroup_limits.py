@@ -20,7 +20,8 @@ class ControlGroupLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     `memory_and_swap` is the sum of both; -1 is unlimited as well. `processors` and
     `memory_nodes` are lists, "" for all; `memory_swappiness` is -1 to leave it.
-    `io_weight` goes from 10 to 1000.
+    `io_weight` goes from 10 to 1000; `io_device_weights` are (major, minor, weight), which can't
+    be taken away again.
     """
 
     cpu_quota: int = 0
@@ -34,6 +35,7 @@ class ControlGroupLimits(msgspec.Struct, frozen=True, kw_only=True):
     memory_swappiness: int = -1
     pids: int = 0
     io_weight: int = 0
+    io_device_weights: tuple[tuple[int, int, int], ...] = ()
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -85,6 +87,9 @@ def _version_1(limits: ControlGroupLimits) -> Iterator[Setting]:
     weight = str(limits.io_weight or _DEFAULT_WEIGHT)
     yield Setting("blkio", "blkio.weight", weight)
     yield Setting("blkio", "blkio.bfq.weight", weight)
+    for major, minor, of_device in limits.io_device_weights:
+        for file in ("blkio.weight_device", "blkio.bfq.weight_device"):
+            yield Setting("blkio", file, f"{major}:{minor} {of_device}")
 
 
 def _version_2(limits: ControlGroupLimits) -> Iterator[Setting]:
@@ -99,7 +104,15 @@ def _version_2(limits: ControlGroupLimits) -> Iterator[Setting]:
     yield Setting("", "pids.max", _or_max(limits.pids))
     io_weight = limits.io_weight or _DEFAULT_WEIGHT
     yield Setting("", "io.bfq.weight", str(io_weight))
-    yield Setting("", "io.weight", str(1 + (io_weight - 10) * 9_999 // 990))
+    yield Setting("", "io.weight", str(_io_weight(io_weight)))
+    for major, minor, of_device in limits.io_device_weights:
+        yield Setting("", "io.bfq.weight", f"{major}:{minor} {of_device}")
+        yield Setting("", "io.weight", f"{major}:{minor} {_io_weight(of_device)}")
+
+
+def _io_weight(weight: int) -> int:
+    """Version 2's 1 to 10,000 for 10 to 1000, linearly."""
+    return 1 + (weight - 10) * 9_999 // 990
 
 
 def _swap(limits: ControlGroupLimits) -> str:

@@ -87,7 +87,7 @@ class ControlGroups:
             folder = self._folder(setting.controller, name)
             if folder is not None and (folder / setting.file).exists():
                 value = setting.value or _inherited(folder, setting.file, self.version)
-                (folder / setting.file).write_text(value)
+                _write(folder / setting.file, value)
 
     def usage(self, name: str) -> ControlGroupUsage:
         """What a group and those below it use; zero for what the host does not account."""
@@ -276,6 +276,14 @@ def _parts(name: str) -> list[str]:
     if not parts or any(part in (".", "..") for part in parts):
         raise ValueError(f"{name!r} is not the relative name of a control group")
     return parts
+
+
+def _write(file: Path, value: str) -> None:
+    """Raises OSError that names the file: the kernel refuses a value when it is written."""
+    try:
+        file.write_text(value)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def _inherited(folder: Path, file: str, version: Literal[1, 2]) -> str:

@@ -20,6 +20,7 @@ from sampan.engine.runtime.resources import (
     check_changeable,
     control_group_limits,
     device_numbers,
+    io_weights,
     resources,
 )
 from sampan.engine.runtime.signals import signal_number
@@ -57,11 +58,11 @@ def test_all_limits_find_their_places() -> None:
         "memory": {"limit": 1 << 30, "swap": -1, "reservation": 1 << 20, "swappiness": 0},
         "pids": {"limit": 3},
         "blockIO": {
-            "weight": 300,
             "throttleReadBpsDevice": [{"major": 8, "minor": 1, "rate": 1}],
             "throttleWriteIOPSDevice": [{"major": 8, "minor": 1, "rate": 2}],
         },
     }
+    assert io_weights(limits, {}).io_weight == 300
     assert "swap" not in resources(limits, {"/dev/a": (8, 1)}, accounts_swap=False)["memory"]
 
 

@@ -331,3 +331,58 @@ def test_root_inside_is_nobody_outside(tmp_path: Path) -> None:
         await engine.close()
 
     in_own_process(tmp_path, body)
+
+
+_USERS = {
+    "uid_maps": (IdentifierMap(0, 100_000, 65_536),),
+    "gid_maps": (IdentifierMap(0, 100_000, 65_536),),
+}
+_COMBINATIONS: dict[str, dict[str, object]] = {
+    "everything is the host's": {
+        "ipc_mode": "host",
+        "host_uts_namespace": True,
+        "host_cgroup_namespace": True,
+        "host_process_namespace": True,
+        "network_namespace": "host",
+    },
+    "memory": {
+        "limits": Limits(
+            memory=50 << 20,
+            memory_and_swap=-1,
+            memory_reservation=20 << 20,
+            out_of_memory_kill_disabled=True,
+        )
+    },
+    "weights of disks": {"limits": Limits(io_weight=300)},
+    "nothing masked": {"masked_paths": (), "read_only_paths": ()},
+    "a read-only root and a new folder": {"read_only_root": True, "working_directory": "/new/dir"},
+    "a privileged init": {"init": True, "privileged": True},
+    "an init of a user": {"init": True, "user": "app"},
+    "mapped users with a device": {
+        **_USERS,
+        "init": True,
+        "devices": (Device(source="/dev/loop7"),),
+        "limits": Limits(memory=50 << 20),
+    },
+    "mapped users in the host's network": {**_USERS, "network_namespace": "host"},
+}
+
+
+def test_combinations_run(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await place.add_image()
+        engine = await place.engine()
+        source = place.folder / "source"
+        source.mkdir()
+        bind = {"source": str(source), "target": "/bound"}
+        mounts = {
+            "a mount that receives": Mount(**bind, propagation="rslave"),
+            "a mount read-only to its depth": Mount(**bind, read_only_recursive=True),
+            "a mount without those below": Mount(**bind, recursive=False),
+        }
+        combinations = _COMBINATIONS | {name: {"mounts": (it,)} for name, it in mounts.items()}
+        for name, settings in combinations.items():
+            assert await said(place, engine, "echo it runs", **settings) == "it runs", name
+        await engine.close()
+
+    in_own_process(tmp_path, body)

@@ -24,6 +24,7 @@ from sampan.engine.runtime.users import user_in_root
 from sampan.engine.runtime.working_directory import make_working_directory
 from sampan.engine.snapshots import overlay
 from sampan.host import cgroups, identifier_maps, mounts, processes
+from sampan.host.cgroup_limits import ControlGroupLimits
 from sampan.host.identifier_maps import MappedUsers
 from sampan.host.tree_removal import remove_tree
 
@@ -80,6 +81,20 @@ class ContainerMaker:
                 stdin_outlives_clients=configuration.stdin_outlives_clients,
             )
 
+    def _weigh(self, record: ContainerRecord) -> None:
+        """Give block I/O its weights, where the kernel weighs it. Raises EngineError."""
+        limits = record.configuration.limits
+        weights = resources.io_weights(limits, resources.device_numbers(limits))
+        self._change(record.cgroup, ControlGroupLimits(), weights)
+
+    def _change(self, group: str, before: ControlGroupLimits, after: ControlGroupLimits) -> None:
+        try:
+            self._control_groups.change_limits(group, before, after)
+        except OSError as error:
+            raise EngineError(
+                f"the kernel refused a limit: {error.filename}: {error.strerror}"
+            ) from error
+
     def change_limits(self, record: ContainerRecord, limits: Limits) -> None:
         """Put other limits in the place of those of a record, at once if its process is there.
 
@@ -94,12 +109,10 @@ class ContainerMaker:
             return
         resources.check_changeable(former, limits)
         try:
-            self._control_groups.change_limits(record.cgroup, before, after)
-        except OSError as error:
-            self._control_groups.change_limits(record.cgroup, after, before)
-            raise EngineError(
-                f"the kernel refused a limit: {error.filename}: {error.strerror}"
-            ) from error
+            self._change(record.cgroup, before, after)
+        except EngineError:
+            self._change(record.cgroup, after, before)
+            raise
 
     async def end_half_made(self, identifier: str) -> None:
         """End the monitor and the runtime of a former process of ours, at work on a container."""

@@ -80,7 +80,7 @@ def _default_mounts(
         ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
     )
     yield from _shared_memory(configuration, surroundings)
-    yield from _message_queues(configuration)
+    yield _mount("/dev/mqueue", "mqueue", "mqueue", _KERNEL)
     yield _mount("/sys", "sysfs", "sysfs", system)
     yield _mount("/sys/fs/cgroup", "cgroup", "cgroup", [*system, "relatime"])
     if surroundings.init:
@@ -96,13 +96,6 @@ def _shared_memory(
     elif configuration.ipc_mode != "none":
         size = f"size={configuration.shared_memory_size}"
         yield _mount(_SHARED_MEMORY, "tmpfs", "shm", [*_KERNEL, "mode=1777", size])
-
-
-def _message_queues(configuration: ContainerConfiguration) -> Iterator[dict[str, Any]]:
-    if configuration.ipc_mode == "host":
-        yield _mount("/dev/mqueue", "bind", "/dev/mqueue", ["rbind", "rprivate", "rw"])
-    else:
-        yield _mount("/dev/mqueue", "mqueue", "mqueue", _KERNEL)
 
 
 def _user_mount(mount: Mount) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def device_numbers(limits: Limits) -> dict[str, tuple[int, int]]:
 def resources(limits: Limits, numbers: DeviceNumbers, *, accounts_swap: bool) -> dict[str, Any]:
     """The `linux.resources` member but for its devices: what is not limited is left out.
 
+    So are the weights of block I/O, whose files runtimes don't all know (`io_weights`).
+
     Raises InvalidConfiguration.
     """
     _check(limits)
@@ -51,6 +53,16 @@ def resources(limits: Limits, numbers: DeviceNumbers, *, accounts_swap: bool) ->
         "blockIO": _block_io(limits, numbers),
     }
     return {name: member for name, member in found.items() if member}
+
+
+def io_weights(limits: Limits, numbers: DeviceNumbers) -> ControlGroupLimits:
+    """The weights of block I/O alone."""
+    return ControlGroupLimits(
+        io_weight=limits.io_weight,
+        io_device_weights=tuple(
+            (*numbers[device.path], device.rate) for device in limits.io_device_weights
+        ),
+    )
 
 
 def control_group_limits(limits: Limits, *, accounts_swap: bool) -> ControlGroupLimits:
@@ -112,13 +124,6 @@ def _memory(limits: Limits, *, accounts_swap: bool) -> dict[str, Any]:
 
 def _block_io(limits: Limits, numbers: DeviceNumbers) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if limits.io_weight:
-        found["weight"] = limits.io_weight
-    if limits.io_device_weights:
-        found["weightDevice"] = [
-            _numbered(device, numbers) | {"weight": device.rate}
-            for device in limits.io_device_weights
-        ]
     for name, rates in _rates(limits):
         if rates:
             found[name] = [_numbered(device, numbers) | {"rate": device.rate} for device in rates]
