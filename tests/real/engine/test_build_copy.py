@@ -141,6 +141,20 @@ def test_a_context_that_comes_as_an_archive(tmp_path: Path) -> None:
     in_own_process(tmp_path, body)
 
 
+def test_an_archive_whose_last_block_is_cut_short(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        data = archive({"Dockerfile": b"FROM scratch\nCOPY f /\n", "f": b"seven b"})
+        whole = data[: 3 * 512 + 7]
+        assert whole.endswith(b"seven b")
+        image, _ = await build(place, "", context=ArchiveContext(stream(whole)))
+        assert (place.store.layers.folders(image.diff_ids)[0] / "f").read_bytes() == b"seven b"
+        for cut in (data[:700], data[: 3 * 512], data[:1100]):
+            with pytest.raises(EngineError):
+                await build(place, "", context=ArchiveContext(stream(cut)))
+
+    in_own_process(tmp_path, body)
+
+
 @pytest.mark.parametrize(
     "entries",
     [

@@ -55,11 +55,25 @@ def unpack_into(
     target = _Target(root, folder, owner, times, keeps_whiteouts=keeps_whiteouts)
     try:
         os.close(make_folders(root, folder))
-        for entry, content in archive_entries(decompressed(stream)):
+        for entry, content in archive_entries(_WholeBlocks(decompressed(stream))):
             target.put(entry, content)
-    except InvalidImage as error:
-        raise BuildFailed(str(error)) from error
+    except (InvalidImage, tarfile.TarError) as error:
+        raise BuildFailed(f"an archive can't be unpacked: {error}") from error
     target.finish()
+
+
+class _WholeBlocks:
+    """Fills the last block up with zeros: Docker's clients leave that out when they add a
+    Dockerfile to a context."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+        self._size = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size) or b"\0" * (-self._size % _BLOCK)
+        self._size += len(data)
+        return data
 
 
 class _Target:
