@@ -42,12 +42,18 @@ class Launch:
             facts = await self._facts(container)
             wanted = engine_configuration(container.record, facts)
             await engine.prepare(container.identifier, wanted)
+            await self._size_terminal(container)
             await attaching.connect_waiting(container, engine.attach)
             await engine.start(container.identifier)
         except BaseException:
             attaching.give_up_waiting(container)
             await asyncio.shield(self._undo(container))
             raise
+
+    async def _size_terminal(self, container: ManagedContainer) -> None:
+        rows, columns = container.record.host.console_size
+        if container.record.configuration.terminal and rows and columns:
+            await self._parts.engine.resize(container.identifier, columns, rows)
 
     async def release(self, container: ManagedContainer) -> None:
         """Give back what the run had. Raises EngineError."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from isolation import Place
 
+from sampan.engine.container_engine import ContainerEngine
 from sampan.engine.containers.configuration import (
     Configuration,
     EndpointSettings,
@@ -18,6 +19,7 @@ from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.service import MachineContainers
 from sampan.engine.contract import NotFound
 from sampan.engine.events import Event, Events
+from sampan.engine.images.local import LocalImages
 from sampan.engine.images.machine_images import MachineImages
 from sampan.engine.images.registry.registries import Registries
 from sampan.engine.images.registry.settings import RegistrySettings
@@ -121,9 +123,11 @@ class Stage:
         await self.parts.state.close()
 
 
-async def opened(place: Place) -> Stage:
-    """A life of the engine over the folders of a test."""
-    engine = await place.engine()
+async def opened(place: Place, boot: str = "") -> Stage:
+    """A life of the engine over the folders of a test; `boot` tells starts of a machine apart."""
+    engine = await ContainerEngine.open(
+        place.folder / "state", place.folder / "run", LocalImages(place.store), boot=boot
+    )
     events = Events()
     images = MachineImages(
         place.store,

@@ -1,6 +1,8 @@
 """What a new life of the engine's process does with what the former one left."""
 
 import asyncio
+import shutil
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ from stage import created, opened, until
 from sampan.engine.containers.configuration import RestartPolicy
 from sampan.engine.containers.contract import LogOptions
 from sampan.engine.containers.record import KIND, decoded, encoded
+from sampan.host import mounts
 
 pytestmark = pytest.mark.real
 
@@ -98,6 +101,43 @@ def test_what_is_half_made_or_half_removed_goes(tmp_path: Path) -> None:
         assert await stage.parts.engine.containers() == []
         assert await stage.parts.state.documents(KIND) == {}
         assert not list((place.folder / "state/containers").iterdir())
+        await stage.close()
+
+    in_own_process(tmp_path, body)
+
+
+def test_a_reboot_brings_back_what_is_always_to_run(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await place.add_image()
+        stage = await opened(place, boot="first")
+        names = ("always", "unless-stopped", "on-failure", "no")
+        for name in names:
+            await created(stage, "echo up; sleep 100", name, host=_policy(name))
+            await stage.containers.start(name)
+        await created(stage, "sleep 100", "stopped", host=_policy("unless-stopped"))
+        await stage.containers.start("stopped")
+        await stage.containers.stop("stopped", 0)
+        await created(stage, "sleep 100", "passing", host={"auto_remove": True})
+        await stage.containers.start("passing")
+        await stage.close()
+        place.control_groups.kill_all(place.cgroup)
+        await asyncio.sleep(0.3)
+        for entry in reversed(mounts.mount_entries()):
+            if entry.target.startswith(str(place.folder)):
+                mounts.unmount(entry.target, lazily=True)
+        shutil.rmtree(place.folder / "run")
+        stage = await opened(place, boot="second")
+
+        async def runs(name: str) -> bool:
+            return (await stage.containers.inspect(name)).state.phase == "running"
+
+        for name in ("always", "unless-stopped", "on-failure"):
+            await until(partial(runs, name))
+        assert not await runs("no")
+        assert not await runs("stopped")
+        assert len(await stage.containers.list()) == 5
+        for detail in await stage.containers.list():
+            await stage.containers.remove(detail.identifier, force=True)
         await stage.close()
 
     in_own_process(tmp_path, body)
