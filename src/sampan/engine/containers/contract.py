@@ -345,7 +345,10 @@ class Containers(Protocol):
     async def exec_start(
         self, identifier: str, *, detach: bool = False, console_size: tuple[int, int] | None = None
     ) -> Session | None:
-        """Its streams, None when detached. Raises NotFound, Conflict when started before."""
+        """Its streams, None when detached; the size is columns and rows.
+
+        Raises NotFound, Conflict when started before.
+        """
 
     async def exec_inspect(self, identifier: str) -> ExecDetail: ...
 

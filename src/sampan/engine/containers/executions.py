@@ -136,9 +136,11 @@ class Executions:
             execution.change(running=False, exit_code=_COULD_NOT_RUN)
             raise
         execution.session = session
-        size = console_size or configuration.console_size
-        if configuration.terminal and size:
-            await session.resize(size[1], size[0])
+        if console_size is None and configuration.console_size is not None:
+            rows, columns = configuration.console_size
+            console_size = (columns, rows)
+        if configuration.terminal and console_size:
+            await session.resize(*console_size)
         client = None if detach else ExecClient(session, configuration)
         following = asyncio.ensure_future(self._follow(execution, session, client))
         self._tasks.add(following)
