@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -164,7 +165,7 @@ class RunningEngine:
 
 class Sampan(RunningEngine):
     def __init__(self, folder: Path) -> None:
-        self.instance = Instance(name=f"d{os.getpid()}")
+        self.instance = Instance(name=f"d{secrets.token_hex(4)}")
         super().__init__(folder, self.instance.run_folder / "docker.sock")
 
     def program(self) -> list[str]:

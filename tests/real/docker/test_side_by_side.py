@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from comparison import differences
-from engines import Answer, RunningEngine
+from engines import Answer, RunningEngine, Sampan
 
 pytestmark = pytest.mark.real
 
@@ -159,6 +159,13 @@ EXPLAINED = [
     ("/system/df", ".LayersSize*", "counted in another way"),
     ("/build/prune", "*", "an empty cache"),
 ]
+
+
+@pytest.fixture(scope="module")
+def sampan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """One that nobody has used before, as Docker's hasn't been either."""
+    with Sampan(tmp_path_factory.mktemp("compared")) as engine:
+        yield engine
 
 
 def explained(path: str, difference: str) -> bool:
