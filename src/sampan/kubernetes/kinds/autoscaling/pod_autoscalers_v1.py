@@ -1,13 +1,11 @@
 """HorizontalPodAutoscaler as autoscaling/v1 has it: one target for cpu, the rest in annotations.
 
-The annotations keep what this version has no fields for, as v2 has it.
+The annotations keep what this version has no fields for (`autoscaler_annotations`).
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-import msgspec
-
+from sampan.kubernetes.kinds.autoscaling import autoscaler_annotations
 from sampan.kubernetes.kinds.autoscaling.autoscaler_columns import COLUMNS
 from sampan.kubernetes.kinds.autoscaling.autoscaler_validation import check_bounds
 from sampan.kubernetes.kinds.autoscaling.pod_autoscalers import prepare_autoscaler
@@ -21,7 +19,6 @@ from sampan.kubernetes.kinds.resource import (
 from sampan.kubernetes.kinds.versions import as_version_of
 from sampan.kubernetes.machinery.causes import invalid
 
-_PREFIX = "autoscaling.alpha.kubernetes.io/"
 # Where the fields of v2 lie that v1 has not: annotation, part of the object, field.
 _ANNOTATED = (
     ("metrics", "spec", "metrics"),
@@ -40,8 +37,8 @@ def to_v2(tree: Object) -> Object:
         name: dict(tree[name]) for name in ("spec", "status") if name in tree
     }
     for key, section, field in _ANNOTATED:
-        kept = annotations.pop(_PREFIX + key, None)
-        value = _decoded(kept)
+        kept = annotations.pop(autoscaler_annotations.PREFIX + key, None)
+        value = None if kept is None else autoscaler_annotations.decode(key, kept)
         if value is not None:
             parts.setdefault(section, {})[field] = value
     spec, status = parts.setdefault("spec", {}), parts.get("status") or {}
@@ -74,7 +71,9 @@ def to_v1(tree: Object) -> Object:
     for key, section_name, field in _ANNOTATED:
         value = sections[section_name].pop(field, None)
         if value:
-            annotations[_PREFIX + key] = msgspec.json.encode(value).decode()
+            annotations[autoscaler_annotations.PREFIX + key] = autoscaler_annotations.encode(
+                key, value
+            )
     return {**tree, "metadata": _annotated(tree["metadata"], annotations), **sections}
 
 
@@ -88,13 +87,6 @@ def _utilization(metric: Object, path: str) -> int | None:
 def _annotated(metadata: Object, annotations: Object) -> Object:
     kept = {key: value for key, value in metadata.items() if key != "annotations"}
     return {**kept, "annotations": annotations} if annotations else kept
-
-
-def _decoded(text: str | None) -> Any:
-    try:
-        return None if text is None else msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return None
 
 
 def _default(autoscaler: Object) -> None:
