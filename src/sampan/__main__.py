@@ -10,7 +10,7 @@ from sampan.foundation.instance_name import DEFAULT_NAME
 def main() -> None:
     called = _run_call(sys.argv[1:])
     if called:
-        from sampan.faces.cli import run_command
+        from sampan.faces.cli.engine import run_command
 
         sys.exit(run_command.main(*called))
     from sampan.daemon.launch import Launcher

@@ -1,6 +1,7 @@
 """The engine's process: the machine's one image store, and the machine's own containers."""
 
 import asyncio
+import logging
 import os
 
 from sampan.daemon import groups, node_space
@@ -8,22 +9,33 @@ from sampan.daemon.docker_face import docker_server
 from sampan.daemon.engine_facts import engine_facts
 from sampan.daemon.event_loop import run_until_terminated
 from sampan.daemon.log_files import log_to_file
-from sampan.engine.daemon import running_engine
+from sampan.engine.machine import open_machine
+from sampan.engine.private_server import private_server
 from sampan.faces.dockerapi.facts import Facts
 from sampan.foundation.settings import Instance
 from sampan.host.cgroups import control_groups
 from sampan.host.forking import set_process_name
 
+_log = logging.getLogger(__name__)
+
 
 async def serve_engine(instance: Instance, facts: Facts, stop: asyncio.Event) -> None:
-    """Be both faces of the engine until `stop`. Raises OSError, EngineError."""
-    async with running_engine(instance) as machine:
-        docker = docker_server(instance, machine, facts, os.environ)
+    """Open the machine's engine and serve both its sockets until `stop`.
+
+    The private one is there last: who finds it finds everything. Raises OSError, EngineError.
+    """
+    machine = await open_machine(instance, os.environ)
+    docker = docker_server(instance, machine, facts, os.environ)
+    nodes = private_server(instance, machine)
+    try:
         await docker.start()
-        try:
-            await stop.wait()
-        finally:
-            await docker.stop()
+        await nodes.start()
+        _log.info("the engine answers in %s", instance.run_folder)
+        await stop.wait()
+    finally:
+        await nodes.stop()
+        await docker.stop()
+        await machine.close()
 
 
 def run(instance: Instance) -> None:

@@ -83,10 +83,8 @@ class ImageClient:
         reader, writer = self._streams
         try:
             writer.write(question)
-            received = frames.PROGRESS
-            while received not in (frames.ANSWER, frames.ERROR):
-                received, length = frames.header(await reader.readexactly(frames.HEADER.size))
-                payload = await reader.readexactly(length)
+            received, length = frames.header(await reader.readexactly(frames.HEADER.size))
+            payload = await reader.readexactly(length)
         except BaseException:
             # Half an answer would be taken for the next one's.
             await self.close()

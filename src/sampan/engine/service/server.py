@@ -1,7 +1,6 @@
 """The engine's socket: takes questions of local root, hands them to handlers by method.
 
-What the methods do is not known here. Each connection has at most one question open; its
-further frames (input, resize, signal) go to that question's call.
+What the methods do is not known here. Each connection has at most one question open.
 """
 
 import asyncio
@@ -21,7 +20,6 @@ from sampan.engine.service.errors import encode_error
 
 _log = logging.getLogger(__name__)
 _CREDENTIALS = struct.Struct("3i")
-_INPUTS_WAITING = 64
 _Arguments = TypeVar("_Arguments")
 
 
@@ -33,10 +31,8 @@ class _Question(msgspec.Struct):
 class Call:
     """One question while it is being answered."""
 
-    def __init__(self, arguments: msgspec.Raw, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, arguments: msgspec.Raw) -> None:
         self._arguments = arguments
-        self._writer = writer
-        self.inputs: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue(_INPUTS_WAITING)
 
     def arguments(self, kind: type[_Arguments]) -> _Arguments:
         """Raises InvalidConfiguration."""
@@ -44,15 +40,6 @@ class Call:
             return msgspec.json.decode(self._arguments, type=kind)
         except msgspec.DecodeError as error:
             raise InvalidConfiguration(f"the arguments are invalid: {error}") from error
-
-    async def send(self, kind: bytes, payload: bytes) -> None:
-        """Send output or progress, at the client's pace. Raises ConnectionError."""
-        self._writer.write(frames.frame(kind, payload))
-        await self._writer.drain()
-
-    def progress(self, text: str) -> None:
-        """Send a line of progress without waiting."""
-        self._writer.write(frames.frame(frames.PROGRESS, text.encode()))
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -65,6 +52,7 @@ class EngineServer:
         self._path = path
         self._handlers = handlers
         self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Raises OSError."""
@@ -78,7 +66,8 @@ class EngineServer:
 
     async def stop(self) -> None:
         """Stop listening and end every call."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         self._path.unlink(missing_ok=True)
         for task in self._connections:
             task.cancel()
@@ -101,23 +90,21 @@ class EngineServer:
 
 
 class _Conversation:
-    """One connection: questions one after another, and the input of the one that is open."""
+    """One connection: questions one after another."""
 
     def __init__(self, handlers: Mapping[str, Handler], writer: asyncio.StreamWriter) -> None:
         self._handlers = handlers
         self._writer = writer
-        self._call: Call | None = None
         self._answering: asyncio.Task[None] | None = None
 
     async def hold(self, reader: asyncio.StreamReader) -> None:
-        """Until the client goes away, which ends the call that is open."""
+        """Until the client goes away, which ends the question that is open."""
         try:
             while (received := await _next_frame(reader)) is not None:
                 kind, payload = received
-                if kind == frames.QUESTION:
-                    await self._open(payload)
-                else:
-                    await self._pass_on(kind, payload)
+                if kind != frames.QUESTION:
+                    raise frames.BrokenFrame("a frame that is no question")
+                await self._open(payload)
         finally:
             if self._answering is not None:
                 self._answering.cancel()
@@ -130,29 +117,25 @@ class _Conversation:
             question = msgspec.json.decode(payload, type=_Question)
         except msgspec.DecodeError as error:
             raise frames.BrokenFrame(f"a question can't be read: {error}") from error
-        self._call = Call(question.arguments, self._writer)
-        self._answering = asyncio.ensure_future(self._answer(question.method, self._call))
-
-    async def _pass_on(self, kind: bytes, payload: bytes) -> None:
-        """Give input to the open call; what comes after its end is dropped."""
-        if self._call is None or self._answering is None:
-            return
-        putting = asyncio.ensure_future(self._call.inputs.put((kind, payload)))
-        await asyncio.wait((putting, self._answering), return_when=asyncio.FIRST_COMPLETED)
-        putting.cancel()
+        call = Call(question.arguments)
+        self._answering = asyncio.ensure_future(self._answer(question.method, call))
 
     async def _answer(self, method: str, call: Call) -> None:
         handler = self._handlers.get(method)
         try:
             if handler is None:
                 raise EngineError(f"the engine has no method {method!r}")
-            await call.send(frames.ANSWER, msgspec.json.encode(await handler(call)))
+            await self._send(frames.ANSWER, msgspec.json.encode(await handler(call)))
         except ConnectionError:
             _log.debug("the client of %s went away", method)
         except (EngineError, OSError) as error:
             if isinstance(error, OSError):
                 _log.warning("%s failed", method, exc_info=error)
-            await call.send(frames.ERROR, encode_error(error))
+            await self._send(frames.ERROR, encode_error(error))
+
+    async def _send(self, kind: bytes, payload: bytes) -> None:
+        self._writer.write(frames.frame(kind, payload))
+        await self._writer.drain()
 
 
 async def _next_frame(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:

@@ -1,0 +1,1 @@
+"""Commands on containers, images, networks and volumes: clients of the Docker API."""

@@ -1,0 +1,86 @@
+"""The engine as the commands ask it: refusals become errors of the command line."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any
+
+import click
+
+from sampan.faces.cli.engine.api_client import (
+    ENGINE_FAILED,
+    EngineClient,
+    EngineRefused,
+    EngineUnreachable,
+)
+from sampan.faces.cli.engine.run_command import exit_code_of
+from sampan.faces.cli.session import Session
+
+
+class EngineFailure(click.ClickException):
+    """What the engine refused, with docker's exit code for it."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self._exit_code = exit_code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        super().show(file)
+        # click takes the code from a class variable; an instance of ours has its own.
+        sys.exit(self._exit_code)
+
+
+@contextlib.contextmanager
+def engine(session: Session, *, runs_command: bool = False) -> Iterator[EngineClient]:
+    """A client whose errors, raised in the block, end the command."""
+    try:
+        yield EngineClient(session.instance.name)
+    except EngineRefused as error:
+        code = exit_code_of(error, otherwise=1) if runs_command else 1
+        raise EngineFailure(str(error), code) from error
+    except (EngineUnreachable, ConnectionError) as error:
+        raise EngineFailure(str(error), ENGINE_FAILED) from error
+
+
+def for_each(
+    session: Session, names: Sequence[str], act: Callable[[EngineClient, str], Any]
+) -> None:
+    """Do it for every name, print those it was done for, and fail at the end for the others."""
+    failed = False
+    with engine(session) as client:
+        for name in names:
+            try:
+                act(client, name)
+                click.echo(name)
+            except EngineRefused as error:
+                click.echo(f"Error: {error}", err=True)
+                failed = True
+    if failed:
+        sys.exit(1)
+
+
+def filters(pairs: Sequence[str]) -> str | None:
+    """The filters of --filter NAME=VALUE, as the API takes them."""
+    import json
+
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"{pair!r} is no filter: use NAME=VALUE")
+        found.setdefault(name, []).append(value)
+    return json.dumps(found) if found else None
+
+
+def pairs(texts: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE texts as a mapping."""
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
+
+
+FILTER = click.option("-f", "--filter", "filtered", multiple=True, metavar="NAME=VALUE")
+FORCE = click.option("-y", "--force", "-f", "force", is_flag=True, help="Without asking.")
+
+
+def confirmed(force: bool, question: str) -> bool:
+    """Whether the user wants it: asked only on a terminal, where nothing else says so."""
+    return force or click.confirm(question, default=False)

@@ -1,0 +1,204 @@
+"""The commands on networks and volumes, with docker's verbs and options."""
+
+from typing import Any
+
+import click
+
+from sampan.faces.cli.engine.asking import (
+    FILTER,
+    FORCE,
+    confirmed,
+    engine,
+    filters,
+    for_each,
+    pairs,
+)
+from sampan.faces.cli.engine.human_values import short, size
+from sampan.faces.cli.engine.listing import inspected, show, with_list_options
+from sampan.faces.cli.session import Session
+
+
+@click.group(help="Networks of containers.")
+def network() -> None:
+    """Only its commands do anything."""
+
+
+@network.command("ls", help="List networks.")
+@FILTER
+@with_list_options
+@click.pass_obj
+def list_networks(
+    session: Session, /, filtered: tuple[str, ...], whole: bool, **shown: Any
+) -> None:
+    with engine(session) as client:
+        found = client.document("GET", "/networks", {"filters": filters(filtered)})
+    rows = [
+        {
+            "ID": item["Id"] if whole else short(item["Id"]),
+            "Name": item["Name"],
+            "Driver": item["Driver"],
+            "Scope": item["Scope"],
+        }
+        for item in sorted(found, key=lambda item: str(item["Name"]))
+    ]
+    columns = {"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE"}
+    show(rows, columns, documents=found, **shown)
+
+
+@network.command("create", help="Make a network.")
+@click.option("-d", "--driver", default="bridge", show_default=True)
+@click.option("--subnet", "subnets", multiple=True, help="A range of addresses.")
+@click.option("--gateway", "gateways", multiple=True, help="The bridge's own address.")
+@click.option("--ip-range", "ranges", multiple=True, help="Where to take addresses from.")
+@click.option("--internal", is_flag=True, help="Nothing leads outwards.")
+@click.option("--ipv6", is_flag=True)
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE")
+@click.option("-o", "--opt", "options", multiple=True, metavar="NAME=VALUE")
+@click.argument("name")
+@click.pass_obj
+def create_network(session: Session, /, name: str, **wanted: Any) -> None:
+    pools = []
+    for index, subnet in enumerate(wanted["subnets"]):
+        pool = {"Subnet": subnet}
+        if index < len(wanted["gateways"]):
+            pool["Gateway"] = wanted["gateways"][index]
+        if index < len(wanted["ranges"]):
+            pool["IPRange"] = wanted["ranges"][index]
+        pools.append(pool)
+    document = {
+        "Name": name,
+        "Driver": wanted["driver"],
+        "Internal": wanted["internal"],
+        "EnableIPv6": wanted["ipv6"],
+        "Labels": pairs(wanted["labels"]),
+        "Options": pairs(wanted["options"]),
+        "IPAM": {"Config": pools},
+    }
+    with engine(session) as client:
+        click.echo(client.document("POST", "/networks/create", None, document)["Id"])
+
+
+@network.command(help="Put a container on a network.")
+@click.option("--ip", "address", default="", help="The address that it gets there.")
+@click.option("--alias", "aliases", multiple=True, help="A further name there.")
+@click.argument("name")
+@click.argument("container")
+@click.pass_obj
+def connect(
+    session: Session, /, name: str, container: str, address: str, aliases: tuple[str, ...]
+) -> None:
+    settings: dict[str, Any] = {"Aliases": list(aliases)}
+    if address:
+        settings["IPAMConfig"] = {"IPv4Address": address}
+    document = {"Container": container, "EndpointConfig": settings}
+    with engine(session) as client:
+        client.document("POST", f"/networks/{name}/connect", None, document)
+
+
+@network.command(help="Take a container off a network.")
+@click.option("-f", "--force", is_flag=True)
+@click.argument("name")
+@click.argument("container")
+@click.pass_obj
+def disconnect(session: Session, /, name: str, container: str, force: bool) -> None:
+    with engine(session) as client:
+        document = {"Container": container, "Force": force}
+        client.document("POST", f"/networks/{name}/disconnect", None, document)
+
+
+def _removal(kind: str) -> click.Command:
+    @click.command("rm", help=f"Remove {kind}.")
+    @click.option("-f", "--force", is_flag=True)
+    @click.argument("names", nargs=-1, required=True)
+    @click.pass_obj
+    def rm(session: Session, /, names: tuple[str, ...], force: bool) -> None:
+        for_each(
+            session,
+            names,
+            lambda client, name: client.document("DELETE", f"/{kind}/{name}", {"force": force}),
+        )
+
+    return rm
+
+
+def _inspection(kind: str) -> click.Command:
+    @click.command("inspect", help=f"Show all that is known of {kind}.")
+    @click.option("-f", "--format", "template", default="", help="A template of fields.")
+    @click.argument("names", nargs=-1, required=True)
+    @click.pass_obj
+    def inspect(session: Session, /, names: tuple[str, ...], template: str) -> None:
+        with engine(session) as client:
+            found = [client.document("GET", f"/{kind}/{name}") for name in names]
+        for shown in found if template else (found,):
+            click.echo(inspected(template, shown))
+
+    return inspect
+
+
+def _pruning(kind: str, deleted: str) -> click.Command:
+    @click.command("prune", help=f"Remove {kind} that nothing uses.")
+    @FORCE
+    @FILTER
+    @click.pass_obj
+    def prune(session: Session, /, force: bool, filtered: tuple[str, ...]) -> None:
+        if not confirmed(force, f"Remove {kind} that nothing uses?"):
+            return
+        with engine(session) as client:
+            answer = client.document("POST", f"/{kind}/prune", {"filters": filters(filtered)})
+        for name in answer[deleted] or ():
+            click.echo(name)
+        if "SpaceReclaimed" in answer:
+            click.echo(f"Total reclaimed space: {size(answer['SpaceReclaimed'])}")
+
+    return prune
+
+
+@click.group(help="Volumes of containers.")
+def volume() -> None:
+    """Only its commands do anything."""
+
+
+@volume.command("ls", help="List volumes.")
+@FILTER
+@with_list_options
+@click.pass_obj
+def list_volumes(session: Session, /, filtered: tuple[str, ...], whole: bool, **shown: Any) -> None:
+    del whole  # names aren't shortened anyway
+    with engine(session) as client:
+        found = client.document("GET", "/volumes", {"filters": filters(filtered)})["Volumes"] or []
+    rows = [{"Driver": item["Driver"], "Name": item["Name"]} for item in found]
+    columns = {"Driver": "DRIVER", "Name": "VOLUME NAME"}
+    show(rows, columns, identifier="Name", documents=found, **shown)
+
+
+@volume.command("create", help="Make a volume.")
+@click.option("-d", "--driver", default="local", show_default=True)
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE")
+@click.option("-o", "--opt", "options", multiple=True, metavar="NAME=VALUE")
+@click.argument("name", required=False)
+@click.pass_obj
+def create_volume(
+    session: Session,
+    /,
+    name: str | None,
+    driver: str,
+    labels: tuple[str, ...],
+    options: tuple[str, ...],
+) -> None:
+    document = {
+        "Name": name or "",
+        "Driver": driver,
+        "Labels": pairs(labels),
+        "DriverOpts": pairs(options),
+    }
+    with engine(session) as client:
+        click.echo(client.document("POST", "/volumes/create", None, document)["Name"])
+
+
+for _group, _kind, _deleted in (
+    (network, "networks", "NetworksDeleted"),
+    (volume, "volumes", "VolumesDeleted"),
+):
+    _group.add_command(_removal(_kind))
+    _group.add_command(_inspection(_kind))
+    _group.add_command(_pruning(_kind, _deleted))
