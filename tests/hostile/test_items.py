@@ -1,4 +1,4 @@
-"""Which tests show that each kind of hostile input to the API is refused; all of them are there."""
+"""Which tests show that each kind of hostile input is refused; all of them are there."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,59 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 API, HERE = "control/api", "hostile"
+IMAGES = "hostile/test_images.py"
+REGISTRY = "real/engine/registry/test_hostile_registry.py"
 ITEMS: dict[str, tuple[str, ...]] = {
+    "`../` and absolute entries": (
+        f"{IMAGES}::test_a_way_up",
+        f"{IMAGES}::test_an_absolute_name",
+    ),
+    "a symlink, then a write through it": (
+        f"{IMAGES}::test_a_symlink_then_a_write_through_it",
+        f"{IMAGES}::test_a_file_in_place_of_a_symlink_does_not_write_through_it",
+    ),
+    "a hardlink outside": (f"{IMAGES}::test_a_hard_link_to_a_file_outside",),
+    "device nodes and setuid xattrs": (
+        f"{IMAGES}::test_a_device",
+        f"{IMAGES}::test_attributes_that_overlayfs_or_the_kernel_would_obey",
+        f"{IMAGES}::test_setuid_stays_what_the_layer_says_and_no_more",
+    ),
+    "a whiteout outside its layer": (
+        f"{IMAGES}::test_a_whiteout_outside_its_layer",
+        f"{IMAGES}::test_a_whiteout_in_a_linked_folder_hides_nothing_outside",
+    ),
+    "a symlink chain at PATH_MAX": (
+        f"{IMAGES}::test_a_chain_of_symlinks_as_long_as_a_path_may_be",
+    ),
+    "a 10 GB gzip or zstd bomb": (
+        f"{IMAGES}::test_a_bomb_is_cut_off",
+        f"{IMAGES}::test_a_decompressor_that_would_take_all_memory",
+        f"{IMAGES}::test_a_map_of_holes_without_end",
+    ),
+    "a million tiny files": (f"{IMAGES}::test_a_million_tiny_files_are_not_taken_in",),
+    "a digest or size that differs": (
+        f"{REGISTRY}::test_a_digest_that_differs",
+        f"{REGISTRY}::test_a_size_that_differs",
+        f"{REGISTRY}::test_a_manifest_under_another_digest",
+        f"{REGISTRY}::test_a_layer_of_another_image_than_its_configuration_says",
+    ),
+    "a document that is both manifest and index": (
+        f"{IMAGES}::test_a_document_that_is_both_manifest_and_index",
+        f"{REGISTRY}::test_a_document_that_is_both_manifest_and_index",
+        f"{REGISTRY}::test_a_document_sent_as_what_it_is_not",
+    ),
+    "layer `urls` that would be sent credentials": (
+        f"{REGISTRY}::test_a_layer_that_lies_at_the_address_of_a_thief",
+        f"{REGISTRY}::test_a_redirect_elsewhere_is_followed_without_secrets",
+    ),
+    "a huge manifest": (
+        f"{REGISTRY}::test_a_huge_manifest",
+        f"{REGISTRY}::test_indexes_in_indexes_without_end",
+    ),
+    "labels taken for truth": (f"{IMAGES}::test_labels_and_annotations_are_not_taken_for_truth",),
+    "a decompressor taken from the container's PATH": (
+        f"{IMAGES}::test_no_decompressor_is_taken_from_a_path",
+    ),
     "an oversized body that skips authorization": (
         f"{API}/writing/test_bad_input.py::test_large_bodies_are_refused_only_after_authorization",
         "foundation/wire/test_http.py::test_a_body_that_nobody_asks_for_is_not_taken_in",
