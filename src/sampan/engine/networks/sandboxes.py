@@ -239,11 +239,16 @@ class Sandboxes:
         endpoint = self._placed(wish, before.identity, before.endpoints)
         live.record = msgspec.structs.replace(before, endpoints=(*before.endpoints, endpoint))
         try:
+            self._settle_ports(live, before)
             self._folder.save(live.record)
             await self._bridges.connect(before.namespace, endpoint.as_port(), live.wiring())
-        except (OSError, NftablesError) as problem:
+        except (OSError, NftablesError, EngineError) as problem:
+            if not before.host_ports:
+                self._reservations.release(before.identity.identifier)
             live.record = before
             self._folder.save(before)
+            if isinstance(problem, EngineError):
+                raise
             raise EngineError(f"failed to connect to {network.name}: {problem}") from problem
         self._names.join(live, endpoint, network)
         self._files.add_endpoint(live.record, endpoint)
@@ -252,7 +257,9 @@ class Sandboxes:
     async def disconnect(self, live: LiveSandbox, endpoint: PlacedEndpoint) -> None:
         """Unplug a running container (EngineError)."""
         left = tuple(each for each in live.record.endpoints if each is not endpoint)
-        live.record = msgspec.structs.replace(live.record, endpoints=left)
+        before = live.record
+        live.record = msgspec.structs.replace(before, endpoints=left)
+        self._settle_ports(live, before)
         self._folder.save(live.record)
         self._names.leave(live, endpoint)
         self._files.remove_endpoint(live.record, endpoint)
@@ -262,6 +269,17 @@ class Sandboxes:
             raise EngineError(
                 f"failed to disconnect from {endpoint.network_name}: {problem}"
             ) from problem
+
+    def _settle_ports(self, live: LiveSandbox, before: SandboxRecord) -> None:
+        """Ports are held from when a network leads outside until none does any more."""
+        record = live.record
+        if record.way_out() is None:
+            self._reservations.release(record.identity.identifier)
+            live.record = msgspec.structs.replace(record, wishes=(), host_ports=())
+        elif before.way_out() is None:
+            wishes = self._wishes(record.request, record)
+            live.record = msgspec.structs.replace(record, wishes=wishes)
+            self._hold_ports(live)
 
     def rename(self, container: str, name: str) -> None:
         """A container is known by another name; no error if it has no sandbox."""

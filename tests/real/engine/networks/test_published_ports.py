@@ -151,6 +151,27 @@ def test_ports_follow_the_network_that_leads_outside(tmp_path: Path) -> None:
     on_own_host(tmp_path, body)
 
 
+def test_ports_are_published_while_a_network_leads_outside(tmp_path: Path) -> None:
+    async def body(host: Host) -> None:
+        await host.define("inside", internal=True)
+        await host.define("outward")
+        web = await host.run("web", "inside", ports={"80/tcp": _at("8080")})
+        host.serve(web.namespace, 80, "web")
+        assert web.ports == {"80/tcp": None}
+        web_identity = identity("web")
+        with socket.create_server(("127.0.0.1", 8080)):
+            with pytest.raises(EngineError, match="port is already allocated"):
+                await host.networks.connect("outward", web_identity, EndpointSettings())
+            assert host.networks.inspect("outward").containers == {}
+        await host.networks.connect("outward", web_identity, EndpointSettings())
+        assert await reaches(host.here, "127.0.0.1", 8080)
+        await host.networks.disconnect("outward", web_identity.identifier)
+        assert not await reaches(host.here, "127.0.0.1", 8080)
+        socket.create_server(("127.0.0.1", 8080)).close()
+
+    on_own_host(tmp_path, body)
+
+
 def test_rules_that_somebody_flushed_are_back(tmp_path: Path) -> None:
     async def body(host: Host) -> None:
         web = await host.run("web", ports={"80/tcp": _at("8080", "0.0.0.0")})
