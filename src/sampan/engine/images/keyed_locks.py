@@ -22,6 +22,3 @@ class KeyedLocks:
             self._waiting[key] -= 1
             if not self._waiting[key]:
                 del self._locks[key], self._waiting[key]
-
-    def is_held(self, key: str) -> bool:
-        return key in self._locks

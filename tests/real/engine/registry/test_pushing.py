@@ -1,10 +1,11 @@
 """What pushing does with large layers and broken lines."""
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from fake_registry import FakeRegistry
+from fake_registry import INDEX, FakeRegistry
 from registry_place import Told, add_image, in_own_network, layer, machine_images
 
 from sampan.engine.contract import EngineError
@@ -18,6 +19,39 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blob_upload, "_WHOLE", 4096)
     monkeypatch.setattr(blob_upload, "_PIECE", 100_000)
     monkeypatch.setattr(blob_upload, "_FIRST_PAUSE", 0.0)
+
+
+def test_an_index_goes_with_all_of_its_platforms(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with FakeRegistry() as registry, FakeRegistry(5001) as other:
+            both = [
+                registry.add_image("amd", layer({"amd": b""})),
+                registry.add_image("arm", layer({"arm": b""}), architecture="arm64"),
+            ]
+            index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": both}
+            digest = registry.add_document("1", INDEX, index)["digest"]
+            images = machine_images(tmp_path / "ours")
+            await images.pull(f"{registry.host}/app:1", platform="linux/arm64")
+            detail = await images.pull(f"{registry.host}/app:1")
+            await images.tag(f"{registry.host}/app:1", f"{other.host}/app:2")
+            saved = [piece async for piece in images.save([f"{other.host}/app:2"])]
+
+            async def stream() -> AsyncIterator[bytes]:
+                for piece in saved:
+                    yield piece
+
+            theirs = machine_images(tmp_path / "theirs")
+            (loaded,) = await theirs.load(stream())
+            assert loaded.identifier == detail.identifier
+            (pushed,) = await theirs.push(f"{other.host}/app:2")
+            assert pushed.digest == digest
+            assert other.documents["2"] == registry.documents["1"]
+            arm = await machine_images(tmp_path / "arm").pull(
+                f"{other.host}/app:2", platform="linux/arm64"
+            )
+            assert os.listdir(arm.folders[0]) == ["arm"]
+
+    in_own_network(tmp_path, body)
 
 
 def test_a_large_layer_goes_in_pieces(tmp_path: Path) -> None:
