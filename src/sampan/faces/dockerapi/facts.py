@@ -20,4 +20,3 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     state_folder: str
     runtime: str
     python: str
-    has_buildkit: bool = False

@@ -21,7 +21,7 @@ async def ping(call: Call) -> Response:
     return Response(
         headers={
             "Content-Type": "text/plain; charset=utf-8",
-            "Builder-Version": "2" if call.facts.has_buildkit else "1",
+            "Builder-Version": "2",
             "Swarm": "inactive",
             "Cache-Control": "no-cache, no-store, must-revalidate",
             "Pragma": "no-cache",
