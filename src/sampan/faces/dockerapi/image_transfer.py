@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
-from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.engine.contract import Forbidden, InvalidConfiguration, NotImplementedHere
 from sampan.engine.images.contract import Credentials
 from sampan.faces.dockerapi import bodies, json_stream
 from sampan.faces.dockerapi.call import Call, answer
+from sampan.faces.dockerapi.errors import Refused
 from sampan.faces.dockerapi.json_stream import Tell, progress_message
 from sampan.faces.dockerapi.platforms import platform_of
 from sampan.faces.dockerapi.router import Route
@@ -172,7 +173,10 @@ async def authenticate(call: Call) -> Response:
         asked = msgspec.convert(await call.json(), Authorization)
     except msgspec.ValidationError as error:
         raise InvalidConfiguration(f"invalid JSON: {error}") from error
-    token = await call.engine.images.verify(asked.credentials())
+    try:
+        token = await call.engine.images.verify(asked.credentials())
+    except Forbidden as error:
+        raise Refused(401, str(error)) from error
     return answer({"Status": "Login Succeeded", "IdentityToken": token})
 
 
