@@ -6,6 +6,7 @@ leads to is removed. Methods that read or write much say that they block; the ot
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -45,6 +46,7 @@ from sampan.engine.images.reference import (
 from sampan.engine.images.source import AcquiredImage
 from sampan.host.tree_removal import remove_tree
 
+_log = logging.getLogger(__name__)
 _INDEX = "index.json"
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
@@ -91,6 +93,8 @@ class ImageStore:
         self.layers.clear_unfinished()
         (folder / "oci-layout").write_bytes(_LAYOUT)
         self.names = self._read_names()
+        self._groups: dict[str, set[str]] = {}
+        self._grouped: Names | None = None
 
     def resolve(self, reference: str) -> StoredImage:
         """By name, by name and digest, or by (the start of) an identifier.
@@ -124,11 +128,15 @@ class ImageStore:
 
     def same(self, image: StoredImage) -> set[str]:
         """The manifests in the index that lead to the same configuration."""
-        return {
-            digest
-            for digest in self.names.images
-            if self.stored(digest).identifier == image.identifier
-        }
+        return self._manifests_by_identifier().get(image.identifier, set())
+
+    def _manifests_by_identifier(self) -> dict[str, set[str]]:
+        if self._grouped is not self.names:
+            self._groups = {}
+            for image in filter(None, map(self._readable, self.names.images)):
+                self._groups.setdefault(image.identifier, set()).add(image.digest)
+            self._grouped = self.names
+        return self._groups
 
     def stored(self, digest: str) -> StoredImage:
         """The image of a manifest's digest. Raises InvalidImage."""
@@ -143,6 +151,14 @@ class ImageStore:
             )
             self._images[digest] = image
         return image
+
+    def _readable(self, digest: str) -> StoredImage | None:
+        """None for an image that the disk has damaged: the others are none the worse for it."""
+        try:
+            return self.stored(digest)
+        except InvalidImage as error:
+            _log.warning("image %s can't be read: %s", digest, error)
+            return None
 
     def describe(self, image: StoredImage) -> ImageDescription:
         layers = sum(layer.size for layer in image.manifest.layers)
@@ -162,10 +178,8 @@ class ImageStore:
 
     def distinct(self) -> list[StoredImage]:
         """Each image once, however many manifests lead to its configuration."""
-        by_identifier = {
-            image.identifier: image for image in map(self.stored, sorted(self.names.images))
-        }
-        return list(by_identifier.values())
+        groups = self._manifests_by_identifier()
+        return [self.stored(min(manifests)) for _, manifests in sorted(groups.items())]
 
     async def acquire(self, reference: str, owner: str, container: str) -> AcquiredImage:
         """Take a lease on an image whose layers are unpacked."""
@@ -288,10 +302,9 @@ class ImageStore:
 
     def _needed(self) -> tuple[set[str], set[str]]:
         pinned = self._pins.held()
-        blobs, chains = set(pinned), set(pinned)
+        blobs, chains = pinned.union(self.names.images), set(pinned)
         leased = {digest for digest in self.leases.manifests() if self.blobs.has(digest)}
-        for digest in leased.union(self.names.images):
-            image = self.stored(digest)
+        for image in filter(None, map(self._readable, leased.union(self.names.images))):
             blobs.update(image.needed)
             chains.update(chain_identifiers(image.diff_ids))
         for target in self.names.targets().difference(blobs):
@@ -316,12 +329,12 @@ class ImageStore:
         if not text:
             return None
         start = text if text.startswith("sha256:") else f"sha256:{text}"
-        found: dict[str, str] = {}
-        for digest in sorted(self.names.images):
-            identifier = self.stored(digest).identifier
-            if digest.startswith(start) or identifier.startswith(start):
-                found.setdefault(identifier, digest)
-        return next(iter(found.values())) if len(found) == 1 else None
+        found = [
+            min(manifests)
+            for identifier, manifests in self._manifests_by_identifier().items()
+            if identifier.startswith(start) or any(it.startswith(start) for it in manifests)
+        ]
+        return found[0] if len(found) == 1 else None
 
     def _by_name(self, repository: str, tagged: str, digest: str) -> tuple[str, str] | None:
         if not digest:

@@ -205,3 +205,19 @@ def test_a_layer_is_unpacked_once_for_all_who_ask(tmp_path: Path) -> None:
         assert len(unpacked) == len(set(unpacked)) == 2
 
     asyncio.run(scenario())
+
+
+def test_an_image_that_the_disk_has_damaged_harms_no_other(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        images = machine_images(tmp_path / "store")
+        good = await add_image(images, "good", LOWER)
+        await add_image(images, "bad", LOWER, UPPER)
+        images._store.blobs.path(images._store.find("bad")[0]).write_bytes(b"{")
+        again = machine_images(tmp_path / "store")
+        assert [it.identifier for it in await again.list()] == [good]
+        with pytest.raises(InvalidImage):
+            await again.inspect("bad")
+        await again._store.collect()
+        assert (await again.inspect("good")).identifier == good
+
+    asyncio.run(scenario())
