@@ -1,5 +1,6 @@
 """RUN: here-documents, mounts, limits, and what the layers hold of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -168,5 +169,54 @@ def test_triggers_run_in_the_image_that_begins_with_theirs(tmp_path: Path) -> No
         assert "\ntrig\n" in told
         assert image.configuration.execution.on_build is None
         assert image.configuration.execution.env == ("T=1",)
+
+    in_own_process(tmp_path, body)
+
+
+def test_a_build_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await built(place, "ENV A=b\n")
+        text = (
+            "FROM base AS one\nRUN --mount=type=cache,target=/c sleep 60\n"
+            "FROM base\nCOPY --from=one /etc/passwd /p\nRUN sleep 60\n"
+        )
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await build(place, text)
+        # The place itself looks for processes and control groups that are left.
+        assert not list((place.store.folder / "builds").iterdir())
+        assert not list((place.folder / "builds/bundles").iterdir())
+        kept = Path("/proc/self/mountinfo").read_text()
+        assert str(place.store.folder / "builds") not in kept
+
+    in_own_process(tmp_path, body)
+
+
+def test_one_stage_that_fails_ends_the_others(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await built(place, "ENV A=b\n")
+        text = (
+            "FROM base AS slow\nRUN sleep 60\nFROM base AS wrong\nRUN exit 3\n"
+            "FROM base\nCOPY --from=slow /etc/passwd /p\nCOPY --from=wrong /etc/passwd /q\n"
+        )
+        with pytest.raises(BuildFailed, match="non-zero code: 3") as caught:
+            await build(place, text)
+        assert (caught.value.line, caught.value.exit_code) == (4, 3)
+        assert not list((place.store.folder / "builds").iterdir())
+
+    in_own_process(tmp_path, body)
+
+
+def test_independent_stages_run_side_by_side(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await built(place, "ENV A=b\n")
+        # Each waits for the other, in a folder that both share.
+        wait = "while ! test -e /m/{}; do sleep 0.05; done"
+        meet = "RUN --mount=type=cache,target=/m touch /m/{} && " + wait
+        text = (
+            f"FROM base AS one\n{meet.format(1, 2)}\nFROM base AS two\n{meet.format(2, 1)}\n"
+            "FROM base\nCOPY --from=one /etc/passwd /p\nCOPY --from=two /etc/passwd /q\n"
+        )
+        await build(place, text)
 
     in_own_process(tmp_path, body)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from sampan.engine.build.arguments import unconsumed
-from sampan.engine.build.cache import BuildCache
+from sampan.engine.build.cache import BuildCache, CachedStep
 from sampan.engine.build.cache_mounts import CacheMounts
 from sampan.engine.build.contract import (
     BuildProgress,
@@ -54,7 +54,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Builder:
-    """`contexts` are folders by the names that the request gives them."""
+    """`contexts` are folders by the names that the request gives them; `used` gets the records
+    of the cache that the steps have needed so far."""
 
     def __init__(
         self,
@@ -78,12 +79,12 @@ class Builder:
         self._builders: list[StageBuilder] = []
         self._pulled: dict[str, asyncio.Task[StoredImage]] = {}
         self._parts: StageParts | None = None
-        self.layering: Layering | None = None
+        self.used: dict[str, CachedStep] = {}
 
     async def build(self) -> StageState:
         """Raises BuildFailed, EngineError, OSError."""
         self._declare()
-        self.layering = Layering(
+        layering = Layering(
             self._around.store,
             self._workspace,
             self._around.cache,
@@ -91,10 +92,11 @@ class Builder:
             style=self._plan.request.history,
             latest=self._plan.latest,
             clock=self._around.clock,
+            used=self.used,
         )
         self._parts = StageParts(
             plan=self._plan,
-            layering=self.layering,
+            layering=layering,
             workspace=self._workspace,
             caches=self._around.caches,
             runner=self._around.runner,

@@ -23,7 +23,8 @@ MakeLayer = Callable[[View], Awaitable[None]]
 
 
 class Layering:
-    """`latest` is SOURCE_DATE_EPOCH; `donors` are images whose layers may be taken."""
+    """`latest` is SOURCE_DATE_EPOCH; `donors` are images whose layers may be taken; `used` gets
+    the records of the cache that the steps needed."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Layering:
         style: Style,
         latest: int | None,
         clock: Callable[[], float],
+        used: dict[str, CachedStep],
     ) -> None:
         self._store = store
         self._workspace = workspace
@@ -43,7 +45,7 @@ class Layering:
         self._style = style
         self._latest = latest
         self._clock = clock
-        self.used: dict[str, CachedStep] = {}
+        self._used = used
 
     async def change(self, state: StageState, told: Told, *, use_cache: bool) -> bool:
         """A step that leaves no layer; whether it was known. `state` has its configuration."""
@@ -77,7 +79,7 @@ class Layering:
         if known is None:
             known = await self._made(state, told, make, independent=independent)
             self._cache.keep(key, known)
-        self.used[key] = known
+        self._used[key] = known
         await self._add_known(state, told, known)
         return taken
 

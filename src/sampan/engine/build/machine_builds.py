@@ -56,7 +56,7 @@ class MachineBuilds:
         self._caches = CacheMounts(folder / "mounts")
         self._cache_limit = cache_limit
         self._clock = clock
-        self._in_use: set[str] = set()
+        self._running: list[Builder] = []
 
     async def recover(self) -> None:
         """Clear away what an interrupted process left. Raises EngineError, OSError."""
@@ -90,14 +90,15 @@ class MachineBuilds:
                 progress=progress,
                 sources=sources,
             )
+            self._running.append(builder)
+            stack.callback(self._running.remove, builder)
             state = await builder.build()
             identifier = await self._keep(state, pins)
             progress(BuildEnded(identifier))
             for name in request.names:
                 await self._name(identifier, name)
                 progress(BuildTagged(name))
-            if builder.layering is not None:
-                await self._export(request, builder.layering.used)
+            await self._export(request, builder.used)
         await self._shrink()
         return identifier
 
@@ -145,6 +146,7 @@ class MachineBuilds:
 
     async def cache_usage(self) -> list[CacheRecord]:
         folders = await asyncio.to_thread(lambda: list(self._caches.folders()))
+        in_use = {key for builder in self._running for key in builder.used}
         identifiers = {chain: key for key, step in self._cache.steps() if (chain := step.chain)}
         records = [
             CacheRecord(
@@ -152,7 +154,7 @@ class MachineBuilds:
                 parents=(_short(identifiers[step.below]),) if step.below in identifiers else (),
                 kind="regular",
                 description=step.told,
-                is_in_use=key in self._in_use,
+                is_in_use=key in in_use,
                 is_shared=self._is_shared(step.diff_id),
                 size=step.size,
                 created=step.made,
