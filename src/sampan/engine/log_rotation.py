@@ -1,13 +1,16 @@
 """Keeping logs from filling the disk: a log that has grown is set aside and begun anew.
 
 conmon's own limit would cut what was written, so the file is renamed and conmon told to reopen
-it: no line is lost. Older parts lie beside the log as `LOG.1` (the newest), `LOG.2`, …
-A log grows without telling anyone, so sizes are looked at now and then.
+it: no line is lost. Older parts lie beside the log as `LOG.1` (the newest), `LOG.2`, …, each with
+`.gz` behind it if it is compressed. A log grows without telling anyone, so sizes are looked at
+now and then.
 """
 
 import asyncio
+import gzip
 import logging
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,19 +19,31 @@ import msgspec
 from sampan.engine.contract import ContainerStatus, Engine, EngineError
 
 _log = logging.getLogger(__name__)
+COMPRESSED = ".gz"
+_PART = re.compile(r"\.(\d+)(\.gz)?")
+_CHUNK = 1 << 20
 
 
 class LogLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """A log is set aside beyond `size` bytes; `files` are kept, the living one among them."""
+    """A log is set aside beyond `size` bytes; `files` are kept, the living one among them.
+
+    `compress`: what was set aside takes less room, and longer to read.
+    """
 
     size: int = 10 << 20
     files: int = 5
+    compress: bool = False
     period_seconds: float = 10.0
 
 
-def rotated_file(log: Path, number: int = 1) -> Path:
+def rotated_file(log: Path, number: int = 1, ending: str = "") -> Path:
     """Where an older part of a log lies."""
-    return log.with_name(f"{log.name}.{number}")
+    return log.with_name(f"{log.name}.{number}{ending}")
+
+
+def older_parts(log: Path) -> list[Path]:
+    """The parts of a log that were set aside, the oldest first."""
+    return [path for _, path in sorted(_numbered_parts(log), reverse=True)]
 
 
 async def keep_logs_small(engine: Engine, limits: LogLimits) -> None:
@@ -43,36 +58,57 @@ async def rotate_once(
 ) -> None:
     """Set aside every log of a running container that has grown too large."""
     for status in containers:
-        log = Path(status.log_path)
-        if status.phase != "running" or not _is_larger(log, limits.size):
-            continue
-        try:
-            _set_aside(log, limits.files)
-            await engine.reopen_log(status.identifier)
-        except (EngineError, OSError):
-            _log.exception("the log of container %s could not be rotated", status.name)
+        if status.phase == "running":
+            await rotate(engine, status.identifier, Path(status.log_path), limits)
+
+
+async def rotate(engine: Engine, identifier: str, log: Path, limits: LogLimits) -> None:
+    """Set the log of one running container aside if it has grown too large."""
+    if not _is_larger(log, limits.size):
+        return
+    try:
+        _set_aside(log, limits.files)
+        await engine.reopen_log(identifier)
+        if limits.compress and limits.files > 1:
+            # Only once conmon writes elsewhere.
+            await asyncio.to_thread(_compress, rotated_file(log))
+    except (EngineError, OSError):
+        _log.exception("the log of container %s could not be rotated", identifier)
 
 
 def remove_log(log: Path) -> None:
     """Delete a log with its older parts; no error if there is none."""
-    for number in _older_parts(log):
-        rotated_file(log, number).unlink(missing_ok=True)
+    for part in older_parts(log):
+        part.unlink(missing_ok=True)
     log.unlink(missing_ok=True)
 
 
 def _set_aside(log: Path, files: int) -> None:
-    for number in sorted(_older_parts(log), reverse=True):
+    for number, part in sorted(_numbered_parts(log), reverse=True):
         if number + 1 >= files:
-            rotated_file(log, number).unlink()
+            part.unlink()
         else:
-            rotated_file(log, number).rename(rotated_file(log, number + 1))
-    log.rename(rotated_file(log))
+            ending = COMPRESSED if part.name.endswith(COMPRESSED) else ""
+            part.rename(rotated_file(log, number + 1, ending))
+    if files > 1:
+        log.rename(rotated_file(log))
+    else:
+        log.unlink()
 
 
-def _older_parts(log: Path) -> list[int]:
-    form = re.compile(re.escape(log.name) + r"\.(\d+)")
-    found = (form.fullmatch(item.name) for item in log.parent.glob(f"{log.name}.*"))
-    return [int(match[1]) for match in found if match]
+def _compress(part: Path) -> None:
+    fresh = part.with_name(f"{part.name}{COMPRESSED}.new")
+    with part.open("rb") as plain, gzip.open(fresh, "wb", compresslevel=6) as packed:
+        shutil.copyfileobj(plain, packed, _CHUNK)
+    fresh.rename(part.with_name(part.name + COMPRESSED))
+    part.unlink()
+
+
+def _numbered_parts(log: Path) -> list[tuple[int, Path]]:
+    found = (
+        (_PART.fullmatch(it.name, len(log.name)), it) for it in log.parent.glob(f"{log.name}.*")
+    )
+    return [(int(match[1]), path) for match, path in found if match]
 
 
 def _is_larger(log: Path, size: int) -> bool:

@@ -71,7 +71,7 @@ class Launch:
         sources = {mount.target: await self._source(container, mount) for mount in record.mounts}
         sandbox = await self._parts.networks.attach(self._attachment(container))
         log = self._parts.log_file(container.identifier)
-        kept = log_files.log_limits(record.host.log_configuration).kept
+        kept = log_files.log_limits(record.host.log_configuration) is not None
         if kept:
             log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return RunFacts(

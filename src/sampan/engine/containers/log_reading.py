@@ -15,7 +15,7 @@ from typing import IO, cast
 
 from sampan.engine import logs
 from sampan.engine.containers.contract import LogEntry, LogOptions
-from sampan.engine.containers.log_files import COMPRESSED, older_parts
+from sampan.engine.log_rotation import COMPRESSED, older_parts
 
 _BATCH = 512
 _ATTEMPTS = 5

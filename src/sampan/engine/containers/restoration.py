@@ -33,9 +33,7 @@ class Restoration:
         records = {record.identifier: record for record in await self._registry.saved()}
         kept: list[tuple[ManagedContainer, ContainerStatus]] = []
         for identifier in statuses.keys() - records.keys():
-            # Those of the mechanism's other users have names of their own.
-            if statuses[identifier].name == identifier:
-                await engine.remove(identifier)
+            await engine.remove(identifier)
         for identifier, record in records.items():
             status = statuses.get(identifier)
             container = ManagedContainer(record)

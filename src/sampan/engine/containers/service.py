@@ -56,6 +56,7 @@ from sampan.engine.containers.removal import Removal
 from sampan.engine.containers.restoration import Restoration
 from sampan.engine.containers.supervision import Supervision
 from sampan.engine.contract import Conflict, InvalidConfiguration, NotImplementedHere
+from sampan.engine.log_rotation import rotate
 
 
 class MachineContainers:
@@ -334,9 +335,9 @@ class MachineContainers:
             await asyncio.sleep(log_files.PERIOD_SECONDS)
             for container in self._registry:
                 limits = log_files.log_limits(container.record.host.log_configuration)
-                if container.running and limits.kept:
+                if container.running and limits is not None:
                     log = self._parts.log_file(container.identifier)
-                    await log_files.rotate(self._parts.engine, container.identifier, log, limits)
+                    await rotate(self._parts.engine, container.identifier, log, limits)
 
 
 def _check_removable(container: ManagedContainer, *, force: bool) -> None:

@@ -11,7 +11,6 @@ import pytest
 from isolation import Place, in_own_process
 from stage import Stage, created, opened, until
 
-from sampan.engine.containers import log_files
 from sampan.engine.containers.configuration import (
     ExecConfiguration,
     HealthConfiguration,
@@ -20,6 +19,7 @@ from sampan.engine.containers.configuration import (
 )
 from sampan.engine.containers.contract import CommitOptions, LogOptions
 from sampan.engine.contract import Conflict, Forbidden, InvalidConfiguration, NotFound
+from sampan.engine.log_rotation import LogLimits, rotate
 
 pytestmark = pytest.mark.real
 _STAT = 'printf "%d %o", (stat "/data/new")[4], (stat _)[2] & 07777'
@@ -130,9 +130,10 @@ def test_logs_are_read_over_parts_that_were_set_aside(tmp_path: Path) -> None:
         following = stage.containers.logs("one", LogOptions(follow=True))
         await stage.containers.start("one")
         path = stage.parts.log_file(identifier)
+        parts = LogLimits(size=4 << 10, files=3, compress=True)
         heard = asyncio.ensure_future(_texts(following))
         while (await stage.containers.inspect("one")).state.running:
-            await log_files.rotate(stage.parts.engine, identifier, path, log_files.log_limits(log))
+            await rotate(stage.parts.engine, identifier, path, parts)
             await asyncio.sleep(0.05)
         assert (await heard) == [f"line {number}\n" for number in range(1, 301)]
         kept = await _texts(stage.containers.logs("one", LogOptions()))
