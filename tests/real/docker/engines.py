@@ -17,12 +17,14 @@ from gathering import root_layer
 from harness import ROOT, Namespaces
 
 from sampan.foundation.settings import Instance
+from sampan.host.cgroups import control_groups
 
 SERVE = """
 import asyncio, signal, sys, uvloop
 from sampan.daemon.engine_facts import engine_facts
 from sampan.daemon.engine_process import serve_engine
 from sampan.foundation.settings import Instance
+from sampan.host.cgroups import control_groups
 from sampan.host import cgroups, mounts
 async def main():
     stop = asyncio.Event()
@@ -173,6 +175,9 @@ class Sampan(RunningEngine):
 
     def clean(self) -> None:
         super().clean()
+        groups = control_groups()
+        groups.kill_all(self.instance.cgroup)
+        groups.remove(self.instance.cgroup)
         for folder in (self.instance.state_folder, self.instance.run_folder):
             shutil.rmtree(folder, ignore_errors=True)
 
