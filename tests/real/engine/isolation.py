@@ -31,8 +31,10 @@ from sampan.engine.images.local import LocalImages
 from sampan.engine.images.store import ImageStore
 from sampan.foundation.settings import Instance
 from sampan.host import cgroups, mounts
+from sampan.host.netlink import Netlink
 
 _CLONE_NEWNS = 0x20000
+_CLONE_NEWNET = 0x40000000
 _PR_SET_CHILD_SUBREAPER = 36
 _TIME_LIMIT = 30
 _PATIENCE = 50
@@ -130,7 +132,10 @@ def _exit_after(report: Path, work: Callable[[], None]) -> NoReturn:
 
 def _hold(folder: Path, report: Path, body: Callable[[Place], Awaitable[None]], limit: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.unshare(_CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
+    # An engine makes bridges and rules: those must not be the machine's.
+    assert libc.unshare(_CLONE_NEWNS | _CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+    with Netlink() as netlink:
+        netlink.set_up("lo")
     mounts.stop_propagation()
     mounts.hide_unified_hierarchy()
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
