@@ -82,7 +82,7 @@ class ContainerEngine:
         self._owner = owner
         self._clock = clock
         self._boot = boot
-        host = host_facts(accounts_swap=control_groups.accounts_swap)
+        host = host_facts(control_groups)
         self._maker = ContainerMaker(folders, runtime, monitor, control_groups, host)
         self._streams = ContainerStreams(folders, runtime, host.capabilities)
         self._roster = Roster(

@@ -62,6 +62,8 @@ def test_all_limits_find_their_places() -> None:
             "throttleWriteIOPSDevice": [{"major": 8, "minor": 1, "rate": 2}],
         },
     }
+    unified = resources(limits, {"/dev/a": (8, 1)}, accounts_swap=True, version=2)
+    assert "swappiness" not in unified["memory"]
     assert io_weights(limits, {}).io_weight == 300
     assert "swap" not in resources(limits, {"/dev/a": (8, 1)}, accounts_swap=False)["memory"]
 

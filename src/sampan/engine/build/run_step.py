@@ -113,7 +113,7 @@ class StepRunner:
             configuration,
             msgspec.structs.replace(command.execution, entrypoint=None, cmd=None),
             user_in_root(command.root, command.execution.user, ()),
-            host_facts(accounts_swap=self._control_groups.accounts_swap),
+            host_facts(self._control_groups),
             root=str(command.root),
             cgroup=f"{command.cgroup_parent.strip('/') or self._cgroup}/{identifier}",
         )

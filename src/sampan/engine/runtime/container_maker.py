@@ -6,13 +6,14 @@ control group. Which containers there are, and in which phase of life, is not kn
 
 import asyncio
 import contextlib
+import errno
 import signal
 from pathlib import Path
 
 import msgspec
 
 from sampan.engine.configuration import Limits
-from sampan.engine.contract import EngineError
+from sampan.engine.contract import EngineError, NotImplementedHere
 from sampan.engine.runtime import resources
 from sampan.engine.runtime.bundle import ContainerFolders
 from sampan.engine.runtime.monitor import CreatedProcess, Monitor
@@ -50,15 +51,25 @@ class ContainerMaker:
         self._host = host
 
     async def make_root(self, record: ContainerRecord) -> Path:
-        """The folder in which the container's root is mounted. Raises OSError."""
+        """The folder in which the container's root is mounted.
+
+        Raises OSError; NotImplementedHere when users can't be mapped on this file system.
+        """
         folder = self._folders.container(record.identifier)
         if overlay.is_mounted(folder):
             return folder / "rootfs"
         maps = record.configuration.uid_maps, record.configuration.gid_maps
         if not any(maps):
             return await asyncio.to_thread(self._mount_root, record, None)
-        async with identifier_maps.user_namespace(*maps) as mapped:
-            return await asyncio.to_thread(self._mount_root, record, mapped)
+        try:
+            async with identifier_maps.user_namespace(*maps) as mapped:
+                return await asyncio.to_thread(self._mount_root, record, mapped)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise NotImplementedHere(
+                f"users can't be mapped on the file system of {error.filename}"
+            ) from error
 
     async def make_process(
         self, record: ContainerRecord, shared: SharedNamespaces

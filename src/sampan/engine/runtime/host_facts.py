@@ -6,13 +6,14 @@ from pathlib import Path
 from sampan.engine.runtime import capabilities
 from sampan.engine.runtime.resource_limits import highest_limits
 from sampan.engine.runtime.specification import HostFacts
+from sampan.host.cgroups import ControlGroups
 
 _RAISES_LIMITS = "CAP_SYS_RESOURCE"
 _APP_ARMOR = Path("/sys/module/apparmor/parameters/enabled")
 _MOST_OPEN_FILES = Path("/proc/sys/fs/nr_open")
 
 
-def host_facts(*, accounts_swap: bool) -> HostFacts:
+def host_facts(control_groups: ControlGroups) -> HostFacts:
     """The facts of the calling process, which its containers can't go beyond.
 
     Without CAP_SYS_RESOURCE no score may be lower than our own (proc_pid_oom_score_adj(5)).
@@ -24,7 +25,8 @@ def host_facts(*, accounts_swap: bool) -> HostFacts:
     system = os.uname()
     return HostFacts(
         capabilities=capabilities.from_mask(_mask("CapBnd")),
-        accounts_swap=accounts_swap,
+        accounts_swap=control_groups.accounts_swap,
+        control_group_version=control_groups.version,
         highest_limits=highest,
         lowest_out_of_memory_score=score,
         confines_by_app_armor=_APP_ARMOR.exists() and _APP_ARMOR.read_text().strip() == "Y",

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sampan.engine.configuration import DeviceRate, Limits
 from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
@@ -38,17 +38,20 @@ def device_numbers(limits: Limits) -> dict[str, tuple[int, int]]:
     return {device.path: _number(device.path) for device in named}
 
 
-def resources(limits: Limits, numbers: DeviceNumbers, *, accounts_swap: bool) -> dict[str, Any]:
+def resources(
+    limits: Limits, numbers: DeviceNumbers, *, accounts_swap: bool, version: Literal[1, 2] = 1
+) -> dict[str, Any]:
     """The `linux.resources` member but for its devices: what is not limited is left out.
 
-    So are the weights of block I/O, whose files runtimes don't all know (`io_weights`).
+    So is what this `version` of control groups has no file for, and so are the weights of
+    block I/O, whose files runtimes don't all know (`io_weights`).
 
     Raises InvalidConfiguration.
     """
     _check(limits)
     found = {
         "cpu": _cpu(limits),
-        "memory": _memory(limits, accounts_swap=accounts_swap),
+        "memory": _memory(limits, accounts_swap=accounts_swap, version=version),
         "pids": {"limit": limits.pids} if limits.pids > 0 else {},
         "blockIO": _block_io(limits, numbers),
     }
@@ -107,7 +110,7 @@ def _cpu(limits: Limits) -> dict[str, Any]:
     return cpu
 
 
-def _memory(limits: Limits, *, accounts_swap: bool) -> dict[str, Any]:
+def _memory(limits: Limits, *, accounts_swap: bool, version: Literal[1, 2]) -> dict[str, Any]:
     memory: dict[str, Any] = {}
     if limits.memory > 0:
         memory["limit"] = limits.memory
@@ -115,9 +118,9 @@ def _memory(limits: Limits, *, accounts_swap: bool) -> dict[str, Any]:
             memory["swap"] = limits.memory_and_swap or limits.memory
     if limits.memory_reservation > 0:
         memory["reservation"] = limits.memory_reservation
-    if limits.memory_swappiness >= 0:
+    if version == 1 and limits.memory_swappiness >= 0:
         memory["swappiness"] = limits.memory_swappiness
-    if limits.out_of_memory_kill_disabled:
+    if version == 1 and limits.out_of_memory_kill_disabled:
         memory["disableOOMKiller"] = True
     return memory
 

@@ -5,7 +5,7 @@ of the OCI runtime specification 1.1. No file is read or written here.
 """
 
 import base64
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -52,6 +52,7 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     capabilities: frozenset[str]
     accounts_swap: bool
+    control_group_version: Literal[1, 2] = 1
     highest_limits: dict[str, int] = {}
     lowest_out_of_memory_score: int | None = None
     confines_by_app_armor: bool = False
@@ -193,7 +194,10 @@ def _linux(
     cgroup: str,
 ) -> dict[str, Any]:
     bounds = resources(
-        configuration.limits, surroundings.block_devices, accounts_swap=host.accounts_swap
+        configuration.limits,
+        surroundings.block_devices,
+        accounts_swap=host.accounts_swap,
+        version=host.control_group_version,
     )
     rules = devices.access_rules(
         surroundings.devices, configuration.device_rules, every=configuration.privileged
