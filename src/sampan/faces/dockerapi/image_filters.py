@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
+import msgspec
+
 from sampan.engine.contract import ImageNotFound
 from sampan.engine.images.contract import ImageDetail
 from sampan.faces.dockerapi import times
@@ -30,7 +32,9 @@ def chosen(images: Sequence[ImageDetail], filters: Filters, now: int) -> list[Im
         and filters.labels(image.execution.labels)
     ]
     if "reference" in filters:
-        found = [image for image in found if _has_reference(image, filters)]
+        patterns = filters.values("reference")
+        narrowed = (_with_references(image, patterns) for image in found)
+        found = [image for image in narrowed if image.tags or image.digests]
     return sorted(found, key=created_seconds, reverse=True)
 
 
@@ -45,13 +49,15 @@ def _named(images: Sequence[ImageDetail], reference: str) -> ImageDetail | None:
     raise ImageNotFound(f"No such image: {reference[:200]}")
 
 
-def _has_reference(image: ImageDetail, filters: Filters) -> bool:
-    patterns = filters.values("reference")
-    return any(
-        fits_reference(name, pattern)
-        for name in (*image.tags, *image.digests)
-        for pattern in patterns
-    )
+def _with_references(image: ImageDetail, patterns: Sequence[str]) -> ImageDetail:
+    """The image with those of its names alone that are asked for."""
+
+    def fitting(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(
+            name for name in names if any(fits_reference(name, pattern) for pattern in patterns)
+        )
+
+    return msgspec.structs.replace(image, tags=fitting(image.tags), digests=fitting(image.digests))
 
 
 def fits_reference(name: str, pattern: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from sampan.engine.contract import EngineError
+from sampan.engine.images.reference import DEFAULT_REGISTRY
 from sampan.faces.dockerapi.buildkit import grpc, protobuf
 from sampan.faces.dockerapi.buildkit.file_transfer import (
     FolderRequest,
@@ -222,7 +223,7 @@ def test_a_session_is_what_a_build_asks() -> None:
         assert await session.secret("other") is None
         found = await session.credentials("docker.io")
         assert found is not None
-        assert (found.user, found.password) == ("user", "at registry-1.docker.io")
+        assert (found.user, found.password) == ("user", f"at registry-1.{DEFAULT_REGISTRY}")
         await ours.write(b"")
         await theirs.write(b"")
         await asyncio.gather(*running)

@@ -19,7 +19,7 @@ _SECRET = "/moby.buildkit.secrets.v1.Secrets/GetSecret"  # noqa: S105 - the name
 _CREDENTIALS = "/moby.filesync.v1.Auth/Credentials"
 _ARRIVAL_SECONDS = 5.0
 # Docker's clients keep the credentials of the default registry under this name.
-_DEFAULT_HOST = "registry-1.docker.io"
+_DEFAULT_HOST = f"registry-1.{DEFAULT_REGISTRY}"
 
 
 class ClientSession:
