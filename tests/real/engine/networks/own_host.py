@@ -177,12 +177,18 @@ async def fetch(where: Path | str, target: str, port: int, timeout: float = 2) -
     return await asyncio.to_thread(ask)
 
 
-async def reaches(where: Path | str, target: str, port: int) -> bool:
+async def reaches(where: Path | str, target: str, port: int, timeout: float = 0.4) -> bool:
+    """Whether a server answers; what nobody answers is not waited for long."""
     try:
-        await fetch(where, target, port, timeout=0.4)
+        await fetch(where, target, port, timeout)
     except OSError:
         return False
     return True
+
+
+async def answers(where: Path | str, target: str, port: int) -> bool:
+    """Whether a server answers within the time that a first packet may be lost in."""
+    return await reaches(where, target, port, timeout=4)
 
 
 def loopback_by_wire(where: Path, gateway: str, device: str) -> None:

@@ -10,6 +10,7 @@ from tests.real.engine.networks.own_host import (
     OUTSIDE,
     Host,
     address,
+    answers,
     fetch,
     identity,
     loopback_by_wire,
@@ -68,8 +69,8 @@ def test_an_internal_network_reaches_the_machine_alone(tmp_path: Path) -> None:
         await host.define("inside", internal=True)
         first, second = await host.run("first", "inside"), await host.run("second", "inside")
         host.serve(second.namespace, 80, "second")
-        assert await reaches(first.namespace, address(second, "inside"), 80)
-        assert await reaches(host.here, address(second, "inside"), 80)
+        assert await answers(first.namespace, address(second, "inside"), 80)
+        assert await answers(host.here, address(second, "inside"), 80)
         with host.neighbour() as outside:
             host.serve(outside, 80, "outside")
             with Netlink(Path(first.namespace)) as inside:
@@ -89,7 +90,7 @@ def test_without_communication_containers_reach_only_published_ports(tmp_path: P
         host.serve(second.namespace, 80, "second")
         target = address(second, "apart")
         assert not await reaches(first.namespace, target, 80)
-        assert await reaches(host.here, target, 80)
+        assert await answers(host.here, target, 80)
         gateway = IPv4Interface(first.endpoints["apart"].gateway).ip
         with Netlink(Path(first.namespace)) as inside:
             inside.add_route(IPv4Network(f"{target}/32"), gateway=gateway)
@@ -223,7 +224,7 @@ def test_loopback_is_out_of_containers_and_neighbours_reach(tmp_path: Path) -> N
     async def body(host: Host) -> None:
         liar = await host.run("liar")
         host.serve(host.here, 9100, "secret", "127.0.0.1")
-        assert await reaches(host.here, "127.0.0.1", 9100)
+        assert await answers(host.here, "127.0.0.1", 9100)
         with host.neighbour() as outside:
             for where, gateway, device in (
                 (Path(liar.namespace), "10.45.0.1", "eth0"),
@@ -233,7 +234,7 @@ def test_loopback_is_out_of_containers_and_neighbours_reach(tmp_path: Path) -> N
                 assert not await reaches(where, "127.0.0.1", 9100)
         with Nftables() as nftables:
             nftables.run("flush chain inet spt-containers guard")
-            assert await reaches(liar.namespace, "127.0.0.1", 9100)
+            assert await answers(liar.namespace, "127.0.0.1", 9100)
 
     on_own_host(tmp_path, body)
 
@@ -249,8 +250,8 @@ def test_another_engine_that_drops_what_it_does_not_know(tmp_path: Path) -> None
                 "type filter hook forward priority 0; policy drop;\n}\n}"
             )
             await host.until(lambda: "accept" in nftables.run("list chain ip filter FORWARD"))
-            assert await reaches(first.namespace, str(OUTSIDE.ip), 80)
-            assert await reaches(first.namespace, address(second), 80)
+            assert await answers(first.namespace, str(OUTSIDE.ip), 80)
+            assert await answers(first.namespace, address(second), 80)
 
     on_own_host(tmp_path, body)
 

@@ -11,9 +11,9 @@ import pytest
 from tests.real.engine.networks.own_host import (
     Host,
     address,
+    answers,
     identity,
     on_own_host,
-    reaches,
     resolve,
 )
 
@@ -118,7 +118,7 @@ def test_a_container_may_have_a_name_server_of_its_own_on_port_53(tmp_path: Path
             server.bind(("0.0.0.0", 53))
             assert (await resolve(own.namespace, "own"))[0] == 0
         host.serve(own.namespace, 53, "own")
-        assert await reaches(host.here, address(own, "mine"), 53)
+        assert await answers(host.here, address(own, "mine"), 53)
 
     on_own_host(tmp_path, body)
 

@@ -9,6 +9,7 @@ from tests.real.engine.networks.own_host import (
     OUTSIDE,
     Host,
     address,
+    answers,
     fetch,
     identity,
     on_own_host,
@@ -58,7 +59,7 @@ def test_a_port_on_every_address_is_reached_from_everywhere(tmp_path: Path, filt
         with host.neighbour() as outside:
             assert await fetch(outside, str(MACHINE.ip), 8080) == f"web {OUTSIDE.ip}"
             for target in ("127.0.0.1", "10.45.0.1", str(MACHINE.ip)):
-                assert await reaches(host.here, target, 8080)
+                assert await answers(host.here, target, 8080)
             for where in (web, beside, elsewhere):
                 assert await fetch(where.namespace, str(MACHINE.ip), 8080) == "web 10.45.0.1"
         await host.networks.release(identity("web").identifier)
@@ -72,7 +73,7 @@ def test_one_address_alone(tmp_path: Path) -> None:
         with host.neighbour() as outside:
             web = await host.run("web", ports={"80/tcp": _at("8080", str(MACHINE.ip))})
             host.serve(web.namespace, 80, "web")
-            assert await reaches(outside, str(MACHINE.ip), 8080)
+            assert await answers(outside, str(MACHINE.ip), 8080)
             assert not await reaches(host.here, "127.0.0.1", 8080)
 
     on_own_host(tmp_path, body)
@@ -106,7 +107,7 @@ def test_free_ports_ranges_and_all_that_is_exposed(tmp_path: Path) -> None:
         assert (second.ports["80/tcp"] or ())[0].host_port == "9001"
         free = int((first.ports["81/tcp"] or ())[0].host_port)
         host.serve(first.namespace, 81, "first")
-        assert await reaches(host.here, "127.0.0.1", free)
+        assert await answers(host.here, "127.0.0.1", free)
         with pytest.raises(EngineError, match=r"Bind for 127.0.0.1:9001 failed: port is already"):
             await host.run("third", ports={"80/tcp": _at("9000-9001")})
         request = {"exposed_ports": ("80/tcp", "53/udp"), "publish_all_ports": True}
@@ -144,9 +145,9 @@ def test_ports_follow_the_network_that_leads_outside(tmp_path: Path) -> None:
         host.serve(web.namespace, 80, "web")
         container = identity("web").identifier
         await host.networks.connect("one", identity("web"), EndpointSettings())
-        assert await reaches(host.here, "127.0.0.1", 8080)
+        assert await answers(host.here, "127.0.0.1", 8080)
         await host.networks.disconnect("two", container)
-        assert await reaches(host.here, "127.0.0.1", 8080)
+        assert await answers(host.here, "127.0.0.1", 8080)
 
     on_own_host(tmp_path, body)
 
@@ -164,7 +165,7 @@ def test_ports_are_published_while_a_network_leads_outside(tmp_path: Path) -> No
                 await host.networks.connect("outward", web_identity, EndpointSettings())
             assert host.networks.inspect("outward").containers == {}
         await host.networks.connect("outward", web_identity, EndpointSettings())
-        assert await reaches(host.here, "127.0.0.1", 8080)
+        assert await answers(host.here, "127.0.0.1", 8080)
         await host.networks.disconnect("outward", web_identity.identifier)
         assert not await reaches(host.here, "127.0.0.1", 8080)
         socket.create_server(("127.0.0.1", 8080)).close()
@@ -179,11 +180,11 @@ def test_rules_that_somebody_flushed_are_back(tmp_path: Path) -> None:
         with Nftables() as nftables:
             nftables.run("flush ruleset")
             await host.until(lambda: "8080" in nftables.run("list ruleset"))
-            assert await reaches(host.here, "127.0.0.1", 8080)
+            assert await answers(host.here, "127.0.0.1", 8080)
             nftables.run("flush ruleset")
             other = await host.run("other")
             host.serve(other.namespace, 80, "other")
-            assert await reaches(web.namespace, address(other), 80)
+            assert await answers(web.namespace, address(other), 80)
 
     on_own_host(tmp_path, body)
 
@@ -195,18 +196,18 @@ def test_the_next_engine_takes_over_what_it_finds(tmp_path: Path) -> None:
         await host.run("ended", "mine", ports={"80/tcp": _at("8081")})
         host.serve(web.namespace, 80, "web")
         await host.stop()
-        assert await reaches(host.here, "127.0.0.1", 8080)
+        assert await answers(host.here, "127.0.0.1", 8080)
         await host.start(running=(identity("web").identifier,))
         assert host.networks.inspect("mine").identifier == identifier
         assert host.networks.sandbox(identity("web").identifier) == web
         assert host.networks.sandbox(identity("ended").identifier) is None
         assert len(list((host.folder / "pins").iterdir())) == 1
-        assert await reaches(host.here, "127.0.0.1", 8080)
+        assert await answers(host.here, "127.0.0.1", 8080)
         with pytest.raises(EngineError, match="port is already allocated"):
             await host.run("third", "mine", ports={"80/tcp": _at("8080")})
         fresh = await host.run("fresh", "mine", ports={"80/tcp": _at("8081")})
         assert address(fresh, "mine") != address(web, "mine")
-        assert await reaches(fresh.namespace, address(web, "mine"), 80)
+        assert await answers(fresh.namespace, address(web, "mine"), 80)
 
     on_own_host(tmp_path, body)
 
