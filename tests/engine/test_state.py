@@ -10,6 +10,17 @@ from sampan.engine.contract import EngineError
 from sampan.engine.state import State
 
 
+def test_one_process_has_the_records(tmp_path: Path) -> None:
+    async def main() -> None:
+        state = await State.open(tmp_path / "state.db")
+        with pytest.raises(EngineError, match="another engine runs"):
+            await State.open(tmp_path / "state.db")
+        await state.close()
+        await (await State.open(tmp_path / "state.db")).close()
+
+    asyncio.run(main())
+
+
 def test_documents_outlive_the_process(tmp_path: Path) -> None:
     async def write() -> None:
         state = await State.open(tmp_path / "state.db")

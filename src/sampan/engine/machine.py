@@ -56,10 +56,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Machine:
     """Take up what an earlier process left. Raises OSError, EngineError."""
-    store, registries = _images(instance)
     folder = instance.state_folder / "engine"
-    engine = await ContainerEngine.open(folder, instance.run_folder / "engine", LocalImages(store))
+    # Whoever has the records has the rest: a second engine would end the containers of the first.
     state, events = await State.open(folder / "engine.db"), Events()
+    store, registries = _images(instance)
+    engine = await ContainerEngine.open(folder, instance.run_folder / "engine", LocalImages(store))
     networks = await ContainerNetworks.open(
         network_settings(instance, environment), state, events, clock=time.time_ns
     )

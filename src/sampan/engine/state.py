@@ -5,6 +5,7 @@ bytes; their owners (containers, networks, volumes) know what they say.
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sampan.engine.contract import EngineError
+from sampan.store.sqlite_file import AlreadyOpen, take_ownership
 
 _VERSION = 1
 _SCHEMA = """
@@ -28,20 +30,28 @@ _Result = TypeVar("_Result")
 class State:
     """Reads and writes go through one connection in one thread of its own, in their order."""
 
-    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, thread: ThreadPoolExecutor, ownership: int
+    ) -> None:
         self._connection = connection
         self._thread = thread
+        self._ownership = ownership
 
     @classmethod
     async def open(cls, path: Path) -> "State":
-        """Open or make the file. Raises EngineError, OSError for one that can't be used."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Open or make the file. Raises EngineError for one that another process has or that
+        can't be used, OSError."""
+        try:
+            ownership = take_ownership(path)
+        except AlreadyOpen as error:
+            raise EngineError(f"another engine runs: {error}") from error
         thread = ThreadPoolExecutor(1, thread_name_prefix="engine-state")
         loop = asyncio.get_running_loop()
         try:
-            return cls(await loop.run_in_executor(thread, _connect, path), thread)
+            return cls(await loop.run_in_executor(thread, _connect, path), thread, ownership)
         except BaseException:
             thread.shutdown()
+            os.close(ownership)
             raise
 
     async def documents(self, kind: str) -> dict[str, bytes]:
@@ -68,6 +78,7 @@ class State:
     async def close(self) -> None:
         await self._run(self._connection.close)
         self._thread.shutdown()
+        os.close(self._ownership)
 
     async def _run(self, work: Callable[[], _Result]) -> _Result:
         """A write that has begun is finished, whatever becomes of the caller."""
