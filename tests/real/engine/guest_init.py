@@ -18,7 +18,6 @@ _MOUNTS = (
     ("sysfs", "/sys", "sysfs"),
     ("devtmpfs", "/dev", "devtmpfs"),
     ("tmpfs", "/run", "tmpfs"),
-    ("tmpfs", "/tmp", "tmpfs"),
     ("cgroup2", "/sys/fs/cgroup", "cgroup2"),
 )
 
@@ -56,7 +55,12 @@ def main() -> int:
     tree = next(
         path for path in Path("/").glob("*/**/sampan") if path.parent.name == "src"
     ).parents[1]
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": f"{tree}/src"}
+    # The tree itself may lie below /tmp.
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "PYTHONPATH": f"{tree}/src",
+        "TMPDIR": "/run",
+    }
     arguments = Path("/arguments").read_text().split("\n")
     command = (sys.executable, "-B", "-m", "pytest", *arguments)
     return subprocess.run(command, cwd=tree, env=environment, check=False).returncode
