@@ -12,6 +12,7 @@ from sampan.faces.dockerapi import detach_keys, hijacking, multiplexing, statist
 from sampan.faces.dockerapi.call import Call, answer, done, encoded
 from sampan.faces.dockerapi.hijacking import Streams
 from sampan.faces.dockerapi.router import Route
+from sampan.foundation.tasks import until_first_ends
 from sampan.foundation.wire.message import Response, WebSocket
 
 SAMPLE_SECONDS = 1.0
@@ -92,14 +93,9 @@ async def attach_web_socket(call: Call) -> Response:
     session = await call.engine.containers.attach(call.name, options)
 
     async def serve(socket: WebSocket) -> None:
-        saying = asyncio.create_task(_say(session, socket))
-        hearing = asyncio.create_task(_hear(session, socket, keys))
         try:
-            await asyncio.wait((saying, hearing), return_when=asyncio.FIRST_COMPLETED)
+            await until_first_ends(_say(session, socket), _hear(session, socket, keys))
         finally:
-            for task in (saying, hearing):
-                task.cancel()
-            await asyncio.gather(saying, hearing, return_exceptions=True)
             await session.kill()
         await socket.close()
 
