@@ -71,9 +71,12 @@ class Answer:
 class RunningEngine:
     """`address` is its socket; in the block of `with` it runs. Everything is gone after it."""
 
-    def __init__(self, folder: Path, address: Path) -> None:
+    def __init__(
+        self, folder: Path, address: Path, environment: dict[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.address = address
+        self._environment = environment or {}
         self.namespaces = Namespaces()
         self._process: subprocess.Popen[str] | None = None
 
@@ -89,7 +92,7 @@ class RunningEngine:
         with (self.folder / "log").open("w") as log:
             self._process = subprocess.Popen(
                 self.namespaces.command(*self.program()),
-                env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+                env=os.environ | {"PYTHONPATH": str(ROOT / "src")} | self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -166,9 +169,9 @@ class RunningEngine:
 
 
 class Sampan(RunningEngine):
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
         self.instance = Instance(name=f"d{secrets.token_hex(4)}")
-        super().__init__(folder, self.instance.run_folder / "docker.sock")
+        super().__init__(folder, self.instance.run_folder / "docker.sock", environment)
 
     def program(self) -> list[str]:
         return [sys.executable, "-c", SERVE, self.instance.name]

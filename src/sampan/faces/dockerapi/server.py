@@ -54,6 +54,7 @@ class DockerServer:
                 addresses=[self._listening.address],
                 port=self._listening.port,
                 context=self._listening.context(),
+                halves_end_apart=True,
             )
             self.port = server.port
             self._servers.append(server)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sampan.foundation.wire.http_connection import HttpConnection
 from sampan.foundation.wire.http_service import Handler, Service
 from sampan.foundation.wire.message import Response
+from sampan.foundation.wire.tls_connection import TlsConnection
 
 if TYPE_CHECKING:
     from sampan.foundation.wire.web_socket_upgrade import WebSocketUpgrades
@@ -51,22 +52,33 @@ async def serve(
     port: int,
     context: ssl.SSLContext | None,
     maximum_body: int = MAXIMUM_BODY,
+    halves_end_apart: bool = False,
 ) -> Server:
     """Listen on every one of `addresses` and answer requests with `handler`.
 
     The handler is called when a request's header is complete; its body waits on the wire until
-    `Request.read_body`. Raises OSError when an address can't be bound.
+    `Request.read_body`. `halves_end_apart`: over TLS, too, a peer that has said all may still
+    listen to a tunnel; it costs some speed. Raises OSError when an address can't be bound.
     """
     web_sockets = _WebSockets()
     service = Service(handler, maximum_body, web_sockets.take_over)
+
+    def connection() -> asyncio.Protocol:
+        return HttpConnection(service)
+
+    def connection_with_halves() -> asyncio.Protocol:
+        assert context is not None
+        return TlsConnection(context, connection, HANDSHAKE_SECONDS)
+
+    own_tls = halves_end_apart and context is not None
     listener = await asyncio.get_running_loop().create_server(
-        lambda: HttpConnection(service),
+        connection_with_halves if own_tls else connection,
         list(addresses),
         port,
-        ssl=context,
+        ssl=None if own_tls else context,
         backlog=1024,
         reuse_address=True,
-        ssl_handshake_timeout=HANDSHAKE_SECONDS if context is not None else None,
+        ssl_handshake_timeout=HANDSHAKE_SECONDS if context and not own_tls else None,
     )
     return Server(listener, service, web_sockets)
 

@@ -64,9 +64,10 @@ class UpgradedConnection(asyncio.Protocol):
         self._flow.feed(data)
 
     def eof_received(self) -> bool:
-        """A peer that has said all may still listen to a tunnel; TLS knows no such half."""
+        """A peer that has said all may still listen, even before it is known what it is
+        answered; asyncio's TLS knows no such half."""
         self._flow.finish()
-        return self._tunnelling and self._transport.get_extra_info("ssl_object") is None
+        return self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
         self._drained = asyncio.get_running_loop().create_future()
@@ -169,7 +170,10 @@ class UpgradedConnection(asyncio.Protocol):
             await let_go(body)
 
     def _hand_over(self, accepted: Response) -> None:
-        """Another protocol serves the WebSocket from here."""
+        """Another protocol serves the WebSocket from here; an end that has come it won't hear."""
+        if self._flow.ended:
+            self._transport.close()
+            return
         self._service.forget(self)
         self._service.take_over(self._transport, self._header + self._flow.taken(), accepted)
 

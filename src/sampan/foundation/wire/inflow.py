@@ -49,6 +49,11 @@ class Inflow:
         self._ended = True
         self._wake()
 
+    @property
+    def ended(self) -> bool:
+        """Whether all of it has arrived."""
+        return self._ended
+
     def fail(self, failure: Exception) -> None:
         """No more will arrive."""
         self._failure = failure
