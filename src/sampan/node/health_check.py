@@ -9,6 +9,9 @@ refuses the call answers without a message. No I/O and no clock here.
 import struct
 from enum import IntEnum
 
+from sampan.foundation.wire import protobuf_fields
+from sampan.foundation.wire.protobuf import InvalidProtobuf, varint
+
 LONGEST_SERVICE = 8192
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _PATH = "/grpc.health.v1.Health/Check"
@@ -41,7 +44,7 @@ def request(authority: str, service: str, agent: str) -> bytes:
     name = service.encode()
     if len(name) > LONGEST_SERVICE:
         raise Unhealthy(f"the name of the service is longer than {LONGEST_SERVICE} bytes")
-    message = b"\x0a" + _varint(len(name)) + name if name else b""
+    message = protobuf_fields.data(1, name)
     headers = {
         ":method": "POST",
         ":scheme": "http",
@@ -77,16 +80,7 @@ def _text(text: str) -> bytes:
     content, most = text.encode(), 0x7F
     if len(content) < most:
         return bytes([len(content)]) + content
-    return bytes([most]) + _varint(len(content) - most) + content
-
-
-def _varint(number: int) -> bytes:
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
+    return bytes([most]) + varint(len(content) - most) + content
 
 
 class Answer:
@@ -165,9 +159,10 @@ class Answer:
 
 
 def _status(message: bytes) -> int:
-    """Field 1 of a HealthCheckResponse, which has no other; absent it is 0."""
-    if not message:
-        return 0
-    if len(message) != 2 or message[0] != 0x08:
-        raise Unhealthy("error: health rpc probe failed: the answer is no HealthCheckResponse")
-    return message[1]
+    """What a HealthCheckResponse says. Raises Unhealthy."""
+    try:
+        return protobuf_fields.Fields(message).integer(1)
+    except InvalidProtobuf:
+        raise Unhealthy(
+            "error: health rpc probe failed: the answer is no HealthCheckResponse"
+        ) from None

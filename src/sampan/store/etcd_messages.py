@@ -1,7 +1,7 @@
 """The messages of etcd's API that the store uses, as bytes in protobuf's encoding.
 
-etcd's protocol needs a dozen messages of integers and bytes; a few lines write and read
-them, where generated code would bring a library. Numbers of fields are those of etcd's
+etcd's protocol needs a dozen messages of integers and bytes, too few for generated code and its
+library. Numbers of fields are those of etcd's
 `rpc.proto` and `kv.proto`, which no version 3 may change. Unknown fields are passed over.
 Pure; it knows no connection.
 """
@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 import msgspec
 
+from sampan.foundation.wire import protobuf
+from sampan.foundation.wire.protobuf_fields import data as octets
+from sampan.foundation.wire.protobuf_fields import integer, message
 from sampan.store.contract import Damaged
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_MOST_SHIFT = 63
 _MOD_REVISION = 2
 
 
@@ -72,39 +73,39 @@ def range_request(
 ) -> bytes:
     """Of the keys from `key` to before `end`; of `key` alone without an end."""
     return (
-        _bytes(1, key)
-        + _bytes(2, end)
-        + _integer(3, limit)
-        + _integer(4, revision)
-        + _integer(8, keys_only)
+        octets(1, key)
+        + octets(2, end)
+        + integer(3, limit)
+        + integer(4, revision)
+        + integer(8, keys_only)
     )
 
 
 def put_request(key: bytes, value: bytes, expected: int | None) -> bytes:
     """A transaction that writes a key if its revision is `expected`, and tells it otherwise."""
-    return _transaction(key, expected, _message(2, _bytes(1, key) + _bytes(2, value)))
+    return _transaction(key, expected, message(2, octets(1, key) + octets(2, value)))
 
 
 def delete_request(key: bytes, expected: int | None) -> bytes:
     """A transaction that deletes a key if its revision is `expected`, or tells it."""
-    return _transaction(key, expected, _message(3, _bytes(1, key)))
+    return _transaction(key, expected, message(3, octets(1, key)))
 
 
 def compaction_request(revision: int) -> bytes:
-    return _integer(1, revision)
+    return integer(1, revision)
 
 
 def watch_request(key: bytes, end: bytes, start: int) -> bytes:
     """All changes from the revision `start` on, with what they replaced."""
     creation = (
-        _bytes(1, key)
-        + _bytes(2, end)
-        + _integer(3, start)
-        + _integer(4, True)  # tell now and then how far it is
-        + _integer(6, True)  # with the previous entry
-        + _integer(8, True)  # in pieces when it is much
+        octets(1, key)
+        + octets(2, end)
+        + integer(3, start)
+        + integer(4, True)  # tell now and then how far it is
+        + integer(6, True)  # with the previous entry
+        + integer(8, True)  # in pieces when it is much
     )
-    return _message(1, creation)
+    return message(1, creation)
 
 
 def range_answer(data: bytes) -> RangeAnswer:
@@ -166,10 +167,10 @@ def watch_answer(data: bytes) -> WatchAnswer:
 
 def _transaction(key: bytes, expected: int | None, operation: bytes) -> bytes:
     if expected is None:
-        return _message(2, operation)
-    comparison = _integer(2, _MOD_REVISION) + _bytes(3, key) + _integer(6, expected)
-    otherwise = _message(1, range_request(key))
-    return _message(1, comparison) + _message(2, operation) + _message(3, otherwise)
+        return message(2, operation)
+    comparison = integer(2, _MOD_REVISION) + octets(3, key) + integer(6, expected)
+    otherwise = message(1, range_request(key))
+    return message(1, comparison) + message(2, operation) + message(3, otherwise)
 
 
 def _event(data: bytes) -> Event:
@@ -208,70 +209,21 @@ def _first_integer(data: bytes, wanted: int) -> int:
     return next((_as_integer(value) for number, value in _fields(data) if number == wanted), 0)
 
 
-def _as_bytes(value: int | bytes) -> bytes:
-    if not isinstance(value, bytes):
+def _fields(data: bytes) -> Iterator[tuple[int, protobuf.RawValue]]:
+    """Each field's number and content. Raises InvalidMessage."""
+    try:
+        yield from protobuf.read_fields(data)
+    except protobuf.InvalidProtobuf as error:
+        raise InvalidMessage(str(error)) from error
+
+
+def _as_bytes(value: protobuf.RawValue) -> bytes:
+    if isinstance(value, int):
         raise InvalidMessage("a number where bytes belong")
     return value
 
 
-def _as_integer(value: int | bytes) -> int:
+def _as_integer(value: protobuf.RawValue) -> int:
     if not isinstance(value, int):
         raise InvalidMessage("bytes where a number belongs")
     return value
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def _integer(number: int, value: int) -> bytes:
-    """Nothing for 0, which is what a field that is left out means."""
-    return _varint(number << 3 | _VARINT) + _varint(value) if value else b""
-
-
-def _bytes(number: int, value: bytes) -> bytes:
-    return _message(number, value) if value else b""
-
-
-def _message(number: int, value: bytes) -> bytes:
-    return _varint(number << 3 | _BYTES) + _varint(len(value)) + value
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Each field's number and content. Raises InvalidMessage."""
-    position, end = 0, len(data)
-    while position < end:
-        tag, position = _read_varint(data, position)
-        form = tag & 7
-        if form == _VARINT:
-            value, position = _read_varint(data, position)
-            yield tag >> 3, value
-            continue
-        if form == _BYTES:
-            length, position = _read_varint(data, position)
-        elif form in (_FIXED64, _FIXED32):
-            length = 8 if form == _FIXED64 else 4
-        else:
-            raise InvalidMessage(f"unknown wire type {form}")
-        if position + length > end:
-            raise InvalidMessage("a field is cut off")
-        yield tag >> 3, data[position : position + length]
-        position += length
-
-
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if position >= len(data) or shift > _MOST_SHIFT:
-            raise InvalidMessage("a number is cut off")
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7

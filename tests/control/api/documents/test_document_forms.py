@@ -3,8 +3,9 @@
 import pytest
 
 from sampan.control.api.documents.document_forms import document_form
-from sampan.control.api.protobuf import decoding, wire
+from sampan.control.api.protobuf import decoding
 from sampan.control.api.refusal import Refused
+from sampan.foundation.wire import protobuf as wire
 
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 AGGREGATED = "g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

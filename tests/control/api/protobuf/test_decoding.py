@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sampan.control.api.protobuf.decoding import decode
 from sampan.control.api.protobuf.envelope import CONTENT_TYPE, MAGIC
 from sampan.control.api.protobuf.messages import fields_of, message_name
-from sampan.control.api.protobuf.wire import InvalidProtobuf
+from sampan.foundation.wire.protobuf import InvalidProtobuf
 from sampan.kubernetes.kinds.all import ALL
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.control.api.protobuf import decoding, encoding, envelope, wire
+from sampan.control.api.protobuf import decoding, encoding, envelope
 from sampan.control.api.protobuf.messages import (
     UnknownMessage,
     all_messages,
@@ -12,6 +12,7 @@ from sampan.control.api.protobuf.messages import (
     message_name,
 )
 from sampan.control.api.protobuf.well_known_reading import ALTERNATIVES, LISTS
+from sampan.foundation.wire import protobuf as wire
 
 DEEPEST = 3
 VALUES = {

@@ -9,7 +9,7 @@ import pytest
 
 from sampan.engine.contract import EngineError
 from sampan.engine.images.reference import DEFAULT_REGISTRY
-from sampan.faces.dockerapi.buildkit import grpc, protobuf
+from sampan.faces.dockerapi.buildkit import grpc
 from sampan.faces.dockerapi.buildkit.file_transfer import (
     FolderRequest,
     folder_stream,
@@ -17,6 +17,7 @@ from sampan.faces.dockerapi.buildkit.file_transfer import (
 )
 from sampan.faces.dockerapi.buildkit.http2 import Http2Connection
 from sampan.faces.dockerapi.buildkit.session import Sessions
+from sampan.foundation.wire import protobuf_fields as protobuf
 
 DIFF_COPY = "/moby.filesync.v1.FileSync/DiffCopy"
 
@@ -229,9 +230,3 @@ def test_a_session_is_what_a_build_asks() -> None:
         await asyncio.gather(*running)
 
     asyncio.run(body())
-
-
-@pytest.mark.parametrize("encoded", [b"\x0a\x05ab", b"\xff" * 11, b"\x0b", b"\x08"])
-def test_bytes_that_are_no_message(encoded: bytes) -> None:
-    with pytest.raises(protobuf.InvalidMessage):
-        protobuf.Fields(encoded)

@@ -15,7 +15,7 @@ from typing import Any
 
 from sampan.control.api.protobuf import envelope, well_known_reading
 from sampan.control.api.protobuf.messages import Field, UnknownMessage, fields_of, message_name
-from sampan.control.api.protobuf.wire import (
+from sampan.foundation.wire.protobuf import (
     InvalidProtobuf,
     RawValue,
     bytes_of,
@@ -29,7 +29,7 @@ from sampan.kubernetes.kinds.kind import Object
 _MAXIMUM_DEPTH = 96
 _MAXIMUM_FIELDS = 500_000
 _BYTES_OF_DOUBLE = 8
-_MALFORMED = (UnicodeDecodeError, IndexError, OverflowError)
+_MALFORMED = (UnicodeDecodeError, OverflowError)
 
 
 class _Reading:

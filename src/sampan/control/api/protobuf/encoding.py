@@ -21,7 +21,7 @@ from sampan.control.api.protobuf import envelope
 from sampan.control.api.protobuf.messages import Field, fields_of, message_name
 from sampan.control.api.protobuf.well_known_reading import ALTERNATIVES, LISTS
 from sampan.control.api.protobuf.well_known_writing import UNSET, WRITERS, alternative
-from sampan.control.api.protobuf.wire import (
+from sampan.foundation.wire.protobuf import (
     BYTES,
     FIXED64,
     VARINT,

@@ -7,7 +7,7 @@ length in four bytes (apimachinery's length-delimited framer); the object in it 
 
 from collections.abc import Iterator, Sequence
 
-from sampan.control.api.protobuf.wire import (
+from sampan.foundation.wire.protobuf import (
     InvalidProtobuf,
     bytes_of,
     read_fields,
@@ -55,7 +55,7 @@ def opened(body: bytes) -> tuple[str, str, bytes]:
                 raw = bytes_of(value)
             elif number == 3 and text_of(value):
                 raise InvalidProtobuf("the body's content encoding is not supported")
-    except (UnicodeDecodeError, IndexError) as error:
+    except UnicodeDecodeError as error:
         raise InvalidProtobuf("the body is cut off or malformed") from error
     return version, kind, raw
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from sampan.control.api.protobuf.wire import BYTES, FIXED64, VARINT, key, sized, varint
+from sampan.foundation.wire.protobuf import BYTES, FIXED64, VARINT, key, sized, varint
 from sampan.kubernetes.kinds.kind import Object
 
 VERSION_2_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"

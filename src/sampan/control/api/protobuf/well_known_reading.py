@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sampan.control.api.protobuf.messages import META
-from sampan.control.api.protobuf.wire import (
+from sampan.foundation.wire.protobuf import (
     InvalidProtobuf,
     RawValue,
     read_fields,

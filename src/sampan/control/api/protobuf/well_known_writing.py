@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from sampan.control.api.protobuf.messages import META
-from sampan.control.api.protobuf.wire import sized, varint
+from sampan.foundation.wire.protobuf import sized, varint
 from sampan.kubernetes.machinery import timestamps
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

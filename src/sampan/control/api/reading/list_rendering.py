@@ -13,9 +13,10 @@ from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.forms import rendering
 from sampan.control.api.forms.negotiation import Wanted
 from sampan.control.api.protobuf import encoding as protobuf
-from sampan.control.api.protobuf import envelope, wire
+from sampan.control.api.protobuf import envelope
 from sampan.control.api.protobuf.messages import META, message_name
 from sampan.control.api.refusal import JSON_HEADERS
+from sampan.foundation.wire import protobuf as wire
 from sampan.foundation.wire.message import Request, Response
 from sampan.kubernetes.kinds.kind import Kind, Object
 from sampan.kubernetes.machinery import table

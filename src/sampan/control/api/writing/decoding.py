@@ -13,9 +13,9 @@ import msgspec
 from sampan.control.api.call import Call
 from sampan.control.api.protobuf import decoding as protobuf
 from sampan.control.api.protobuf.envelope import CONTENT_TYPE as PROTOBUF
-from sampan.control.api.protobuf.wire import InvalidProtobuf
 from sampan.control.api.refusal import Refused
 from sampan.foundation.wire.message import Request
+from sampan.foundation.wire.protobuf import InvalidProtobuf
 from sampan.kubernetes.kinds.kind import Cause, Object
 from sampan.kubernetes.machinery import codecs, status, strict_findings, yaml_documents
 from sampan.kubernetes.machinery.causes import invalid

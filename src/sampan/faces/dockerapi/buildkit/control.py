@@ -9,11 +9,12 @@ import time
 from collections.abc import Mapping
 
 from sampan.engine.build.contract import Builds, CacheRecord
-from sampan.faces.dockerapi.buildkit import grpc, protobuf
-from sampan.faces.dockerapi.buildkit.protobuf import Fields
+from sampan.faces.dockerapi.buildkit import grpc
 from sampan.faces.dockerapi.buildkit.session import Sessions
 from sampan.faces.dockerapi.buildkit.solve_request import checked_frontend, image_names
 from sampan.faces.dockerapi.buildkit.solves import Solves
+from sampan.foundation.wire import protobuf_fields as protobuf
+from sampan.foundation.wire.protobuf_fields import Fields
 
 _CONTROL = "/moby.buildkit.v1.Control/"
 _GATEWAY = "/moby.buildkit.v1.frontend.LLBBridge/"
@@ -133,7 +134,7 @@ class BuildKitServices:
 
 
 async def _request(call: grpc.GrpcStream) -> Fields:
-    """The one message of a call. Raises CallFailed, InvalidMessage, ConnectionError."""
+    """The one message of a call. Raises CallFailed, InvalidProtobuf, ConnectionError."""
     message = await call.receive()
     if message is None:
         raise grpc.CallFailed(grpc.INVALID, "the request is missing")

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from sampan.faces.dockerapi.buildkit import grpc, protobuf
+from sampan.faces.dockerapi.buildkit import grpc
 from sampan.faces.dockerapi.buildkit.http2 import Http2Connection
+from sampan.foundation.wire import protobuf_fields as protobuf
 
 _METHOD = "/moby.filesync.v1.FileSync/DiffCopy"
 _STAT, _REQUEST, _DATA, _FIN, _ERROR = range(5)

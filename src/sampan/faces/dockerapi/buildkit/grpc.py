@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from sampan.engine.contract import EngineError
 from sampan.faces.dockerapi.buildkit.http2 import Http2Connection, Http2Stream
-from sampan.faces.dockerapi.buildkit.protobuf import InvalidMessage
+from sampan.foundation.wire.protobuf import InvalidProtobuf
 
 OK, UNKNOWN, INVALID, NOT_FOUND, UNIMPLEMENTED = 0, 2, 3, 5, 12
 _INTERNAL = 13
@@ -106,7 +106,7 @@ async def _answered(handler: Handler | None, stream: Http2Stream) -> tuple[int, 
         return error.code, str(error)
     except EngineError as error:
         return UNKNOWN, str(error)
-    except InvalidMessage as error:
+    except InvalidProtobuf as error:
         return INVALID, str(error)
     except ConnectionError:
         raise

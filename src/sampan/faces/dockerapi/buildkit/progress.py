@@ -14,7 +14,7 @@ from sampan.engine.build.contract import (
     StepPulling,
     StepStarted,
 )
-from sampan.faces.dockerapi.buildkit import protobuf
+from sampan.foundation.wire import protobuf_fields as protobuf
 
 _SHOWN = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
 _VERTEXES, _STATUSES, _LOGS = 1, 2, 3

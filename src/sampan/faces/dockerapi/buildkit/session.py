@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sampan.engine.images.contract import Credentials
 from sampan.engine.images.reference import DEFAULT_REGISTRY
-from sampan.faces.dockerapi.buildkit import grpc, protobuf
+from sampan.faces.dockerapi.buildkit import grpc
 from sampan.faces.dockerapi.buildkit.http2 import Http2Connection
+from sampan.foundation.wire import protobuf_fields as protobuf
 from sampan.foundation.wire.message import ByteStream
 
 _SECRET = "/moby.buildkit.secrets.v1.Secrets/GetSecret"  # noqa: S105 - the name of a method

@@ -14,7 +14,7 @@ RawValue = int | bytes
 
 
 class InvalidProtobuf(ValueError):
-    """The bytes are no object in this form; the answer is 400."""
+    """The bytes are no message in this form."""
 
 
 def _made_varint(value: int) -> bytes:
@@ -48,9 +48,9 @@ def sized(field_key: bytes, data: bytes) -> bytes:
 
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """The number at a position, and the position after it. Raises InvalidProtobuf, IndexError."""
+    """The number at a position, and the position after it. Raises InvalidProtobuf."""
     value = shift = 0
-    while True:
+    while position < len(data):
         byte = data[position]
         position += 1
         value |= (byte & 0x7F) << shift
@@ -59,13 +59,21 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
         shift += 7
         if shift > _LONGEST_SHIFT:
             raise InvalidProtobuf("a number is too long")
+    raise InvalidProtobuf("a number is cut off")
 
 
 def read_fields(data: bytes) -> Iterator[tuple[int, RawValue]]:
-    """The field numbers and raw values of a message. Raises InvalidProtobuf, IndexError.
+    """The field numbers and raw values of a message. Raises InvalidProtobuf.
 
     Numbers, keys and lengths are mostly of one byte, which is read here without a call.
     """
+    try:
+        yield from _fields(data)
+    except IndexError:
+        raise InvalidProtobuf("the message is cut off") from None
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, RawValue]]:
     position, end = 0, len(data)
     while position < end:
         field_key = data[position]
@@ -91,7 +99,7 @@ def read_fields(data: bytes) -> Iterator[tuple[int, RawValue]]:
             raise InvalidProtobuf(f"wire type {wire_type} is not supported")
         start, position = position, position + size
         if position > end:
-            raise InvalidProtobuf("the body is cut off")
+            raise InvalidProtobuf("the message is cut off")
         yield field_key >> 3, data[start:position]
 
 
@@ -106,6 +114,13 @@ def bytes_of(value: RawValue) -> bytes:
     """Raises InvalidProtobuf."""
     if isinstance(value, int):
         raise InvalidProtobuf("a number stands where a message belongs")
+    return value
+
+
+def integer_of(value: RawValue) -> int:
+    """Raises InvalidProtobuf."""
+    if not isinstance(value, int):
+        raise InvalidProtobuf("bytes stand where a number belongs")
     return value
 
 
