@@ -1,5 +1,6 @@
 """`sampan up`: a cluster in the background, and the user's kubectl pointed at it."""
 
+import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -88,11 +89,8 @@ def _start(
 ) -> dict[str, dict[str, float]]:
     """A datastore is remembered once the server has taken requests on it."""
     instance = session.instance
-    try:
+    with contextlib.suppress(NotRunning):
         started = demand(instance, "up", nodes=wanted.nodes, progress=progress)
-    except NotRunning:
-        pass  # it is started below
-    else:
         _demand_same(instance, wanted, started["nodes"])
         return started
     chosen = wanted.datastore or remembered_datastore.recall(instance)

@@ -4,6 +4,7 @@
 imported here. What questions mean is not known here.
 """
 
+import contextlib
 import json
 import socket
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,8 @@ from sampan.foundation.instance_name import command_prefix, run_folder
 ENGINE_FAILED = 125
 _CHUNK = 64 * 1024
 _LARGEST_HEADER = 64 * 1024
+
+_UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 
 Query = dict[str, Any]
 
@@ -143,37 +146,22 @@ class EngineClient:
     ) -> Answer:
         """The answer, whose body is still to be read; `upload` is a body that is sent as it
         comes, anything else in `body` goes as JSON."""
-        sent = dict(headers or {})
-        data = b"" if body is None else json.dumps(body).encode()
-        if upload is not None:
-            sent["Transfer-Encoding"] = "chunked"
-        else:
-            sent["Content-Length"] = str(len(data))
-            sent["Content-Type"] = "application/json"
         connection = self._connect()
-        try:
-            connection.sendall(_head(method, path, query, sent) + data)
-            for piece in upload or ():
-                connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"")
-            if upload is not None:
+        # Who answers without reading everything says why in the answer.
+        with contextlib.suppress(BrokenPipeError):
+            if upload is None:
+                connection.sendall(_question(method, path, query, headers, body))
+            else:
+                chunked = {**(headers or {}), "Transfer-Encoding": "chunked"}
+                connection.sendall(_head(method, path, query, chunked))
+                for piece in upload:
+                    connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"")
                 connection.sendall(b"0\r\n\r\n")
-        except BrokenPipeError:
-            # It has answered without reading everything; the answer says why.
-            pass
         return self._answered(connection)
 
     def upgraded(self, path: str, query: Query | None = None, body: Any = None) -> Answer:
         """The answer to an upgrade: its socket carries the streams from then on."""
-        data = b"" if body is None else json.dumps(body).encode()
-        headers = {
-            "Connection": "Upgrade",
-            "Upgrade": "tcp",
-            "Content-Type": "application/json",
-            "Content-Length": str(len(data)),
-        }
-        connection = self._connect()
-        connection.sendall(_head("POST", path, query, headers) + data)
-        return self._answered(connection)
+        return self.open("POST", path, query, body, headers=_UPGRADE)
 
     def _connect(self) -> socket.socket:
         path = f"{run_folder(self._instance)}/docker.sock"
@@ -203,6 +191,15 @@ class EngineClient:
             connection.close()
             raise
         return answer
+
+
+def _question(
+    method: str, path: str, query: Query | None, headers: dict[str, str] | None, body: Any
+) -> bytes:
+    """A whole request, its body as JSON."""
+    data = b"" if body is None else json.dumps(body).encode()
+    described = {"Content-Type": "application/json", "Content-Length": str(len(data))}
+    return _head(method, path, query, {**(headers or {}), **described}) + data
 
 
 def _head(method: str, path: str, query: Query | None, headers: dict[str, str]) -> bytes:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 import click
@@ -42,15 +42,20 @@ def engine(session: Session, *, runs_command: bool = False) -> Iterator[EngineCl
         raise EngineFailure(str(error), ENGINE_FAILED) from error
 
 
-def for_each(
-    session: Session, names: Sequence[str], act: Callable[[EngineClient, str], Any]
+def ask_for_each(
+    session: Session,
+    names: Sequence[str],
+    method: str,
+    path: str,
+    query: dict[str, Any] | None = None,
 ) -> None:
-    """Do it for every name, print those it was done for, and fail at the end for the others."""
+    """Ask `path`, in which `{}` stands for a name, for every name; print those that it was done
+    for, and fail at the end for the others."""
     failed = False
     with engine(session) as client:
         for name in names:
             try:
-                act(client, name)
+                client.document(method, path.format(name), query)
                 click.echo(name)
             except EngineRefused as error:
                 click.echo(f"Error: {error}", err=True)

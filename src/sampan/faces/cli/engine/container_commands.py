@@ -12,10 +12,10 @@ from sampan.faces.cli.engine import run_command
 from sampan.faces.cli.engine.asking import (
     FILTER,
     FORCE,
+    ask_for_each,
     confirmed,
     engine,
     filters,
-    for_each,
 )
 from sampan.faces.cli.engine.human_values import age, short, size
 from sampan.faces.cli.engine.listing import inspected, show, with_list_options
@@ -202,11 +202,7 @@ def _verb(verb: str, text: str) -> click.Command:
     @click.argument("names", nargs=-1, required=True)
     @click.pass_obj
     def command(session: Session, /, names: tuple[str, ...]) -> None:
-        for_each(
-            session,
-            names,
-            lambda client, name: client.document("POST", f"/containers/{name}/{verb}"),
-        )
+        ask_for_each(session, names, "POST", f"/containers/{{}}/{verb}")
 
     return command
 
@@ -226,11 +222,7 @@ def _ending(verb: str, text: str) -> click.Command:
         session: Session, /, names: tuple[str, ...], seconds: int | None, sent: str
     ) -> None:
         query = {"t": seconds, "signal": sent or None}
-        for_each(
-            session,
-            names,
-            lambda client, name: client.document("POST", f"/containers/{name}/{verb}", query),
-        )
+        ask_for_each(session, names, "POST", f"/containers/{{}}/{verb}", query)
 
     return command
 
@@ -244,11 +236,7 @@ restart = _ending("restart", "Stop containers, and start them again.")
 @click.argument("names", nargs=-1, required=True)
 @click.pass_obj
 def kill(session: Session, /, names: tuple[str, ...], sent: str) -> None:
-    for_each(
-        session,
-        names,
-        lambda client, name: client.document("POST", f"/containers/{name}/kill", {"signal": sent}),
-    )
+    ask_for_each(session, names, "POST", "/containers/{}/kill", {"signal": sent})
 
 
 @click.command(help="Remove containers.")
@@ -258,9 +246,7 @@ def kill(session: Session, /, names: tuple[str, ...], sent: str) -> None:
 @click.pass_obj
 def rm(session: Session, /, names: tuple[str, ...], force: bool, volumes: bool) -> None:
     query = {"force": force, "v": volumes}
-    for_each(
-        session, names, lambda client, name: client.document("DELETE", f"/containers/{name}", query)
-    )
+    ask_for_each(session, names, "DELETE", "/containers/{}", query)
 
 
 @click.command(help="Wait until containers end, and print their exit codes.")

@@ -7,10 +7,10 @@ import click
 from sampan.faces.cli.engine.asking import (
     FILTER,
     FORCE,
+    ask_for_each,
     confirmed,
     engine,
     filters,
-    for_each,
     pairs,
 )
 from sampan.faces.cli.engine.human_values import short, size
@@ -112,11 +112,7 @@ def _removal(kind: str) -> click.Command:
     @click.argument("names", nargs=-1, required=True)
     @click.pass_obj
     def rm(session: Session, /, names: tuple[str, ...], force: bool) -> None:
-        for_each(
-            session,
-            names,
-            lambda client, name: client.document("DELETE", f"/{kind}/{name}", {"force": force}),
-        )
+        ask_for_each(session, names, "DELETE", f"/{kind}/{{}}", {"force": force})
 
     return rm
 
