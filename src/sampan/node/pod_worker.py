@@ -7,6 +7,7 @@ so that a deletion is never held up by a slow stop before it.
 """
 
 import asyncio
+import contextlib
 import functools
 import logging
 from pathlib import Path
@@ -166,11 +167,9 @@ class PodWorker:
         """Until something happens, or the time has come."""
         times = [time for time in (until, self._refresh_due()) if time is not None]
         seconds = max(min(times) - self._services.clock(), 0) if times else None
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
-        except TimeoutError:
-            pass
 
     def _note_ending(self) -> None:
         metadata, now = self.pod.metadata, self._services.clock()
