@@ -176,6 +176,42 @@ def test_a_line_without_end_is_cut_off(beginning):
     asyncio.run(story())
 
 
+def test_a_body_may_come_in_any_number_of_chunks():
+    async def story():
+        async def read(request):
+            size = 0
+            async for piece in request.pieces():
+                size += len(piece)
+            return Response(body=b"%d" % size)
+
+        connection, pipe = connected(read)
+        connection.data_received(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(100):
+            connection.data_received(b"1\r\nx\r\n" * 1000)
+            await settle()
+        connection.data_received(b"0\r\n\r\n")
+        await settle()
+        assert pipe.written.startswith(b"HTTP/1.1 200")
+        assert pipe.written.endswith(b"\r\n100000")
+        connection.connection_lost(None)
+
+    asyncio.run(story())
+
+
+def test_chunks_with_endless_extensions_are_cut_off():
+    async def story():
+        connection, pipe = connected(_read)
+        connection.data_received(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await settle()
+        for _ in range(100):
+            connection.data_received(b"1;%b\r\nx\r\n" % (b"a" * 1024))
+        assert b"HTTP/1.1 431" in pipe.written
+        connection.connection_lost(None)
+        await settle()
+
+    asyncio.run(story())
+
+
 def test_trailers_are_no_headers_of_the_next_request():
     async def story():
         async def tell_headers(request):

@@ -38,6 +38,7 @@ KEEP_ALIVE_SECONDS = 120.0
 LINGER_SECONDS = 5.0
 MAXIMUM_HEADER_BYTES = 64 * 1024
 MAXIMUM_HEADERS = 128
+FRAME_BYTES = 20  # A size of 16 digits, and two line ends.
 WAITING_REQUESTS = 8
 
 _log = logging.getLogger("sampan.wire")
@@ -120,6 +121,7 @@ class HttpConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._refuse(400)
         else:
+            self._around_bodies = max(self._around_bodies, 0)
             if self._around_bodies > MAXIMUM_HEADER_BYTES:
                 self._refuse(431)
 
@@ -170,6 +172,10 @@ class HttpConnection(asyncio.Protocol):
         assert self._incoming is not None
         self._around_bodies -= len(data)
         self._incoming.body.feed(data)
+
+    def on_chunk_complete(self) -> None:
+        # However many there are: only what is longer than a frame has to be counts.
+        self._around_bodies -= FRAME_BYTES
 
     def on_message_complete(self) -> None:
         if self._incoming is None:
