@@ -7,7 +7,7 @@ connection should be forgotten is not known here.
 import errno
 import socket
 import struct
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Self
 
 from sampan.host import netlink_message as message
@@ -15,10 +15,11 @@ from sampan.host.netlink_message import NetlinkError, NetlinkSocket
 
 _NETFILTER = 12
 _GET, _DELETE = 1 << 8 | 1, 1 << 8 | 2
-_HEADER = struct.pack(">BBH", socket.AF_INET, 0, 0)
 _TUPLE_ORIGINAL, _TUPLE_REPLY, _FILTER = 1, 2, 25
 _TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
-_IP_SOURCE, _IP_DESTINATION = 1, 2
+# Source and destination, by the version of IP.
+_IP_ATTRIBUTES = {4: (1, 2), 6: (3, 4)}
+Address = IPv4Address | IPv6Address
 _PROTOCOL_NUMBER, _PROTOCOL_SOURCE_PORT = 1, 2
 _FILTER_ORIGINAL_FLAGS, _FILTER_REPLY_FLAGS = 1, 2
 _STATUS = 3
@@ -38,27 +39,26 @@ class ConnectionTable:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def forget_translated(self, protocol: int, address: IPv4Address, port: int) -> int:
+    def forget_translated(self, protocol: int, address: Address, port: int) -> int:
         """Forget each connection that is answered from this address and port although it was
         addressed elsewhere; how many there were."""
         found = self._translated(protocol, address, port)
-        return sum(self._forget(entry[_TUPLE_ORIGINAL]) for entry in found)
+        return sum(self._forget(address, entry[_TUPLE_ORIGINAL]) for entry in found)
 
-    def forget_unanswered(self, protocol: int, address: IPv4Address, port: int) -> int:
+    def forget_unanswered(self, protocol: int, address: Address, port: int) -> int:
         """Like `forget_translated`, but only those that nothing was ever answered to."""
         found = self._translated(protocol, address, port)
         unanswered = [entry for entry in found if not _is_answered(entry)]
-        return sum(self._forget(entry[_TUPLE_ORIGINAL]) for entry in unanswered)
+        return sum(self._forget(address, entry[_TUPLE_ORIGINAL]) for entry in unanswered)
 
-    def _translated(self, protocol: int, address: IPv4Address, port: int) -> list[dict[int, bytes]]:
+    def _translated(self, protocol: int, address: Address, port: int) -> list[dict[int, bytes]]:
         found = self._answered_from(protocol, address, port)
-        return [entry for entry in found if _destination(entry[_TUPLE_ORIGINAL]) != address]
+        return [entry for entry in found if not _is_for(address, entry[_TUPLE_ORIGINAL])]
 
-    def _answered_from(
-        self, protocol: int, address: IPv4Address, port: int
-    ) -> list[dict[int, bytes]]:
+    def _answered_from(self, protocol: int, address: Address, port: int) -> list[dict[int, bytes]]:
+        source, _ = _IP_ATTRIBUTES[address.version]
         reply = message.nested(
-            _TUPLE_IP, message.attribute(_IP_SOURCE, address.packed)
+            _TUPLE_IP, message.attribute(source, address.packed)
         ) + message.nested(
             _TUPLE_PROTOCOL,
             message.attribute_u8(_PROTOCOL_NUMBER, protocol),
@@ -69,12 +69,12 @@ class ConnectionTable:
             message.attribute_u32(_FILTER_ORIGINAL_FLAGS, 0),
             message.attribute_u32(_FILTER_REPLY_FLAGS, _BY_SOURCE | _BY_PROTOCOL | _BY_SOURCE_PORT),
         )
-        body = _HEADER + message.nested(_TUPLE_REPLY, reply) + wanted
+        body = _header(address) + message.nested(_TUPLE_REPLY, reply) + wanted
         answers = self._socket.ask(_GET, message.DUMP, body, "list tracked connections")
         return [message.parse_attributes(answer[4:]) for answer in answers]
 
-    def _forget(self, original: bytes) -> bool:
-        body = _HEADER + message.nested(_TUPLE_ORIGINAL, original)
+    def _forget(self, address: Address, original: bytes) -> bool:
+        body = _header(address) + message.nested(_TUPLE_ORIGINAL, original)
         try:
             self._socket.request(_DELETE, 0, body, "forget a connection")
         except NetlinkError as refusal:
@@ -84,9 +84,16 @@ class ConnectionTable:
         return True
 
 
-def _destination(original: bytes) -> IPv4Address:
+def _header(address: Address) -> bytes:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    return struct.pack(">BBH", family, 0, 0)
+
+
+def _is_for(address: Address, original: bytes) -> bool:
+    """Whether a connection was addressed to this address."""
+    _, destination = _IP_ATTRIBUTES[address.version]
     addresses = message.parse_attributes(message.parse_attributes(original)[_TUPLE_IP])
-    return IPv4Address(addresses[_IP_DESTINATION])
+    return addresses[destination] == address.packed
 
 
 def _is_answered(entry: dict[int, bytes]) -> bool:

@@ -22,7 +22,7 @@ _SUBSYSTEM = 10
 _GET_CHAIN, _GET_RULE = 4, 7
 _NEW_ELEMENT, _GET_ELEMENT, _DELETE_ELEMENT, _GET_GENERATION = 12, 13, 14, 16
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_FAMILIES = {"inet": 1, "ip": 2, "bridge": 7}
+_FAMILIES = {"inet": 1, "ip": 2, "bridge": 7, "ip6": 10}
 _GOTO = -4
 _ELEMENTS_A_MESSAGE = 250
 

@@ -20,3 +20,11 @@ def set_sysctl(name: str, value: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def read_sysctl(name: str) -> str:
+    """The value of a parameter; "" if the kernel has none of this name (OSError)."""
+    try:
+        return (_ROOT / name).read_text().strip()
+    except FileNotFoundError:
+        return ""

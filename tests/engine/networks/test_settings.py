@@ -1,6 +1,6 @@
 """Names and ranges of instances keep out of one another's way."""
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ def test_everything_follows_from_the_instances_name() -> None:
     assert settings.bridges.table == "sampan-containers"
     assert settings.bridges.port_prefix == "sampan-c"
     assert settings.sandbox_folder == Path("/run/sampan/engine/networks")
-    assert settings.host_address == IPv4Address("127.0.0.1")
+    assert settings.host_addresses == (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 def test_no_range_overlaps_with_any_of_any_instance() -> None:
@@ -44,6 +44,6 @@ def test_names_of_interfaces_fit_into_the_kernels_limit() -> None:
 
 def test_the_environment_says_where_ports_are_published() -> None:
     chosen = network_settings(Instance(), {"SAMPAN_PUBLISH_ADDRESS": "0.0.0.0"})
-    assert chosen.host_address == IPv4Address("0.0.0.0")
+    assert chosen.host_addresses == (IPv4Address(0), IPv6Address(0))
     with pytest.raises(InvalidConfiguration, match="invalid SAMPAN_PUBLISH_ADDRESS"):
         network_settings(Instance(), {"SAMPAN_PUBLISH_ADDRESS": "everywhere"})

@@ -1,6 +1,6 @@
 """Rules of bridges are kept as desired, whatever others do to them."""
 
-from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_address
 from pathlib import Path
 
 import pytest
@@ -23,12 +23,12 @@ PORT = Port(
 )
 
 
-def _published(address: str, host_port: int = 8080) -> PublishedPort:
+def _published(address: str, host_port: int = 8080, target: str = "10.45.0.2") -> PublishedPort:
     return PublishedPort(
         protocol="tcp",
-        host_address=IPv4Address(address),
+        host_address=ip_address(address),
         host_port=host_port,
-        address=IPv4Address("10.45.0.2"),
+        address=ip_address(target),
         port=80,
     )
 
@@ -71,6 +71,18 @@ def test_published_ports_change_in_one_transaction() -> None:
     assert len(_keys(kernel, "ip", "published")) == 2
     rules.publish("a", ())
     assert _keys(kernel, "ip", "published") == []
+
+
+def test_what_no_rule_can_translate_is_left_to_a_relay() -> None:
+    kernel, _, rules = _made()
+    to_six = [_published(address, 80, "fd00::2") for address in ("::", "::1", "fd01::1", "0.0.0.0")]
+    to_four = [_published(address, 81) for address in ("::", "::1", "0.0.0.0")]
+    rules.publish("a", (*to_six, *to_four))
+    assert _keys(kernel, "ip6", "published_everywhere") == ["0600000000500000"]
+    assert _keys(kernel, "ip6", "published") == ["fd01" + "00" * 13 + "01" + "0600000000500000"]
+    assert _keys(kernel, "ip", "published_everywhere") == ["0600000000510000"]
+    assert [port.is_relayed for port in to_six] == [True, True, False, True]
+    assert [port.is_relayed for port in to_four] == [True, True, False]
 
 
 def test_all_of_it_is_back_after_a_flush() -> None:

@@ -1,25 +1,25 @@
 """Which of the machine's ports a container wants, out of its definition. Pure."""
 
 from collections.abc import Iterable, Mapping
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv6Address, ip_address
 
 import msgspec
 
 from sampan.engine.containers.configuration import PortBinding
-from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.engine.contract import InvalidConfiguration
+from sampan.network.bridges.contract import Address, PublishedProtocol
 from sampan.network.bridges.reservations import WantedPort
-from sampan.network.contract import TransportProtocol
 
 LARGEST_PORT = 65535
 Bindings = dict[str, tuple[PortBinding, ...] | None]
 
 
 class PortWish(msgspec.Struct, frozen=True, kw_only=True):
-    """A container's port and where on the machine it is to be."""
+    """A container's port and where on the machine it is to be: one port on these addresses."""
 
     port: int
-    protocol: TransportProtocol
-    host_address: str
+    protocol: PublishedProtocol
+    host_addresses: tuple[str, ...]
     first: int
     last: int
 
@@ -30,7 +30,7 @@ class PortWish(msgspec.Struct, frozen=True, kw_only=True):
     def wanted(self) -> WantedPort:
         return WantedPort(
             protocol=self.protocol,
-            address=IPv4Address(self.host_address),
+            addresses=tuple(map(ip_address, self.host_addresses)),
             first=self.first,
             last=self.last,
         )
@@ -41,16 +41,17 @@ def port_wishes(
     bindings: Mapping[str, tuple[PortBinding, ...] | None],
     *,
     publish_all: bool,
-    default_address: IPv4Address,
+    default_addresses: tuple[Address, ...],
 ) -> list[PortWish]:
-    """In the order of the container's ports. Raises InvalidConfiguration, NotImplementedHere."""
+    """In the order of the container's ports; one that names no address is on all of the default
+    ones. Raises InvalidConfiguration."""
     wishes = []
     for text in sorted({*exposed, *bindings}, key=_order):
         places = bindings.get(text) or ()
         if not places and (publish_all or text in bindings):
             places = (PortBinding(),)
         if publish_all or text in bindings:
-            wishes += [_wish(text, place, default_address) for place in places]
+            wishes += [_wish(text, place, default_addresses) for place in places]
     return wishes
 
 
@@ -58,8 +59,8 @@ def _order(text: str) -> tuple[int, str]:
     return parse_port(text)
 
 
-def parse_port(text: str) -> tuple[int, TransportProtocol]:
-    """`80/tcp` or `80`. Raises InvalidConfiguration, NotImplementedHere."""
+def parse_port(text: str) -> tuple[int, PublishedProtocol]:
+    """`80/tcp` or `80`. Raises InvalidConfiguration."""
     number, _, protocol = text.partition("/")
     port = _number(number, text)
     if port == 0:
@@ -70,7 +71,7 @@ def parse_port(text: str) -> tuple[int, TransportProtocol]:
         case "udp":
             return port, "udp"
         case "sctp":
-            raise NotImplementedHere(f"port {text}: SCTP is not supported")
+            return port, "sctp"
     raise InvalidConfiguration(f"invalid port specification: {text!r}: unknown protocol")
 
 
@@ -80,7 +81,7 @@ def _number(text: str, whole: str) -> int:
     return int(text)
 
 
-def _wish(text: str, place: PortBinding, default_address: IPv4Address) -> PortWish:
+def _wish(text: str, place: PortBinding, default_addresses: tuple[Address, ...]) -> PortWish:
     port, protocol = parse_port(text)
     first_text, _, last_text = place.host_port.partition("-")
     first = _number(first_text, place.host_port) if place.host_port else 0
@@ -90,21 +91,21 @@ def _wish(text: str, place: PortBinding, default_address: IPv4Address) -> PortWi
     return PortWish(
         port=port,
         protocol=protocol,
-        host_address=str(_address(place.host_address, default_address)),
+        host_addresses=_addresses(place.host_address, default_addresses),
         first=first,
         last=last,
     )
 
 
-def _address(text: str, default: IPv4Address) -> IPv4Address:
+def _addresses(text: str, default: tuple[Address, ...]) -> tuple[str, ...]:
     if not text:
-        return default
-    if ":" in text:
-        raise NotImplementedHere(f"ports are published on IPv4 addresses only, not on {text}")
+        return tuple(map(str, default))
     try:
-        return IPv4Address(text)
-    except AddressValueError as error:
+        address = ip_address(text)
+    except ValueError as error:
         raise InvalidConfiguration(f"invalid host address {text!r}: {error}") from error
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (str(mapped or address),)
 
 
 def shown_ports(
@@ -113,8 +114,11 @@ def shown_ports(
     """What an inspection shows: every exposed port, with what came true of its bindings."""
     shown: Bindings = dict.fromkeys(_normal(text) for text in exposed)
     for wish, host_port in zip(wishes, host_ports, strict=True):
-        binding = PortBinding(host_address=wish.host_address, host_port=str(host_port))
-        shown[wish.exposed] = (*(shown.get(wish.exposed) or ()), binding)
+        bindings = (
+            PortBinding(host_address=address, host_port=str(host_port))
+            for address in wish.host_addresses
+        )
+        shown[wish.exposed] = (*(shown.get(wish.exposed) or ()), *bindings)
     return shown
 
 

@@ -7,7 +7,7 @@ earlier one made. After a reboot neither is there.
 import contextlib
 import os
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_address
 from pathlib import Path
 
 import msgspec
@@ -105,18 +105,19 @@ class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
     def published(self) -> tuple[PublishedPort, ...]:
         """Where the held ports lead; nowhere without a network that leads outside."""
         outward = self.way_out()
-        if outward is None or not outward.settings.ip_address:
+        if outward is None:
             return ()
-        address = IPv4Address(outward.settings.ip_address)
+        own = {address.version: address for address in map(ip_address, outward.addresses())}
         return tuple(
             PublishedPort(
                 protocol=wish.protocol,
-                host_address=IPv4Address(wish.host_address),
+                host_address=host_address,
                 host_port=host_port,
-                address=address,
+                address=own.get(host_address.version) or next(iter(own.values())),
                 port=wish.port,
             )
             for wish, host_port in zip(self.wishes, self.host_ports, strict=True)
+            for host_address in map(ip_address, wish.host_addresses)
         )
 
 

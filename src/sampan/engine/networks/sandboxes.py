@@ -28,16 +28,15 @@ from sampan.engine.networks.endpoint_plan import (
     used_addresses,
 )
 from sampan.engine.networks.live_sandbox import LiveSandbox
-from sampan.engine.networks.port_plan import PortWish, port_wishes
 from sampan.engine.networks.record import NetworkRecord
 from sampan.engine.networks.registry import NetworkRegistry
 from sampan.engine.networks.sandbox_files import HOSTNAME, HOSTS, RESOLVER, SandboxFiles
 from sampan.engine.networks.sandbox_names import SandboxNames
+from sampan.engine.networks.sandbox_ports import SandboxPorts
 from sampan.engine.networks.sandbox_record import PlacedEndpoint, SandboxFolder, SandboxRecord
 from sampan.engine.networks.settings import NetworkSettings
 from sampan.host.nftables import NftablesError
 from sampan.network.bridges.bridges import Bridges
-from sampan.network.bridges.reservations import PortTaken, Reservations
 
 _DEVICE_DIGITS = 7
 _HOST_NAMESPACE = "host"
@@ -63,7 +62,7 @@ class Sandboxes:
         self._folder = SandboxFolder(settings.sandbox_folder)
         self._files = SandboxFiles(self._folder)
         self._names = SandboxNames()
-        self._reservations = Reservations()
+        self._ports = SandboxPorts(settings, registry)
         self._live: dict[str, LiveSandbox] = {}
 
     def get(self, container: str) -> LiveSandbox | None:
@@ -91,7 +90,7 @@ class Sandboxes:
         live = LiveSandbox(record)
         self._live[container] = live
         try:
-            self._hold_ports(live)
+            self._ports.hold(live)
             self._folder.save(live.record)
             self._files.write(live.record, self._linked(request))
             await self._open_in_kernel(live)
@@ -115,8 +114,8 @@ class Sandboxes:
             plain[network.name] = EndpointSettings(
                 network_identifier=network.identifier, endpoint_identifier=self._new_identifier()
             )
-        ports = self._wishes(request, record) if record.way_out() is not None else ()
-        return msgspec.structs.replace(record, plain_endpoints=plain, wishes=ports)
+        record = msgspec.structs.replace(record, plain_endpoints=plain)
+        return msgspec.structs.replace(record, wishes=self._ports.wishes(record))
 
     def _placed(
         self, wish: EndpointWish, identity: ContainerIdentity, others: Iterable[PlacedEndpoint]
@@ -133,41 +132,6 @@ class Sandboxes:
             used=self._used(wish.network.identifier),
             taken_interfaces={other.interface for other in others},
         )
-
-    def _wishes(self, request: AttachmentRequest, record: SandboxRecord) -> tuple[PortWish, ...]:
-        """Where no address is named, the network may say one, else the settings do."""
-        outward = record.way_out()
-        network = self._registry.get(outward.network) if outward else None
-        address = self._settings.host_address
-        if network is not None and network.bridge is not None and network.bridge.host_address:
-            address = type(address)(network.bridge.host_address)
-        return tuple(
-            port_wishes(
-                request.exposed_ports,
-                request.port_bindings,
-                publish_all=request.publish_all_ports,
-                default_address=address,
-            )
-        )
-
-    def _hold_ports(self, live: LiveSandbox) -> None:
-        record = live.record
-        outward = record.way_out()
-        if not record.wishes or outward is None:
-            return
-        container = record.identity.identifier
-        place = f"{record.identity.name} ({outward.settings.endpoint_identifier})"
-        failed = f"driver failed programming external connectivity on endpoint {place}"
-        try:
-            wanted = [wish.wanted() for wish in record.wishes]
-            held = self._reservations.reserve(container, wanted)
-        except PortTaken as taken:
-            raise EngineError(
-                f"{failed}: Bind for {taken} failed: port is already allocated"
-            ) from taken
-        except OSError as refusal:
-            raise EngineError(f"{failed}: {refusal.strerror}") from refusal
-        live.record = msgspec.structs.replace(record, host_ports=tuple(held))
 
     def _linked(self, request: AttachmentRequest) -> list[tuple[str, str]]:
         """The addresses and names of the containers that this one is linked to."""
@@ -189,6 +153,7 @@ class Sandboxes:
         live.namespace = await self._bridges.open_namespace(live.wiring())
         live.record = msgspec.structs.replace(record, namespace=live.namespace.identifier)
         self._folder.save(live.record)
+        await self._ports.relay(live.record)
         await self._start_names(live)
 
     async def _start_names(self, live: LiveSandbox) -> None:
@@ -239,12 +204,13 @@ class Sandboxes:
         endpoint = self._placed(wish, before.identity, before.endpoints)
         live.record = msgspec.structs.replace(before, endpoints=(*before.endpoints, endpoint))
         try:
-            self._settle_ports(live, before)
+            self._ports.settle(live, before)
             self._folder.save(live.record)
             await self._bridges.connect(before.namespace, endpoint.as_port(), live.wiring())
+            await self._ports.relay(live.record)
         except (OSError, NftablesError, EngineError) as problem:
             if not before.host_ports:
-                self._reservations.release(before.identity.identifier)
+                self._ports.release(before.identity.identifier)
             live.record = before
             self._folder.save(before)
             if isinstance(problem, EngineError):
@@ -259,27 +225,17 @@ class Sandboxes:
         left = tuple(each for each in live.record.endpoints if each is not endpoint)
         before = live.record
         live.record = msgspec.structs.replace(before, endpoints=left)
-        self._settle_ports(live, before)
+        self._ports.settle(live, before)
         self._folder.save(live.record)
         self._names.leave(live, endpoint)
         self._files.remove_endpoint(live.record, endpoint)
         try:
             await self._bridges.disconnect(live.record.namespace, endpoint.device, live.wiring())
+            await self._ports.relay(live.record)
         except (OSError, NftablesError) as problem:
             raise EngineError(
                 f"failed to disconnect from {endpoint.network_name}: {problem}"
             ) from problem
-
-    def _settle_ports(self, live: LiveSandbox, before: SandboxRecord) -> None:
-        """Ports are held from when a network leads outside until none does any more."""
-        record = live.record
-        if record.way_out() is None:
-            self._reservations.release(record.identity.identifier)
-            live.record = msgspec.structs.replace(record, wishes=(), host_ports=())
-        elif before.way_out() is None:
-            wishes = self._wishes(record.request, record)
-            live.record = msgspec.structs.replace(record, wishes=wishes)
-            self._hold_ports(live)
 
     def rename(self, container: str, name: str) -> None:
         """A container is known by another name; no error if it has no sandbox."""
@@ -300,7 +256,7 @@ class Sandboxes:
         live = self._live.pop(container, None)
         if live is None:
             return None
-        self._reservations.release(container)
+        self._ports.release(container)
         self._names.stop(live)
         try:
             if live.namespace is not None:
@@ -338,18 +294,10 @@ class Sandboxes:
                 self._folder.remove(container)
                 return
         self._live[container] = live
-        self._hold_again(record)
+        self._ports.hold_again(record)
+        await self._ports.relay(record)
         if live.namespace is not None:
             await self._start_names(live)
-
-    def _hold_again(self, record: SandboxRecord) -> None:
-        for wish, port in zip(record.wishes, record.host_ports, strict=True):
-            wanted = msgspec.structs.replace(wish, first=port, last=port).wanted()
-            try:
-                self._reservations.reserve(record.identity.identifier, [wanted])
-            except (PortTaken, OSError) as problem:
-                name = record.identity.name
-                _log.warning("port %d of %s is somebody else's now: %s", port, name, problem)
 
     async def remove_others(self) -> None:
         """Take away namespaces that belong to no sandbox (OSError)."""
@@ -360,4 +308,4 @@ class Sandboxes:
         """Let go of sockets; the sandboxes stay in the kernel and on disk."""
         for live in self._live.values():
             self._names.stop(live)
-        self._reservations.close()
+        self._ports.close()

@@ -1,21 +1,22 @@
 """What networks of one instance are made of: names, ranges and folders. Pure."""
 
 from collections.abc import Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 
 import msgspec
 
 from sampan.engine.contract import InvalidConfiguration
 from sampan.foundation.settings import Instance
-from sampan.network.bridges.contract import BridgeSettings
+from sampan.network.bridges.contract import Address, BridgeSettings
 
 PUBLISH_ADDRESS_VARIABLE = "SAMPAN_PUBLISH_ADDRESS"
+EVERYWHERE: tuple[Address, ...] = (IPv4Address(0), IPv6Address(0))
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`device_prefix` begins the names of bridges; `host_address` is where ports are published
-    that name no address; `reserved` ranges are never a bridge's."""
+    """`device_prefix` begins the names of bridges; `host_addresses` are where ports are
+    published that name no address; `reserved` ranges are never a bridge's."""
 
     range: IPv4Network
     reserved: tuple[IPv4Network, ...]
@@ -23,7 +24,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
     device_prefix: str
     bridges: BridgeSettings
     sandbox_folder: Path
-    host_address: IPv4Address
+    host_addresses: tuple[Address, ...]
 
 
 def network_settings(instance: Instance, environment: Mapping[str, str]) -> NetworkSettings:
@@ -41,13 +42,23 @@ def network_settings(instance: Instance, environment: Mapping[str, str]) -> Netw
             namespace_folder=folder / "namespaces",
         ),
         sandbox_folder=folder / "networks",
-        host_address=_publish_address(instance, environment),
+        host_addresses=_publish_addresses(instance, environment),
     )
 
 
-def _publish_address(instance: Instance, environment: Mapping[str, str]) -> IPv4Address:
+def _publish_addresses(instance: Instance, environment: Mapping[str, str]) -> tuple[Address, ...]:
+    """There is but one loopback address of IPv6: the default instance has it."""
     text = environment.get(PUBLISH_ADDRESS_VARIABLE, "")
+    if not text:
+        own = instance.loopback_address
+        return (own, IPv6Address("::1")) if instance.slot == 0 else (own,)
     try:
-        return IPv4Address(text) if text else instance.loopback_address
-    except AddressValueError as error:
+        return addresses_of_default(ip_address(text))
+    except ValueError as error:
         raise InvalidConfiguration(f"invalid {PUBLISH_ADDRESS_VARIABLE}: {error}") from error
+
+
+def addresses_of_default(address: Address) -> tuple[Address, ...]:
+    """Where a port is published for want of an address: every address is those of both versions,
+    as Docker has it."""
+    return EVERYWHERE if address.is_unspecified else (address,)

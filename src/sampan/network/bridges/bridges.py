@@ -161,7 +161,7 @@ class Bridges:
         if not wiring.published and self._rules is None:
             return
         gone = self._opened_rules().publish(wiring.owner, wiring.published)
-        datagrams = [port for port in gone if port.protocol == "udp"]
+        datagrams = [port for port in gone if port.protocol == "udp" and port.is_translated]
         if datagrams:
             with ConnectionTable() as connections:
                 for port in datagrams:

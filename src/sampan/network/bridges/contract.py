@@ -8,10 +8,13 @@ from ipaddress import (
     IPv6Interface,
 )
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from sampan.network.contract import TransportProtocol
+PublishedProtocol = Literal["tcp", "udp", "sctp"]
+Address = IPv4Address | IPv6Address
+_EVERYWHERE6 = IPv6Address(0)
 
 
 class Bridge(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,13 +50,27 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
-    """A port of the machine that leads to a port behind a bridge; 0.0.0.0 is every address."""
+    """A port of the machine that leads to a port behind a bridge; 0.0.0.0 and :: are every
+    address of their version."""
 
-    protocol: TransportProtocol
-    host_address: IPv4Address
+    protocol: PublishedProtocol
+    host_address: Address
     host_port: int
-    address: IPv4Address
+    address: Address
     port: int
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether packet rules can lead there: no version of IP is translated into the other,
+        and what comes from ::1 finds no way back through another interface."""
+        return self.host_address.version == self.address.version and not (
+            self.host_address.version == 6 and self.host_address.is_loopback
+        )
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether a program must pass on what packet rules can't, be it from ::1 alone."""
+        return not self.is_translated or self.host_address == _EVERYWHERE6
 
 
 class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,4 +81,4 @@ class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     namespace_folder: Path
 
 
-Names = Mapping[str, tuple[IPv4Address | IPv6Address, ...]]
+Names = Mapping[str, tuple[Address, ...]]

@@ -5,19 +5,28 @@ down, so they are made from a thread. Whom a port is for is not known here.
 """
 
 import os
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from pathlib import Path
 
 from sampan.host.namespaces import in_network_namespace
 from sampan.host.netlink import Netlink
 from sampan.host.netlink_traffic import limit_sending
-from sampan.host.sysctl import set_sysctl
+from sampan.host.sysctl import read_sysctl, set_sysctl
 from sampan.network.bridges.contract import Bridge, Port
 from sampan.network.hardware_address import gateway_hardware_address
 
 _EVERYWHERE = IPv4Network("0.0.0.0/0")
 _EVERYWHERE6 = IPv6Network("::/0")
 _NO_GATEWAY = IPv4Address(0)
+# Values of accept_ra (ip-sysctl of the kernel).
+_ACCEPTED_BY_HOSTS, _ACCEPTED_BY_ROUTERS = "1", "2"
 
 
 class BridgeDevices:
@@ -35,18 +44,28 @@ class BridgeDevices:
             self._netlink.create_bridge(
                 device, hardware_address=gateway_hardware_address(gateway), mtu=bridge.mtu
             )
+            set_sysctl(f"net/ipv6/conf/{device}/disable_ipv6", "1")
         self._netlink.set_up(device)
         set_sysctl("net/ipv4/ip_forward", "1")
         set_sysctl(f"net/ipv4/conf/{device}/route_localnet", "1")
         if bridge.gateway is not None:
             self._netlink.add_address(device, bridge.gateway)
-        if bridge.gateway6 is None:
-            set_sysctl(f"net/ipv6/conf/{device}/disable_ipv6", "1")
-        else:
-            set_sysctl(f"net/ipv6/conf/{device}/disable_ipv6", "0")
-            set_sysctl(f"net/ipv6/conf/{device}/accept_ra", "0")
+        if bridge.gateway6 is not None:
+            self._start_ipv6(device, bridge.gateway6)
+
+    def _start_ipv6(self, device: str, gateway: IPv6Interface) -> None:
+        """Without waiting for whether its addresses are free, in which time it would ask nobody
+        for theirs. A machine that learns its own routes from routers does so on."""
+        set_sysctl(f"net/ipv6/conf/{device}/accept_ra", "0")
+        set_sysctl(f"net/ipv6/conf/{device}/accept_dad", "0")
+        set_sysctl(f"net/ipv6/conf/{device}/disable_ipv6", "0")
+        if read_sysctl("net/ipv6/conf/all/forwarding") == "0":
+            for link in self._netlink.links():
+                accepted = f"net/ipv6/conf/{link.name}/accept_ra"
+                if read_sysctl(accepted) == _ACCEPTED_BY_HOSTS:
+                    set_sysctl(accepted, _ACCEPTED_BY_ROUTERS)
             set_sysctl("net/ipv6/conf/all/forwarding", "1")
-            self._netlink.add_address(device, bridge.gateway6)
+        self._netlink.add_address(device, gateway)
 
     def has_bridge(self, device: str) -> bool:
         return self._netlink.link(device) is not None

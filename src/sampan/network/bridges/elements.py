@@ -2,16 +2,15 @@
 
 import struct
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 
 from sampan.host.netlink_links import hardware_bytes
 from sampan.host.nftables_netlink import Element, ElementChange
-from sampan.network.bridges.contract import Port, PublishedPort
-from sampan.network.contract import TransportProtocol
+from sampan.network.bridges.contract import Port, PublishedPort, PublishedProtocol
 
-_PROTOCOLS: dict[TransportProtocol, int] = {"tcp": 6, "udp": 17}
+_PROTOCOLS: dict[PublishedProtocol, int] = {"tcp": 6, "udp": 17, "sctp": 132}
 _NAME_LENGTH = 16
-_EVERYWHERE = IPv4Address(0)
+_FAMILIES = {4: "ip", 6: "ip6"}
 _SETS = ("stations", "addresses", "addresses6", "targets6")
 
 
@@ -50,15 +49,19 @@ def link_local_address(hardware_address: str) -> IPv6Address:
 def publication_changes(
     table: str, published: Iterable[PublishedPort], *, delete: bool = False
 ) -> Iterator[ElementChange]:
-    """Lead these ports of the machine to where they go, or no longer."""
-    maps: dict[str, list[Element]] = {"published": [], "published_everywhere": []}
+    """Lead these ports of the machine to where they go, or no longer; those that no rule can
+    lead there are left out."""
+    maps: dict[tuple[str, str], list[Element]] = {}
     for port in published:
+        if not port.is_translated:
+            continue
         key = struct.pack(">BxxxHxx", _PROTOCOLS[port.protocol], port.host_port)
         data = port.address.packed + struct.pack(">Hxx", port.port)
-        if port.host_address == _EVERYWHERE:
-            maps["published_everywhere"].append(Element(key, data))
+        family = _FAMILIES[port.host_address.version]
+        if port.host_address.is_unspecified:
+            maps.setdefault((family, "published_everywhere"), []).append(Element(key, data))
         else:
-            maps["published"].append(Element(port.host_address.packed + key, data))
-    for name, elements in maps.items():
-        if elements:
-            yield ElementChange("ip", table, name, tuple(elements), delete)
+            one = Element(port.host_address.packed + key, data)
+            maps.setdefault((family, "published"), []).append(one)
+    for (family, name), elements in maps.items():
+        yield ElementChange(family, table, name, tuple(elements), delete)

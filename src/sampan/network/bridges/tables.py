@@ -1,6 +1,6 @@
-"""The packet rules of bridges: a pure function from what is desired to three tables of nft(8).
+"""The packet rules of bridges: a pure function from what is desired to four tables of nft(8).
 
-`ip` translates published ports, `inet` guards and separates bridges, `bridge` guards their
+`ip` and `ip6` translate published ports, `inet` guards and separates bridges, `bridge` guards their
 ports. What changes with every container is an element of a set or map; what changes with
 bridges alone is text, put in the place of what was there in one transaction.
 """
@@ -9,20 +9,25 @@ from collections.abc import Collection, Iterable
 
 from sampan.network.bridges.contract import Bridge
 
-FAMILIES = ("ip", "inet", "bridge")
+FAMILIES = ("ip", "ip6", "inet", "bridge")
 # A container's frames reach this chain before anything else looks at them.
 _FIRST = -300
 # The target address of a neighbour advertisement (RFC 4861, section 4.4).
 _ADVERTISED = "@th,64,128"
+_PROTOCOLS = "meta l4proto { tcp, udp, sctp }"
+_TRANSLATED = {"ip": _PROTOCOLS, "ip6": f"ip6 daddr != ::1 {_PROTOCOLS}"}
 
 
 def bridge_tables(table: str, port_prefix: str, bridges: Collection[Bridge]) -> str:
-    """All three tables, with empty sets of ports, replacing what was there."""
+    """All the tables, with empty sets of ports, replacing what was there."""
     removals = "\n".join(removal(family, table) for family in FAMILIES)
     return f"""
         {removals}
         table ip {table} {{
-            {_translation()}
+            {_translation("ip")}
+        }}
+        table ip6 {table} {{
+            {_translation("ip6")}
         }}
         table inet {table} {{
             {_sets(bridges)}
@@ -41,17 +46,19 @@ def removal(family: str, table: str) -> str:
     return f"table {family} {table}\ndelete table {family} {table}"
 
 
-def _translation() -> str:
-    """A port published on one address goes before one that is published on all."""
-    local = "fib daddr type local meta l4proto { tcp, udp }"
+def _translation(family: str) -> str:
+    """A port published on one address goes before one that is published on all. What is sent to
+    ::1 is no rule's: its answers would be dropped where they arrive."""
+    local = f"fib daddr type local {_TRANSLATED[family]}"
     lookups = f"""
-                {local} dnat to ip daddr . meta l4proto . th dport map @published
+                {local} dnat to {family} daddr . meta l4proto . th dport map @published
                 {local} dnat to meta l4proto . th dport map @published_everywhere
     """
+    target = f"{family} daddr . th dport"
     return f"""
-            map published {{ typeof ip daddr . meta l4proto . th dport : ip daddr . th dport
+            map published {{ typeof {family} daddr . meta l4proto . th dport : {target}
             }}
-            map published_everywhere {{ typeof meta l4proto . th dport : ip daddr . th dport
+            map published_everywhere {{ typeof meta l4proto . th dport : {target}
             }}
             chain arriving {{
                 type nat hook prerouting priority dstnat; policy accept;
@@ -123,9 +130,11 @@ def _masquerade(bridges: Collection[Bridge]) -> str:
             rules.append(f'ct status dnat oifname "{bridge.device}" ip saddr {subnet} masquerade')
             if bridge.masquerade and not bridge.internal:
                 rules.append(f'ip saddr {subnet} oifname != "{bridge.device}" masquerade')
-        if bridge.gateway6 is not None and bridge.masquerade and not bridge.internal:
+        if bridge.gateway6 is not None:
             subnet6 = bridge.gateway6.network
-            rules.append(f'ip6 saddr {subnet6} oifname != "{bridge.device}" masquerade')
+            rules.append(f'ct status dnat oifname "{bridge.device}" ip6 saddr {subnet6} masquerade')
+            if bridge.masquerade and not bridge.internal:
+                rules.append(f'ip6 saddr {subnet6} oifname != "{bridge.device}" masquerade')
     listed = "\n                ".join(rules)
     return f"""
             chain outgoing {{

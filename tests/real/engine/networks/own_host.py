@@ -13,7 +13,14 @@ import struct
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from pathlib import Path
 
 from isolation import Place, in_own_process
@@ -44,6 +51,8 @@ from sampan.network.bridges.contract import BridgeSettings
 
 OUTSIDE = IPv4Interface("192.0.2.2/24")
 MACHINE = IPv4Interface("192.0.2.1/24")
+OUTSIDE6 = IPv6Interface("2001:db8::2/64")
+MACHINE6 = IPv6Interface("2001:db8::1/64")
 SECOND = 1_000_000_000
 
 
@@ -64,7 +73,7 @@ class Host:
                 table="spt-containers", port_prefix="spt-c", namespace_folder=folder / "pins"
             ),
             sandbox_folder=folder / "sandboxes",
-            host_address=IPv4Address("127.0.0.1"),
+            host_addresses=(IPv4Address("127.0.0.1"), IPv6Address("::1")),
         )
 
     async def start(self, running: tuple[str, ...] = ()) -> None:
@@ -107,7 +116,7 @@ class Host:
 
     def serve(self, where: Path | str, port: int, name: str, address: str = "0.0.0.0") -> None:
         """A TCP server that says its name and whom it sees."""
-        server = open_socket_in(Path(where), socket.AF_INET, socket.SOCK_STREAM)
+        server = open_socket_in(Path(where), _family(address), socket.SOCK_STREAM)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind((address, port))
         server.listen(16)
@@ -139,6 +148,9 @@ class Host:
             beside.set_up("lan")
             beside.add_address("lan", OUTSIDE)
             beside.add_route(IPv4Network("10.45.0.0/16"), gateway=MACHINE.ip)
+            machine.add_address("lan", MACHINE6)
+            beside.add_address("lan", OUTSIDE6)
+            beside.add_route(IPv6Network("fd00::/16"), gateway=MACHINE6.ip)
         os.close(descriptor)
         try:
             yield path
@@ -151,6 +163,10 @@ def identity(name: str) -> ContainerIdentity:
     return ContainerIdentity(identifier=identifier, name=name, hostname=identifier[:12])
 
 
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def address(sandbox: Sandbox, network: str = "bridge") -> str:
     return sandbox.endpoints[network].ip_address
 
@@ -158,7 +174,7 @@ def address(sandbox: Sandbox, network: str = "bridge") -> str:
 def _answer_all(server: socket.socket, name: str) -> None:
     while True:
         try:
-            connection, (source, _) = server.accept()
+            connection, (source, *_) = server.accept()
         except OSError:
             return
         with connection, contextlib.suppress(OSError):
@@ -169,7 +185,7 @@ async def fetch(where: Path | str, target: str, port: int, timeout: float = 2) -
     """What a server says to a client in this namespace; OSError as the client sees it."""
 
     def ask() -> str:
-        with open_socket_in(Path(where), socket.AF_INET, socket.SOCK_STREAM) as client:
+        with open_socket_in(Path(where), _family(target), socket.SOCK_STREAM) as client:
             client.settimeout(timeout)
             client.connect((target, port))
             return client.recv(200).decode()

@@ -33,7 +33,7 @@ def _at(port: str = "", host: str = "") -> PortBinding:
 def test_a_port_listens_on_the_loopback_unless_told_otherwise(tmp_path: Path) -> None:
     async def body(host: Host) -> None:
         web = await host.run("web", ports={"80/tcp": _at("8080")})
-        assert web.ports == {"80/tcp": (_at("8080", "127.0.0.1"),)}
+        assert (web.ports["80/tcp"] or ())[0] == _at("8080", "127.0.0.1")
         host.serve(web.namespace, 80, "web")
         assert await fetch(host.here, "127.0.0.1", 8080) == "web 10.45.0.1"
         other = await host.run("other")
@@ -112,7 +112,7 @@ def test_free_ports_ranges_and_all_that_is_exposed(tmp_path: Path) -> None:
             await host.run("third", ports={"80/tcp": _at("9000-9001")})
         request = {"exposed_ports": ("80/tcp", "53/udp"), "publish_all_ports": True}
         everything = await host.run_request("everything", **request)
-        assert all(len(places or ()) == 1 for places in everything.ports.values())
+        assert all(len(places or ()) == 2 for places in everything.ports.values())
         assert set(everything.ports) == {"80/tcp", "53/udp"}
 
     on_own_host(tmp_path, body)
