@@ -1,62 +1,21 @@
 """`docker build` against our engine: by the classic builder, and by buildx where it is there."""
 
 import os
-import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from docker_build import Build, builds_of, has_buildx
 from engines import IMAGE, RunningEngine
 
 pytestmark = pytest.mark.real
-
-_PLUGIN_FOLDERS = (
-    Path("/usr/libexec/docker/cli-plugins"),
-    Path("/usr/lib/docker/cli-plugins"),
-    Path("/usr/local/lib/docker/cli-plugins"),
-    Path.home() / ".docker/cli-plugins",
-    Path(os.environ.get("DOCKER_CONFIG", "/nonexistent")) / "cli-plugins",
-)
-Build = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def _buildx() -> Path | None:
-    found = (folder / "docker-buildx" for folder in _PLUGIN_FOLDERS)
-    return next((path for path in found if path.exists()), None)
 
 
 @pytest.fixture(params=["classic", "buildx"])
 def build(request: pytest.FixtureRequest, sampan: RunningEngine) -> Build:
     """`docker build` with further words, by either builder."""
-    plugins = sampan.folder / "cli-plugins"
-    if request.param == "buildx":
-        program = _buildx()
-        if program is None:
-            pytest.skip("needs the plugin docker-buildx")
-        plugins.mkdir(exist_ok=True)
-        shutil.copy(program, plugins)
-
-    def run(*words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
-        environment = os.environ | {
-            "DOCKER_HOST": f"unix://{sampan.address}",
-            "DOCKER_CONFIG": str(sampan.folder),
-            "DOCKER_BUILDKIT": "1" if request.param == "buildx" else "0",
-            "BUILDKIT_PROGRESS": "plain",
-        }
-        done = subprocess.run(
-            ["docker", "build", *words],
-            input=stdin,
-            env=environment,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-        )
-
-    return run
+    if request.param == "buildx" and not has_buildx():
+        pytest.skip("needs the plugin docker-buildx")
+    return builds_of(sampan, request.param)
 
 
 @pytest.fixture

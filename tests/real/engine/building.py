@@ -16,6 +16,7 @@ from sampan.engine.build.contract import (
     FolderContext,
 )
 from sampan.engine.build.machine_builds import MachineBuilds
+from sampan.engine.build.outputs import StoreOutput
 from sampan.engine.build.run_step import StepRunner
 from sampan.engine.images.store import ImageStore, StoredImage
 
@@ -45,15 +46,20 @@ async def build(
     told: list[ClassicMessage] = []
     request = BuildRequest(
         dockerfile_content=content.encode() or None,
-        **{"names": ("built",), "network": "none"} | changes,
+        **{"outputs": named("built"), "network": "none"} | changes,
     )
     builds = await builds_of(place, used)
-    identifier = await builds.build(
+    built = await builds.build(
         request, context or FolderContext(folder), classic_progress(told.append), sources
     )
     assert not list((used.folder / "builds").iterdir())
     text = "".join(message.text for message in told if isinstance(message, ClassicText))
-    return used.resolve(identifier), text
+    return used.resolve(built.identifier), text
+
+
+def named(name: str) -> tuple[StoreOutput, ...]:
+    """What is wanted of a build: an image in the store, with a name."""
+    return (StoreOutput(names=(name,)),)
 
 
 def add_root(folder: Path) -> None:

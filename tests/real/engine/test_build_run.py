@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from building import add_root, build
+from building import add_root, build, named
 from isolation import Place, in_own_process
 
 from sampan.engine.build.contract import StepResources
@@ -35,7 +35,7 @@ async def built(place: Place, dockerfile: str, **changes: object) -> tuple[list[
     """The folders of the layers, the topmost first, and what was printed."""
     if not (place.folder / "context/root").exists():
         add_root(place.folder / "context")
-        await build(place, "FROM scratch\nCOPY root/ /\n", names=("base",))
+        await build(place, "FROM scratch\nCOPY root/ /\n", outputs=named("base"))
     image, told = await build(place, f"FROM base\n{dockerfile}", **changes)
     return list(place.store.layers.folders(image.diff_ids)), told
 
@@ -159,7 +159,9 @@ def test_the_words_of_the_classic_builder(tmp_path: Path) -> None:
 
 def test_triggers_run_in_the_image_that_begins_with_theirs(tmp_path: Path) -> None:
     async def body(place: Place) -> None:
-        await built(place, "ONBUILD RUN echo trig > /trig\nONBUILD ENV T=1\n", names=("parent",))
+        await built(
+            place, "ONBUILD RUN echo trig > /trig\nONBUILD ENV T=1\n", outputs=named("parent")
+        )
         assert place.store.resolve("parent").configuration.execution.on_build == (
             "RUN echo trig > /trig",
             "ENV T=1",

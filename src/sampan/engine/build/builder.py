@@ -67,6 +67,7 @@ class Builder:
         contexts: Mapping[str, Path],
         progress: BuildProgress,
         sources: ClientSources | None,
+        used: dict[str, CachedStep],
     ) -> None:
         self._plan = plan
         self._around = surroundings
@@ -79,7 +80,7 @@ class Builder:
         self._builders: list[StageBuilder] = []
         self._pulled: dict[str, asyncio.Task[StoredImage]] = {}
         self._parts: StageParts | None = None
-        self.used: dict[str, CachedStep] = {}
+        self.used = used
 
     async def build(self) -> StageState:
         """Raises BuildFailed, EngineError, OSError."""

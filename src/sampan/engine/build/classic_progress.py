@@ -22,6 +22,8 @@ from sampan.engine.build.contract import (
     StepOutput,
     StepPulling,
     StepStarted,
+    TaskEnded,
+    TaskTold,
 )
 from sampan.engine.images.reference import familiar, parse_reference
 
@@ -53,6 +55,8 @@ class _Teller:
             case BuildTagged():
                 name = familiar(parse_reference(event.name).tagged)
                 self._say([ClassicText(f"Successfully tagged {name}\n")])
+            case TaskTold() | TaskEnded():
+                return  # its clients want nothing but images in the store
             case _:
                 self._last_step[event.step.stage] = event.step.number
                 self._add(event.step.number, list(_messages(event)))

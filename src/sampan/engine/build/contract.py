@@ -16,8 +16,10 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from sampan.engine.build.outputs import Output, StoreOutput
 from sampan.engine.configuration import Limits, ResourceLimit
 from sampan.engine.images.contract import Credentials, LayerProgress
+from sampan.engine.images.documents import Descriptor
 
 
 class FolderContext(msgspec.Struct, frozen=True):
@@ -80,15 +82,19 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     A build argument that is None has been named without a value. `network` is `default`,
     `none`, `host`, the name of a network or `container:NAME`. `extra_hosts` are `name:address`.
     `cache_from` are names of images; `history` is how steps are told in the image's history.
+    Several `platforms` make one image each, under one index; none is the machine's own.
+    `annotations` are of the manifests, `index_annotations` of the index.
     """
 
     dockerfile: str = ""
     dockerfile_content: bytes | None = None
-    names: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = (StoreOutput(),)
+    annotations: dict[str, str] = {}
+    index_annotations: dict[str, str] = {}
     target: str = ""
     build_arguments: dict[str, str | None] = {}
     labels: dict[str, str] = {}
-    platform: str = ""
+    platforms: tuple[str, ...] = ()
     network: str = "default"
     extra_hosts: tuple[str, ...] = ()
     resources: StepResources = StepResources()
@@ -108,12 +114,18 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One instruction of a stage that is built; `number` counts from 1 over all of them.
 
     `stage` is its name or number, `text` the instruction as written, `inputs` the numbers of the
-    steps that it builds upon.
+    steps that it builds upon. `place` counts, within the stage, the steps that may leave files,
+    of which there are `places`; `has_siblings` tells that other stages are built, too.
+    `platform` is "" unless the build is for several.
     """
 
     number: int
     total: int
     stage: str
+    place: int = 0
+    places: int = 0
+    has_siblings: bool = False
+    platform: str = ""
     line: int
     text: str
     name: str
@@ -180,6 +192,18 @@ class BuildEnded(msgspec.Struct, frozen=True):
     identifier: str
 
 
+class TaskTold(msgspec.Struct, frozen=True):
+    """What a build does besides its steps, `name`, and how far it has got, `status`."""
+
+    name: str
+    status: str = ""
+
+
+class TaskEnded(msgspec.Struct, frozen=True):
+    name: str
+    error: str = ""
+
+
 BuildEvent = (
     StepStarted
     | StepContainer
@@ -190,6 +214,8 @@ BuildEvent = (
     | BuildWarning
     | BuildEnded
     | BuildTagged
+    | TaskTold
+    | TaskEnded
 )
 BuildProgress = Callable[[BuildEvent], None]
 
@@ -230,6 +256,15 @@ class CachePruned(msgspec.Struct, frozen=True):
     space: int
 
 
+class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`identifier` is that of the image, the machine's own where there are several, "" when no
+    image was wanted; `image` is its manifest, or the index of several."""
+
+    identifier: str = ""
+    names: tuple[str, ...] = ()
+    image: Descriptor | None = None
+
+
 class Builds(Protocol):
     async def build(
         self,
@@ -237,8 +272,8 @@ class Builds(Protocol):
         context: Context,
         progress: BuildProgress,
         sources: ClientSources | None = None,
-    ) -> str:
-        """Build an image and give it its names; its identifier. Cancelling the task ends it.
+    ) -> BuildResult:
+        """Build, and bring the result where it is wanted. Cancelling the task ends it.
 
         Raises BuildFailed (a Dockerfile or step that can't be done), InvalidConfiguration (a
         request that can't), NotFound, EngineError.

@@ -13,22 +13,21 @@ from sampan.engine.build.cache_exchange import export_cache, import_cache
 from sampan.engine.build.cache_mounts import CacheMounts
 from sampan.engine.build.contexts import opened_context
 from sampan.engine.build.contract import (
-    BuildEnded,
     BuildProgress,
     BuildRequest,
-    BuildTagged,
+    BuildResult,
     CachePruned,
     CacheRecord,
     ClientSources,
     Context,
 )
+from sampan.engine.build.delivery import Built, Delivery
+from sampan.engine.build.outputs import ArchiveOutput, StoreOutput
 from sampan.engine.build.plan import read_plan
 from sampan.engine.build.run_step import StepRunner
-from sampan.engine.build.stage_state import StageState
 from sampan.engine.build.workspace import Workspace, clear_workspaces
 from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
 from sampan.engine.images.contract import Images
-from sampan.engine.images.pins import PinSet
 from sampan.engine.images.reference import InvalidReference, parse_reference
 from sampan.engine.images.store import ImageStore
 
@@ -69,8 +68,8 @@ class MachineBuilds:
         context: Context,
         progress: BuildProgress,
         sources: ClientSources | None = None,
-    ) -> str:
-        _check_names(request.names)
+    ) -> BuildResult:
+        _check_names(request)
         async with AsyncExitStack() as stack:
             pins = stack.enter_context(self._store.pinned())
             workspace = Workspace(self._workspaces, self._store, pins)
@@ -79,28 +78,39 @@ class MachineBuilds:
                 name: await stack.enter_async_context(opened_context(more, workspace))
                 for name, more in request.named_contexts.items()
             }
-            plan = await asyncio.to_thread(read_plan, request, folder)
+            plans = [
+                await asyncio.to_thread(read_plan, request, folder, platform)
+                for platform in request.platforms or ("",)
+            ]
             await self._import(request)
-            builder = Builder(
-                plan,
-                self._surroundings(),
+            built, used = [], dict[str, CachedStep]()
+            for plan in plans:
+                builder = Builder(
+                    plan,
+                    self._surroundings(),
+                    workspace=workspace,
+                    pins=pins,
+                    contexts=contexts,
+                    progress=progress,
+                    sources=sources,
+                    used=used,
+                )
+                self._running.append(builder)
+                stack.callback(self._running.remove, builder)
+                built.append(Built(await builder.build(), plan.latest))
+            delivery = Delivery(
+                self._store,
+                self._images,
+                request,
                 workspace=workspace,
                 pins=pins,
-                contexts=contexts,
                 progress=progress,
                 sources=sources,
             )
-            self._running.append(builder)
-            stack.callback(self._running.remove, builder)
-            state = await builder.build()
-            identifier = await self._keep(state, pins)
-            progress(BuildEnded(identifier))
-            for name in request.names:
-                await self._name(identifier, name)
-                progress(BuildTagged(name))
-            await self._export(request, builder.used)
+            result = await delivery.deliver(built)
+            await self._export(request, used)
         await self._shrink()
-        return identifier
+        return result
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
@@ -111,24 +121,6 @@ class MachineBuilds:
             runner=self._runner,
             clock=self._clock,
         )
-
-    async def _keep(self, state: StageState, pins: PinSet) -> str:
-        """The identifier of the finished image; one that nothing was added to is its base."""
-        if not state.is_changed and state.base:
-            known = {image.identifier for image in self._store.distinct()}
-            if state.base in known:
-                return state.base
-        digest = await asyncio.to_thread(
-            self._store.add_manifest, state.configuration(), state.blobs, pins
-        )
-        await self._store.keep(digest)
-        return self._store.stored(digest).identifier
-
-    async def _name(self, identifier: str, name: str) -> None:
-        if self._images is not None:
-            await self._images.tag(identifier, name)
-        else:
-            await self._store.tag(self._store.resolve(identifier).digest, name)
 
     async def _import(self, request: BuildRequest) -> None:
         for location in request.cache_imports:
@@ -217,13 +209,14 @@ class MachineBuilds:
             await self.prune_cache(keep_bytes=self._cache_limit)
 
 
-def _check_names(names: tuple[str, ...]) -> None:
-    for name in names:
-        try:
-            if parse_reference(name).digest:
-                raise InvalidConfiguration("refusing to create a tag with a digest reference")
-        except InvalidReference as error:
-            raise InvalidConfiguration(f"invalid reference format: {error}") from error
+def _check_names(request: BuildRequest) -> None:
+    for output in request.outputs:
+        for name in output.names if isinstance(output, StoreOutput | ArchiveOutput) else ():
+            try:
+                if parse_reference(name).digest:
+                    raise InvalidConfiguration("refusing to create a tag with a digest reference")
+            except InvalidReference as error:
+                raise InvalidConfiguration(f"invalid reference format: {error}") from error
 
 
 def _short(key: str) -> str:

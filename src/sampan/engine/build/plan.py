@@ -21,10 +21,11 @@ from sampan.engine.build.patterns import IgnoreRule, parse_ignore_rules
 from sampan.engine.build.stages import Stage, Stages, split_stages
 from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
 from sampan.engine.images.documents import Platform
-from sampan.engine.images.platforms import machine_platform, parse_platform
+from sampan.engine.images.platforms import machine_platform, parse_platform, platform_text
 from sampan.host import paths
 
 _NAME = "Dockerfile"
+_WITH_FILES = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
 
 
 class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,14 +47,18 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
     steps: dict[int, tuple[Step, ...]]
 
 
-def read_plan(request: BuildRequest, context: Path) -> BuildPlan:
-    """Blocks. Raises InvalidDockerfile, InvalidConfiguration, NotImplementedHere, OSError."""
+def read_plan(request: BuildRequest, context: Path, wanted: str = "") -> BuildPlan:
+    """For a platform, "" being the machine's. Blocks.
+
+    Raises InvalidDockerfile, InvalidConfiguration, NotImplementedHere, OSError.
+    """
     if request.squash:
         raise NotImplementedHere("squash is not supported: layers are shared, not merged")
     name, content = _dockerfile(request, context)
     dockerfile = parse_dockerfile(content)
     machine = machine_platform()
-    platform = parse_platform(request.platform) if request.platform else machine
+    platform = parse_platform(wanted) if wanted else machine
+    shown = platform_text(platform) if len(request.platforms) > 1 else ""
     automatic = platform_arguments(machine, platform, request.target)
     given = {key: value for key, value in request.build_arguments.items() if value is not None}
     stages = split_stages(dockerfile, given, automatic)
@@ -72,7 +77,7 @@ def read_plan(request: BuildRequest, context: Path) -> BuildPlan:
         latest=_date(request.build_arguments.get(DATE_ARGUMENT) or ""),
         machine=machine,
         platform=platform,
-        steps=_steps(stages, needed),
+        steps=_steps(stages, needed, shown),
     )
 
 
@@ -126,7 +131,7 @@ def _with_labels(needed: list[Stage], target: Stage, labels: dict[str, str]) -> 
     return [labelled if stage.number == target.number else stage for stage in needed]
 
 
-def _steps(stages: Stages, needed: tuple[Stage, ...]) -> dict[int, tuple[Step, ...]]:
+def _steps(stages: Stages, needed: tuple[Stage, ...], platform: str) -> dict[int, tuple[Step, ...]]:
     groups: list[tuple[int, str, tuple[Instruction, ...]]] = [(-1, "", stages.declarations)]
     groups += [(stage.number, stage.label, (stage.start, *stage.instructions)) for stage in needed]
     total = sum(len(instructions) for _, _, instructions in groups)
@@ -134,13 +139,19 @@ def _steps(stages: Stages, needed: tuple[Stage, ...]) -> dict[int, tuple[Step, .
     number = 0
     for key, label, instructions in groups:
         made: list[Step] = []
+        place, places = 0, sum(one.name in _WITH_FILES for one in instructions)
         for instruction in instructions:
             number += 1
+            place += instruction.name in _WITH_FILES
             made.append(
                 Step(
                     number=number,
                     total=total,
                     stage=label,
+                    place=place,
+                    places=places,
+                    has_siblings=len(stages.stages) > 1,
+                    platform=platform,
                     line=instruction.line,
                     text=instruction.original,
                     name=instruction.name,

@@ -198,8 +198,9 @@ class Images(Protocol):
         Raises Forbidden (as `docker login` is refused), EngineError.
         """
 
-    async def tag(self, reference: str, name: str) -> None:
-        """Give an image one more name; who had it may be left without. Raises ImageNotFound,
+    async def tag(self, reference: str, name: str, *, index: str = "") -> None:
+        """Give an image one more name; who had it may be left without. With the digest of an
+        `index` in the store, the name leads to all that this lists. Raises ImageNotFound,
         InvalidReference."""
 
     async def remove(

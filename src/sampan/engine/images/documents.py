@@ -57,12 +57,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     media_type: str = MANIFEST_TYPE
     config: Descriptor
     layers: tuple[Descriptor, ...]
+    annotations: dict[str, str] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     schema_version: int = 2
     media_type: str = INDEX_TYPE
     manifests: tuple[Descriptor, ...] = ()
+    annotations: dict[str, str] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class HealthCheck(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="pascal"):

@@ -125,13 +125,13 @@ class MachineImages:
     async def verify(self, credentials: Credentials) -> str:
         return await self._registries.verify(credentials)
 
-    async def tag(self, reference: str, name: str) -> None:
+    async def tag(self, reference: str, name: str, *, index: str = "") -> None:
         manifest, known = self._store.find(reference)
         if parse_reference(name).digest:
             raise InvalidConfiguration("refusing to create a tag with a digest reference")
         # A name of an index leads to all of its platforms; so does one more name of it.
         target = self._store.names.tags.get(known) or self._store.names.digests.get(known)
-        await self._name(manifest, target.digest if target else manifest, name)
+        await self._name(manifest, index or (target.digest if target else manifest), name)
 
     async def _name(self, manifest: str, target: str, name: str) -> None:
         tagged = parse_reference(name).tagged

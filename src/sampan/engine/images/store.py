@@ -8,7 +8,7 @@ leads to is removed. Methods that read or write much say that they block; the ot
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -231,6 +231,7 @@ class ImageStore:
         configuration: ImageConfiguration | bytes,
         layers: Iterable[Descriptor],
         pins: PinSet,
+        annotations: Mapping[str, str] | None = None,
     ) -> str:
         """Keep the two documents of an image whose layers are in; the manifest's digest.
 
@@ -244,6 +245,7 @@ class ImageStore:
                     media_type=CONFIGURATION_TYPE, digest=digest_of(data), size=len(data)
                 ),
                 layers=tuple(layers),
+                annotations=dict(annotations) if annotations else msgspec.UNSET,
             )
         )
         pins.add(digest_of(data), digest_of(manifest))

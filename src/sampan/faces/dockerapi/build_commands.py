@@ -86,9 +86,9 @@ async def build(call: Call) -> Response:
                 tell(_document(message))
 
         progress = classic_progress(told)
-        identifier = await call.engine.builds.build(request, context, progress, sources)
+        built = await call.engine.builds.build(request, context, progress, sources)
         if quiet:
-            tell({"stream": f"{identifier}\n"})
+            tell({"stream": f"{built.identifier}\n"})
 
     return await json_stream.stream(run)
 

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from sampan.engine.build.contract import BuildRequest, StepResources
+from sampan.engine.build.outputs import StoreOutput
 from sampan.engine.configuration import ResourceLimit
 from sampan.engine.containers.configuration import Resources, Ulimit
 from sampan.engine.containers.translation import limits
@@ -17,13 +18,14 @@ _DEFAULT_DOCKERFILE = "Dockerfile"
 
 def build_request(call: Call) -> BuildRequest:
     """Raises InvalidConfiguration."""
+    platform = platform_of(call.text("platform"))
     return BuildRequest(
         dockerfile=call.text("dockerfile") or _DEFAULT_DOCKERFILE,
-        names=tuple(name for name in call.texts("t") if name),
+        outputs=(StoreOutput(names=tuple(name for name in call.texts("t") if name)),),
         target=call.text("target"),
         build_arguments=_parsed(call, "buildargs", dict[str, str | None], {}),
         labels=_parsed(call, "labels", dict[str, str], {}),
-        platform=platform_of(call.text("platform")),
+        platforms=(platform,) if platform else (),
         network=call.text("networkmode") or "default",
         extra_hosts=tuple(
             host for hosts in call.texts("extrahosts") for host in hosts.split(",") if host

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 
 from sampan.engine.build.contract import Builds, CacheRecord
 from sampan.faces.dockerapi.buildkit import grpc
+from sampan.faces.dockerapi.buildkit.exporters import read_exporters
 from sampan.faces.dockerapi.buildkit.session import Sessions
-from sampan.faces.dockerapi.buildkit.solve_request import checked_frontend, image_names
+from sampan.faces.dockerapi.buildkit.solve_request import checked_frontend
 from sampan.faces.dockerapi.buildkit.solves import Solves
 from sampan.foundation.wire import protobuf_fields as protobuf
 from sampan.foundation.wire.protobuf_fields import Fields
@@ -21,6 +22,12 @@ _GATEWAY = "/moby.buildkit.v1.frontend.LLBBridge/"
 _BUILD = "buildkit-controlapi-buildid"
 _VERSION = "v0.13.0"
 _WORKER = "sampan"
+_RESULT = "result"
+# Clients learn by the first that several platforms, archives and caches can be had.
+_LABELS = {
+    "org.mobyproject.buildkit.worker.snapshotter": "overlayfs",
+    "org.mobyproject.buildkit.worker.executor": "oci",
+}
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _CAPABILITIES = (
     "solve.base",
@@ -58,14 +65,9 @@ class BuildKitServices:
 
     async def _solve(self, call: grpc.GrpcStream) -> None:
         request = await _request(call)
-        exporters = [Fields(exporter) for exporter in request.all(13)]
-        if exporters:
-            names = image_names(exporters[0].text(1), exporters[0].mapping(2))
-        else:
-            names = image_names(request.text(3), request.mapping(4))
         frontend = request.text(6)
         checked_frontend(frontend)
-        solve = await self._solves.begin(request.text(1), request.text(5), names)
+        solve = await self._solves.begin(request.text(1), request.text(5), read_exporters(request))
         try:
             if frontend:
                 await self._solves.run(solve, request.mapping(7))
@@ -122,7 +124,7 @@ class BuildKitServices:
         if not frontend or "requestid" in options:
             raise grpc.CallFailed(grpc.UNIMPLEMENTED, "only Dockerfiles are built here")
         await self._solves.run(solve, options)
-        reference = protobuf.text(1, solve.identifier)
+        reference = protobuf.text(1, _RESULT)
         await call.send(protobuf.message(3, protobuf.message(3, reference)))
 
     async def _gateway_return(self, call: grpc.GrpcStream) -> None:
@@ -150,6 +152,7 @@ def _worker() -> bytes:
     architecture = _ARCHITECTURES.get(machine, machine)
     return (
         protobuf.text(1, _WORKER)
+        + protobuf.mapping(2, _LABELS)
         + protobuf.message(3, protobuf.text(1, architecture) + protobuf.text(2, "linux"))
         + protobuf.message(5, _version())
     )

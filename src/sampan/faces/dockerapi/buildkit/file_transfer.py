@@ -10,23 +10,13 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from sampan.faces.dockerapi.buildkit import grpc
+from sampan.faces.dockerapi.buildkit import file_packets, grpc
 from sampan.faces.dockerapi.buildkit.http2 import Http2Connection
 from sampan.foundation.wire import protobuf_fields as protobuf
 
 _METHOD = "/moby.filesync.v1.FileSync/DiffCopy"
-_STAT, _REQUEST, _DATA, _FIN, _ERROR = range(5)
 _FILE_LIMIT = 500_000
 _BLOCK = 512
-# The bits of Go's os.FileMode.
-_KINDS = (
-    (1 << 31, stat.S_IFDIR),
-    (1 << 27, stat.S_IFLNK),
-    (1 << 25, stat.S_IFIFO),
-    (1 << 24, stat.S_IFSOCK),
-    (1 << 26, stat.S_IFBLK),
-)
-_BITS = ((1 << 23, stat.S_ISUID), (1 << 22, stat.S_ISGID), (1 << 20, stat.S_ISVTX))
 
 
 class FolderRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,9 +43,9 @@ async def folder_stream(connection: Http2Connection, wanted: FolderRequest) -> A
                     yield piece
                 yield b"\0" * (-file.header.size % _BLOCK)
         yield b"\0" * (2 * _BLOCK)
-        await call.send(_packet(_FIN))
+        await call.send(file_packets.packet(file_packets.FIN))
         while (message := await call.receive()) is not None:
-            if _kind(protobuf.Fields(message)) == _FIN:
+            if file_packets.kind_of(protobuf.Fields(message)) == file_packets.FIN:
                 break
     finally:
         await call.cancel()
@@ -70,7 +60,7 @@ async def read_files(connection: Http2Connection, wanted: FolderRequest) -> dict
             if file.header.isreg() and file.header.size <= grpc.MESSAGE_LIMIT:
                 pieces = [piece async for piece in _content(call, file)] if file.header.size else []
                 found[file.header.name] = b"".join(pieces)
-        await call.send(_packet(_FIN))
+        await call.send(file_packets.packet(file_packets.FIN))
         return found
     finally:
         await call.cancel()
@@ -89,7 +79,7 @@ async def _files(call: grpc.GrpcStream) -> list[_File]:
     number = 0
     async for message in call.messages():
         packet = protobuf.Fields(message)
-        if _kind(packet) == _ERROR:
+        if file_packets.kind_of(packet) == file_packets.ERROR:
             raise grpc.CallFailed(grpc.UNKNOWN, packet.text(4))
         if not packet.has(2) or not packet.data(2):
             return files
@@ -104,13 +94,13 @@ async def _files(call: grpc.GrpcStream) -> list[_File]:
 
 
 async def _content(call: grpc.GrpcStream, file: _File) -> AsyncIterator[bytes]:
-    await call.send(_packet(_REQUEST, file.number))
+    await call.send(file_packets.packet(file_packets.REQUEST, file.number))
     left = file.header.size
     while (message := await call.receive()) is not None:
         packet = protobuf.Fields(message)
-        if _kind(packet) == _ERROR:
+        if file_packets.kind_of(packet) == file_packets.ERROR:
             raise grpc.CallFailed(grpc.UNKNOWN, packet.text(4))
-        if _kind(packet) != _DATA or packet.integer(3) != file.number:
+        if file_packets.kind_of(packet) != file_packets.DATA or packet.integer(3) != file.number:
             raise grpc.CallFailed(grpc.INVALID, "the client sent what it wasn't asked for")
         piece = packet.data(4)
         if not piece:
@@ -123,20 +113,11 @@ async def _content(call: grpc.GrpcStream, file: _File) -> AsyncIterator[bytes]:
         raise grpc.CallFailed(grpc.UNKNOWN, f"{file.header.name} changed while it was sent")
 
 
-def _kind(packet: protobuf.Fields) -> int:
-    return packet.integer(1)
-
-
-def _packet(kind: int, number: int = 0) -> bytes:
-    return protobuf.integer(1, kind) + protobuf.integer(3, number)
-
-
 def _header(found: protobuf.Fields) -> tarfile.TarInfo | None:
     """A file's header; None for what no context holds (sockets, devices)."""
-    mode = found.integer(2)
-    kind = next((kind for bit, kind in _KINDS if mode & bit), stat.S_IFREG)
+    kind, mode = file_packets.unix_mode(found.integer(2))
     header = tarfile.TarInfo(found.text(1))
-    header.mode = mode & 0o777 | sum(bit for mark, bit in _BITS if mode & mark)
+    header.mode = mode
     header.mtime = found.integer(6) // 1_000_000_000
     link = found.text(7)
     if kind == stat.S_IFDIR:

@@ -64,6 +64,10 @@ class GrpcStream:
         """Raises ConnectionError."""
         await self._stream.send(b"\0" + len(message).to_bytes(4, "big") + message, end=end)
 
+    async def end(self) -> None:
+        """Nothing more will be sent. Raises ConnectionError."""
+        await self._stream.send(b"", end=True)
+
     async def messages(self) -> AsyncIterator[bytes]:
         while (message := await self.receive()) is not None:
             yield message

@@ -13,12 +13,15 @@ from sampan.engine.build.contract import (
     StepOutput,
     StepPulling,
     StepStarted,
+    TaskEnded,
+    TaskTold,
 )
 from sampan.foundation.wire import protobuf_fields as protobuf
 
 _SHOWN = ("FROM", "RUN", "COPY", "ADD", "WORKDIR")
 _VERTEXES, _STATUSES, _LOGS = 1, 2, 3
 _KEPT = 100_000
+_EXPORT = "exporting to image"
 
 
 class SolveProgress:
@@ -30,14 +33,13 @@ class SolveProgress:
         self._told: list[bytes] = []
         self._news = asyncio.Event()
         self._ended = False
-        self._started: dict[int, float] = {}
-        self._shown: dict[str, int] = {}
-        self._export_started = 0.0
+        self._started: dict[str, float] = {}
+        self._shown: dict[tuple[str, str], str] = {}
 
     def take(self, event: BuildEvent) -> None:
         match event:
             case StepStarted() if event.step.name in _SHOWN:
-                self._started[event.step.number] = self._clock()
+                self._started[_key(event.step)] = self._clock()
                 self._tell(protobuf.message(_VERTEXES, self._vertex(event.step)))
             case StepOutput() if event.step.name in _SHOWN:
                 stream = 2 if event.is_error_output else 1
@@ -46,17 +48,20 @@ class SolveProgress:
                 self._tell(protobuf.message(_STATUSES, self._pulling(event)))
             case StepEnded() if event.step.name in _SHOWN:
                 vertex = self._vertex(event.step, event)
-                self._shown[event.step.stage] = event.step.number
+                self._shown[event.step.platform, event.step.stage] = _key(event.step)
                 self._tell(protobuf.message(_VERTEXES, vertex))
+            case TaskTold():
+                self._task(event.name, event.status)
+            case TaskEnded():
+                self._task_ended(event)
             case BuildEnded():
-                self._export_started = self._clock()
-                self._export(f"writing image {event.identifier}")
+                self._task(_EXPORT, f"writing image {event.identifier}")
             case BuildTagged():
-                self._export(f"naming to {event.name}")
+                self._task(_EXPORT, f"naming to {event.name}")
 
     def finish(self) -> None:
-        if self._export_started and not self._ended:
-            self._tell(protobuf.message(_VERTEXES, self._export_vertex(ended=self._clock())))
+        if _EXPORT in self._started and not self._ended:
+            self._task_ended(TaskEnded(_EXPORT))
         self._ended = True
         self._news.set()
 
@@ -81,13 +86,13 @@ class SolveProgress:
         return "sha256:" + hashlib.sha256(f"{self._reference}\0{name}".encode()).hexdigest()
 
     def _vertex(self, step: Step, ended: StepEnded | None = None) -> bytes:
-        before = self._shown.get(step.stage)
-        parts = [protobuf.text(1, self._digest(str(step.number)))]
-        if before is not None and before != step.number:
-            parts.append(protobuf.text(2, self._digest(str(before))))
-        parts.append(protobuf.text(3, f"[{_label(step)}{step.number}/{step.total}] {step.text}"))
+        before = self._shown.get((step.platform, step.stage))
+        parts = [protobuf.text(1, self._digest(_key(step)))]
+        if before is not None and before != _key(step):
+            parts.append(protobuf.text(2, self._digest(before)))
+        parts.append(protobuf.text(3, f"[{_label(step)}] {step.text}"))
         parts.append(protobuf.integer(4, ended is not None and ended.is_cached))
-        parts.append(protobuf.timestamp(5, self._started.get(step.number, 0)))
+        parts.append(protobuf.timestamp(5, self._started.get(_key(step), 0)))
         if ended is not None:
             parts.append(protobuf.timestamp(6, self._clock()))
             parts.append(protobuf.text(7, ended.error))
@@ -95,7 +100,7 @@ class SolveProgress:
 
     def _log(self, step: Step, stream: int, said: bytes) -> bytes:
         return (
-            protobuf.text(1, self._digest(str(step.number)))
+            protobuf.text(1, self._digest(_key(step)))
             + protobuf.timestamp(2, self._clock())
             + protobuf.integer(3, stream)
             + protobuf.data(4, said)
@@ -107,7 +112,7 @@ class SolveProgress:
         is_done = bool(progress.total) and progress.current >= progress.total
         return (
             protobuf.text(1, f"{progress.identifier} {progress.status}".strip())
-            + protobuf.text(2, self._digest(str(event.step.number)))
+            + protobuf.text(2, self._digest(_key(event.step)))
             + protobuf.text(3, progress.status)
             + protobuf.integer(4, progress.current)
             + protobuf.integer(5, progress.total)
@@ -116,27 +121,43 @@ class SolveProgress:
             + (protobuf.timestamp(8, now) if is_done else b"")
         )
 
-    def _export_vertex(self, ended: float = 0) -> bytes:
+    def _task(self, name: str, status: str) -> None:
+        now = self._clock()
+        self._started.setdefault(name, now)
+        message = protobuf.message(_VERTEXES, self._task_vertex(name))
+        if status:
+            message += protobuf.message(_STATUSES, self._task_status(name, status, now))
+        self._tell(message)
+
+    def _task_ended(self, event: TaskEnded) -> None:
+        vertex = self._task_vertex(event.name, self._clock(), event.error)
+        self._tell(protobuf.message(_VERTEXES, vertex))
+
+    def _task_vertex(self, name: str, ended: float = 0, error: str = "") -> bytes:
         return (
-            protobuf.text(1, self._digest("export"))
-            + protobuf.text(3, "exporting to image")
-            + protobuf.timestamp(5, self._export_started)
+            protobuf.text(1, self._digest(name))
+            + protobuf.text(3, name)
+            + protobuf.timestamp(5, self._started[name])
             + protobuf.timestamp(6, ended)
+            + protobuf.text(7, error)
         )
 
-    def _export(self, said: str) -> None:
-        now = self._clock()
-        status = (
-            protobuf.text(1, said)
-            + protobuf.text(2, self._digest("export"))
+    def _task_status(self, name: str, status: str, now: float) -> bytes:
+        return (
+            protobuf.text(1, status)
+            + protobuf.text(2, self._digest(name))
             + protobuf.timestamp(6, now)
             + protobuf.timestamp(7, now)
             + protobuf.timestamp(8, now)
         )
-        self._tell(
-            protobuf.message(_VERTEXES, self._export_vertex()) + protobuf.message(_STATUSES, status)
-        )
+
+
+def _key(step: Step) -> str:
+    return f"{step.platform} {step.number}"
 
 
 def _label(step: Step) -> str:
-    return "" if step.stage.isdecimal() else f"{step.stage} "
+    stage = f"stage-{step.stage}" if step.stage.isdecimal() else step.stage
+    shown = stage if step.has_siblings or not step.stage.isdecimal() else ""
+    place = f"{step.place}/{step.places}"
+    return " ".join(part for part in (step.platform, shown, place) if part)

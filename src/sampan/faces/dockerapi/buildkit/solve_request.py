@@ -3,11 +3,12 @@
 import msgspec
 
 from sampan.engine.build.contract import BuildRequest, Context, StepResources
+from sampan.engine.build.outputs import Output
 from sampan.engine.configuration import ResourceLimit
 from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.faces.dockerapi.buildkit.exporters import Exporter, annotations_of
 
 _FRONTENDS = ("dockerfile.v0", "")
-_EXPORTERS = ("moby", "image", "")
 _ARGUMENT, _LABEL, _CONTEXT = "build-arg:", "label:", "context:"
 
 
@@ -16,7 +17,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     session: str
     options: dict[str, str]
-    names: tuple[str, ...] = ()
+    exporters: tuple[Exporter, ...] = ()
 
     @property
     def dockerfile(self) -> str:
@@ -54,32 +55,26 @@ def checked_frontend(frontend: str) -> None:
         raise NotImplementedHere(f"the frontend {frontend[:60]!r}: use dockerfile.v0")
 
 
-def image_names(exporter: str, attributes: dict[str, str]) -> tuple[str, ...]:
-    """The names that the image gets. Raises NotImplementedHere."""
-    if exporter not in _EXPORTERS:
-        raise NotImplementedHere(f"the exporter {exporter[:40]!r}: images go to the engine's store")
-    if attributes.get("push") == "true":
-        raise NotImplementedHere("pushing at the end of a build: use docker push")
-    return tuple(name for name in attributes.get("name", "").split(",") if name)
-
-
 def build_request(
-    wanted: Wanted, dockerfile: bytes | None, contexts: dict[str, Context]
+    wanted: Wanted,
+    dockerfile: bytes | None,
+    contexts: dict[str, Context],
+    outputs: tuple[Output, ...],
 ) -> BuildRequest:
     """Raises InvalidConfiguration, NotImplementedHere."""
     options = wanted.options
     uncached = options.get("no-cache")
-    platforms = [platform for platform in options.get("platform", "").split(",") if platform]
-    if len(platforms) > 1:
-        raise NotImplementedHere("an image for several platforms: build for one after another")
+    annotations, index_annotations = annotations_of(wanted.exporters)
     return BuildRequest(
         dockerfile=wanted.dockerfile,
         dockerfile_content=dockerfile,
-        names=wanted.names,
+        outputs=outputs,
+        annotations=annotations,
+        index_annotations=index_annotations,
         target=options.get("target", ""),
         build_arguments=_prefixed(options, _ARGUMENT),
         labels={key: value or "" for key, value in _prefixed(options, _LABEL).items()},
-        platform=platforms[0] if platforms else "",
+        platforms=tuple(one for one in options.get("platform", "").split(",") if one),
         network=options.get("force-network-mode") or "default",
         extra_hosts=_hosts(options.get("add-hosts", "")),
         resources=StepResources(

@@ -5,26 +5,38 @@ has opened a build for, and tells at the end that this is the result.
 """
 
 import asyncio
+import base64
 from collections import OrderedDict
 from collections.abc import Callable
 
-from sampan.engine.build.contract import ArchiveContext, Builds, Context, RemoteContext
+from sampan.engine.build.contract import (
+    ArchiveContext,
+    BuildResult,
+    Builds,
+    Context,
+    RemoteContext,
+)
+from sampan.engine.images.documents import INDEX_TYPES, encode
 from sampan.faces.dockerapi.buildkit import grpc
+from sampan.faces.dockerapi.buildkit.exporters import Exporter, outputs_of
 from sampan.faces.dockerapi.buildkit.file_transfer import FolderRequest, folder_stream, read_files
 from sampan.faces.dockerapi.buildkit.progress import SolveProgress
 from sampan.faces.dockerapi.buildkit.session import ClientSession, Sessions
 from sampan.faces.dockerapi.buildkit.solve_request import Wanted, build_request
 
 _REMEMBERED = 64
+_STORED = ("moby", "image")
 _ARRIVAL_SECONDS = 5.0
 
 
 class Solve:
-    def __init__(self, session: str, names: tuple[str, ...], progress: SolveProgress) -> None:
+    def __init__(
+        self, session: str, exporters: tuple[Exporter, ...], progress: SolveProgress
+    ) -> None:
         self.session = session
-        self.names = names
+        self.exporters = exporters
         self.progress = progress
-        self.identifier = ""
+        self._built = BuildResult()
         self._returned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def give_back(self, error: str) -> None:
@@ -40,15 +52,25 @@ class Solve:
         """Raises CallFailed."""
         await self._returned
 
+    def finish(self, built: BuildResult) -> None:
+        self._built = built
+
     def result(self) -> dict[str, str]:
         """What the client is told of the image."""
-        if not self.identifier:
+        built = self._built
+        if not built.identifier or built.image is None:
             return {}
+        is_stored = any(each.kind in _STORED for each in self.exporters)
+        is_single = built.image.media_type not in INDEX_TYPES
         found = {
-            "containerimage.config.digest": self.identifier,
-            "containerimage.digest": self.identifier,
+            "containerimage.config.digest": built.identifier,
+            # The Engine API knows a single image by its configuration.
+            "containerimage.digest": built.identifier
+            if is_stored and is_single
+            else built.image.digest,
+            "containerimage.descriptor": base64.b64encode(encode(built.image)).decode(),
         }
-        return found | ({"image.name": ",".join(self.names)} if self.names else {})
+        return found | ({"image.name": ",".join(built.names)} if built.names else {})
 
 
 class Solves:
@@ -61,8 +83,8 @@ class Solves:
         self._solves: OrderedDict[str, Solve] = OrderedDict()
         self._arrived = asyncio.Condition()
 
-    async def begin(self, reference: str, session: str, names: tuple[str, ...]) -> Solve:
-        solve = Solve(session, names, SolveProgress(reference, self._clock))
+    async def begin(self, reference: str, session: str, exporters: tuple[Exporter, ...]) -> Solve:
+        solve = Solve(session, exporters, SolveProgress(reference, self._clock))
         self._solves[reference] = solve
         while len(self._solves) > _REMEMBERED:
             self._solves.popitem(last=False)
@@ -81,15 +103,17 @@ class Solves:
 
     async def run(self, solve: Solve, options: dict[str, str]) -> None:
         """Build, with files of the client's session. Raises EngineError, ConnectionError."""
-        wanted = Wanted(session=solve.session, options=options, names=solve.names)
+        wanted = Wanted(session=solve.session, options=options, exporters=solve.exporters)
         session = await self._sessions.find(solve.session)
         dockerfile, context = await _context(session, wanted)
         contexts: dict[str, Context] = {
             name: ArchiveContext(folder_stream(session.connection, FolderRequest(name=folder)))
             for name, folder in wanted.named_folders.items()
         }
-        request = build_request(wanted, dockerfile, contexts)
-        solve.identifier = await self._builds.build(request, context, solve.progress.take, session)
+        outputs = outputs_of(solve.exporters, session.connection)
+        request = build_request(wanted, dockerfile, contexts, outputs)
+        progress = solve.progress.take
+        solve.finish(await self._builds.build(request, context, progress, session))
 
 
 async def _context(session: ClientSession, wanted: Wanted) -> tuple[bytes | None, Context]:
