@@ -14,6 +14,7 @@ from sampan.engine.build.machine_builds import MachineBuilds
 from sampan.engine.build.metadata import apply_changes
 from sampan.engine.build.run_step import StepRunner
 from sampan.engine.container_engine import DEFAULT_RUNTIME, ContainerEngine
+from sampan.engine.containers.host_defaults import LimitedBy
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.service import MachineContainers
 from sampan.engine.events import Events
@@ -28,6 +29,7 @@ from sampan.engine.networks.settings import network_settings
 from sampan.engine.state import State
 from sampan.engine.volumes.local_volumes import LocalVolumes
 from sampan.foundation.settings import Instance
+from sampan.host.cgroups import control_groups
 
 _CONTAINERS = "containers"
 _BUILDS = "builds"
@@ -69,6 +71,7 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
     def publish(action: str, identifier: str, attributes: Mapping[str, str]) -> None:
         events.publish("image", action, identifier, attributes)
 
+    groups = control_groups()
     images = MachineImages(
         store,
         registries,
@@ -88,6 +91,7 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
         processors=os.cpu_count() or 1,
         platform=platform_text(machine_platform()),
         host_name=socket.gethostname(),
+        limited_by=LimitedBy(groups.version, groups.accounts_swap),
     )
     runner = StepRunner(
         instance.run_folder / "builds", f"{instance.cgroup}/{_BUILDS}", DEFAULT_RUNTIME, networks

@@ -64,6 +64,20 @@ def folder_made(root: int, path: str, owner: tuple[int, int] | None = None) -> i
         os.close(parent)
 
 
+def file_made(root: int, path: str) -> int:
+    """A descriptor (O_PATH) of a file of the root, made empty if it is missing. Raises OSError."""
+    try:
+        return paths.open_in_root(root, path, os.O_PATH)
+    except FileNotFoundError:
+        above, name = posixpath.split(path)
+    parent = folder_made(root, above or "/")
+    try:
+        os.close(os.open(name, _NEW_FILE, 0o644, dir_fd=parent))
+        return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
 class _Unpacking:
     def __init__(
         self, root: int, place: str, *, keep_kinds: bool, owner: tuple[int, int] | None

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from sampan.engine.containers import archive_reading, archive_writing
+from sampan.engine.containers import archive_reading, archive_writing, network_files
 from sampan.engine.containers.container import ManagedContainer
 from sampan.engine.containers.contract import PathStatus
 from sampan.engine.containers.mount_plan import PlannedMount
@@ -98,7 +98,7 @@ async def put_archive(
 
 
 async def _view(container: ManagedContainer, parts: Parts) -> _View:
-    over = []
+    over = [(mount, mount.source) for mount in network_files.mounts(container, parts)]
     for mount in container.record.mounts:
         if mount.kind == "bind":
             over.append((mount, mount.source))
@@ -125,10 +125,10 @@ def _in_root(view: _View, work: Callable[[int], _Result]) -> _Result:
 
 
 def _mount_point(root: int, target: str, source: str) -> int:
-    """Where something is mounted; a folder for it is made before the container's first start."""
+    """Where something is mounted; it is made if it is not there before the first start."""
     if os.path.isdir(source):
         return archive_writing.folder_made(root, target)
-    return paths.open_in_root(root, target, os.O_PATH)
+    return archive_writing.file_made(root, target)
 
 
 def _target_folder(container: ManagedContainer, view: _View, root: int, path: str) -> int:

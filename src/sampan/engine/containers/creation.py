@@ -18,11 +18,11 @@ from sampan.engine.containers.configuration import (
     Configuration,
     EndpointSettings,
     HostConfiguration,
-    LogConfiguration,
     NetworkingConfiguration,
 )
 from sampan.engine.containers.container import ManagedContainer
 from sampan.engine.containers.contract import Created
+from sampan.engine.containers.host_defaults import discarded, with_defaults
 from sampan.engine.containers.image_defaults import with_image_defaults
 from sampan.engine.containers.log_files import log_limits
 from sampan.engine.containers.mount_plan import PlannedMount, planned_mounts, references_of
@@ -37,8 +37,6 @@ from sampan.engine.volumes.contract import LOCAL_DRIVER, VolumeDefinition
 from sampan.host import paths
 
 _SHORT = 12
-_SHARED_MEMORY = 64 << 20
-_DEFAULT_LOG = "json-file"
 
 
 class Creation:
@@ -69,7 +67,8 @@ class Creation:
             self._registry.free_name(taken)
             raise
         self._registry.publish(container, "create")
-        return Created(identifier, validation.warnings(configuration, host))
+        told = validation.warnings(configuration, host)
+        return Created(identifier, (*told, *discarded(host, self._parts.limited_by)))
 
     async def _record(
         self,
@@ -108,27 +107,13 @@ class Creation:
         return record
 
     def _settled_host(self, host: HostConfiguration) -> HostConfiguration:
-        """With the references that may change their meaning made fast, and Docker's defaults."""
-        mode = host.network_mode
-        if mode in ("", DEFAULT_MODE):
-            mode = BRIDGE
-        elif mode.startswith(CONTAINER_MODE):
-            mode = self._pinned(mode)
-        log = host.log_configuration
+        """With Docker's defaults, and the references that may change their meaning made fast."""
+        settled = with_defaults(host, self._parts.limited_by)
         return msgspec.structs.replace(
-            host,
-            network_mode=mode,
-            ipc_mode=self._pinned(host.ipc_mode or "private"),
-            process_mode=self._pinned(host.process_mode),
-            cgroup_namespace_mode=host.cgroup_namespace_mode or "private",
-            shared_memory_size=host.shared_memory_size or _SHARED_MEMORY,
-            runtime=host.runtime or "crun",
-            restart_policy=msgspec.structs.replace(
-                host.restart_policy, name=host.restart_policy.name or "no"
-            ),
-            log_configuration=LogConfiguration(
-                kind=log.kind or _DEFAULT_LOG, configuration=log.configuration or {}
-            ),
+            settled,
+            network_mode=self._pinned(settled.network_mode),
+            ipc_mode=self._pinned(settled.ipc_mode),
+            process_mode=self._pinned(settled.process_mode),
         )
 
     def _pinned(self, mode: str) -> str:

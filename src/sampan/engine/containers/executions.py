@@ -151,7 +151,7 @@ class Executions:
         """Raises NotFound."""
         execution = self.find(identifier)
         session = execution.session
-        if session is not None and session.process:
+        if session is not None and execution.detail.running:
             execution.change(process=session.process)
         return execution.detail
 
@@ -214,7 +214,7 @@ class Executions:
             if client is not None and _is_wanted(wanted, stream):
                 await client.give((stream, data))
         code = await session.wait()
-        execution.change(running=False, exit_code=code, process=session.process)
+        execution.change(running=False, exit_code=code, process=0)
         self._publish(execution, "exec_die", execID=execution.detail.identifier, exitCode=str(code))
         if client is not None:
             await client.give(None)

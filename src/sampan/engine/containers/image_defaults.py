@@ -24,7 +24,7 @@ def with_image_defaults(
         configuration,
         user=configuration.user or image.user,
         exposed_ports=_merged(image.exposed_ports, configuration.exposed_ports),
-        environment=_environment(configuration.environment or (), image.env or ()),
+        environment=_environment(configuration.environment, image.env),
         entrypoint=entrypoint,
         command=command,
         volumes=_merged(image.volumes, configuration.volumes),
@@ -70,7 +70,12 @@ def _program(
     return None if entrypoint in (None, (), ("",)) else entrypoint, command
 
 
-def _environment(own: tuple[str, ...], image: tuple[str, ...]) -> tuple[str, ...]:
+def _environment(
+    own: tuple[str, ...] | None, image: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    """None where neither says anything."""
+    if own is None or image is None:
+        return own if image is None else image
     names = {entry.partition("=")[0] for entry in own}
     return own + tuple(entry for entry in image if entry.partition("=")[0] not in names)
 

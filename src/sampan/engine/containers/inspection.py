@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
+
+from sampan.engine.containers import network_files
+from sampan.engine.containers.configuration import EndpointSettings
 from sampan.engine.containers.container import ManagedContainer
 from sampan.engine.containers.contract import ContainerDetail
 from sampan.engine.containers.mount_plan import PlannedMount, shown
 from sampan.engine.containers.parts import Parts
-from sampan.engine.contract import NotFound
+from sampan.engine.contract import InvalidConfiguration, NotFound
 
 
 def described(
@@ -16,7 +20,7 @@ def described(
     record = container.record
     words = (record.configuration.entrypoint or ()) + (record.configuration.command or ())
     sandbox = parts.networks.sandbox(container.identifier) if container.running else None
-    log = parts.log_file(container.identifier)
+    files = network_files.places(container, parts)
     return ContainerDetail(
         identifier=record.identifier,
         name=record.name,
@@ -33,16 +37,43 @@ def described(
         mounts=tuple(
             shown(mount, _source(mount, parts)) for mount in record.mounts if mount.listed
         ),
-        networks=sandbox.endpoints if sandbox is not None else record.endpoints,
+        networks=sandbox.endpoints if sandbox is not None else _endpoints(container, parts),
         ports=sandbox.ports if sandbox is not None else {},
         sandbox_identifier=sandbox.identifier if sandbox is not None else "",
         sandbox_path=sandbox.namespace if sandbox is not None else "",
-        hostname_path=sandbox.hostname_path if sandbox is not None else "",
-        hosts_path=sandbox.hosts_path if sandbox is not None else "",
-        resolv_conf_path=sandbox.resolver_path if sandbox is not None else "",
-        log_path=str(log) if record.host.log_configuration.kind != "none" else "",
+        hostname_path=files.get(network_files.HOSTNAME, ""),
+        hosts_path=files.get(network_files.HOSTS, ""),
+        resolv_conf_path=files.get(network_files.RESOLVER, ""),
+        log_path=_log_path(container, parts),
         exec_identifiers=executions,
     )
+
+
+def _endpoints(container: ManagedContainer, parts: Parts) -> dict[str, EndpointSettings]:
+    """What was asked for; which networks these are is known from the first run on."""
+    asked = container.record.endpoints
+    if not _was_run(container):
+        return asked
+    return {name: _identified(name, settings, parts) for name, settings in asked.items()}
+
+
+def _identified(name: str, settings: EndpointSettings, parts: Parts) -> EndpointSettings:
+    try:
+        identifier = parts.networks.inspect(name).identifier
+    except (NotFound, InvalidConfiguration):
+        return settings
+    return msgspec.structs.replace(settings, network_identifier=identifier)
+
+
+def _log_path(container: ManagedContainer, parts: Parts) -> str:
+    """None before there is something to be logged."""
+    kept = container.record.host.log_configuration.kind != "none"
+    return str(parts.log_file(container.identifier)) if kept and _was_run(container) else ""
+
+
+def _was_run(container: ManagedContainer) -> bool:
+    end = container.record.end
+    return container.running or bool(end.started or end.error)
 
 
 def _source(mount: PlannedMount, parts: Parts) -> str:

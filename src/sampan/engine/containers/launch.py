@@ -7,7 +7,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from sampan.engine.containers import attaching, log_files
+from sampan.engine.containers import attaching, log_files, network_files
 from sampan.engine.containers.container import ManagedContainer
 from sampan.engine.containers.mount_plan import PlannedMount
 from sampan.engine.containers.parts import Parts
@@ -57,6 +57,7 @@ class Launch:
 
     async def release(self, container: ManagedContainer) -> None:
         """Give back what the run had. Raises EngineError."""
+        network_files.keep(container, self._parts)
         await self._parts.networks.release(container.identifier)
         for mount in container.record.mounts:
             if mount.kind == "volume":
@@ -89,12 +90,13 @@ class Launch:
     def _files(mounts: tuple[PlannedMount, ...], sandbox: Sandbox) -> dict[str, str]:
         """The network's files, but where the user mounts his own over them."""
         own = {mount.target for mount in mounts}
-        files = {
-            "hosts_path": ("/etc/hosts", sandbox.hosts_path),
-            "resolver_path": ("/etc/resolv.conf", sandbox.resolver_path),
-            "hostname_path": ("/etc/hostname", sandbox.hostname_path),
+        names = {
+            network_files.HOSTS: "hosts_path",
+            network_files.RESOLVER: "resolver_path",
+            network_files.HOSTNAME: "hostname_path",
         }
-        return {name: path for name, (target, path) in files.items() if target not in own}
+        files = network_files.of_sandbox(sandbox)
+        return {names[target]: path for target, path in files.items() if target not in own}
 
     async def _source(self, container: ManagedContainer, mount: PlannedMount) -> str:
         if mount.kind == "tmpfs":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from sampan.engine.containers.host_defaults import LimitedBy
 from sampan.engine.contract import Engine
 from sampan.engine.events import Events
 from sampan.engine.images.contract import Images
@@ -35,6 +36,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     processors: int
     platform: str
     host_name: str
+    limited_by: LimitedBy = LimitedBy()
     clock: Callable[[], int] = time.time_ns
     random_source: random.Random = msgspec.field(default_factory=random.SystemRandom)
 

@@ -15,8 +15,8 @@ from sampan.engine.containers import (
     names,
     observation,
     plugging,
-    restart_policy,
     translation,
+    updating,
     validation,
 )
 from sampan.engine.containers.configuration import (
@@ -25,7 +25,6 @@ from sampan.engine.containers.configuration import (
     ExecConfiguration,
     HostConfiguration,
     NetworkingConfiguration,
-    Resources,
     UpdateConfiguration,
 )
 from sampan.engine.containers.container import ManagedContainer
@@ -142,7 +141,7 @@ class MachineContainers:
         async with container.lock:
             if container.removing:
                 raise Conflict('Container is marked for removal and cannot be "update".')
-            host = _updated(container.record.host, changes)
+            host = updating.updated(container.record.host, changes, self._parts.limited_by)
             validation.check_resources(host, self._parts.processors)
             if host.auto_remove and host.restart_policy.name not in ("", "no"):
                 raise InvalidConfiguration(
@@ -349,19 +348,3 @@ def _check_removable(container: ManagedContainer, *, force: bool) -> None:
         f"You cannot remove a {state} container {container.identifier}. {first} the container "
         "before attempting removal or force remove"
     )
-
-
-def _updated(host: HostConfiguration, changes: UpdateConfiguration) -> HostConfiguration:
-    """The limits that are said, over those that were. Raises InvalidConfiguration."""
-    said = {}
-    for field in msgspec.structs.fields(Resources):
-        value = getattr(changes, field.name)
-        if value not in (None, field.default):
-            said[field.name] = value
-    if changes.restart_policy.name:
-        said["restart_policy"] = restart_policy.checked(changes.restart_policy)
-    if "nano_cpus" in said and not (changes.cpu_period or changes.cpu_quota):
-        said |= {"cpu_period": 0, "cpu_quota": 0}
-    elif changes.cpu_period or changes.cpu_quota:
-        said |= {"nano_cpus": 0}
-    return msgspec.structs.replace(host, **said)

@@ -27,7 +27,7 @@ DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 _PROGRAM_ANNOTATION = "run.oci.seccomp_bpf_data"
 _LOWEST_SCORE, _HIGHEST_SCORE = -1000, 1000
 _UNCONFINED = "unconfined"
-_MASKED = (
+USUAL_MASKED_PATHS: Final[tuple[str, ...]] = (
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -41,7 +41,13 @@ _MASKED = (
     "/sys/devices/virtual/powercap",
     "/sys/firmware",
 )
-_READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+USUAL_READ_ONLY_PATHS: Final[tuple[str, ...]] = (
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+)
 
 
 class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,14 +209,16 @@ def _linux(
         surroundings.devices, configuration.device_rules, every=configuration.privileged
     )
     usual = not configuration.privileged
+    masked = USUAL_MASKED_PATHS if usual else ()
+    read_only = USUAL_READ_ONLY_PATHS if usual else ()
     linux: dict[str, Any] = {
         "cgroupsPath": f"/{cgroup}",
         "namespaces": namespace_list(configuration, surroundings.shared),
         "resources": {"devices": list(rules), **bounds},
     }
     optional = {
-        "maskedPaths": _paths(configuration.masked_paths, _MASKED if usual else ()),
-        "readonlyPaths": _paths(configuration.read_only_paths, _READ_ONLY if usual else ()),
+        "maskedPaths": _paths(configuration.masked_paths, masked),
+        "readonlyPaths": _paths(configuration.read_only_paths, read_only),
         "devices": devices.documents(surroundings.devices),
         "sysctl": checked_sysctls(configuration),
         "rootfsPropagation": root_propagation(configuration),

@@ -7,7 +7,7 @@ from typing import Any
 from sampan.engine.containers.configuration import EndpointSettings, converted, tree_of
 from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.networks.contract import PREDEFINED, NetworkDefinition, NetworkDetail
-from sampan.faces.dockerapi import times
+from sampan.faces.dockerapi import network_status, times
 from sampan.faces.dockerapi.call import Call, answer, done
 from sampan.faces.dockerapi.filters import Filters
 from sampan.faces.dockerapi.router import Route
@@ -26,8 +26,8 @@ def document(
         tree["Containers"] = {}
     if version < (1, 48):
         tree.pop("EnableIPv4", None)
-    if version < (1, 52):
-        tree.pop("Status", None)
+    if version >= (1, 52) and with_containers:
+        tree["Status"] = network_status.document(network)
     return tree
 
 

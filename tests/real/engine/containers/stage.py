@@ -23,25 +23,30 @@ from sampan.engine.images.local import LocalImages
 from sampan.engine.images.machine_images import MachineImages
 from sampan.engine.images.registry.registries import Registries
 from sampan.engine.images.registry.settings import RegistrySettings
-from sampan.engine.networks.contract import AttachmentRequest, Sandbox
+from sampan.engine.networks.contract import AttachmentRequest, NetworkDetail, Sandbox
 from sampan.engine.state import State
 from sampan.engine.volumes.contract import AcquiredVolume, VolumeDefinition, VolumeDetail
 
 
 class PlainNetworks:
-    """Every container has a namespace of its own, or the host's; what is attached is known."""
+    """Every container has a namespace of its own, or the host's, and a file of its host name;
+    what is attached is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.attached: dict[str, Sandbox] = {}
+        self.folder = folder
 
     async def attach(self, request: AttachmentRequest) -> Sandbox:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        hostname = self.folder / request.identity.identifier
+        hostname.write_text(f"{request.identity.hostname}\n")
         sandbox = Sandbox(
             identifier=secrets.token_hex(32),
             namespace="host" if request.mode == "host" else "",
             endpoints={request.mode: EndpointSettings()},
             hosts_path="",
             resolver_path="",
-            hostname_path="",
+            hostname_path=str(hostname),
         )
         self.attached[request.identity.identifier] = sandbox
         return sandbox
@@ -51,6 +56,10 @@ class PlainNetworks:
 
     async def release(self, container: str) -> None:
         self.attached.pop(container, None)
+        (self.folder / container).unlink(missing_ok=True)
+
+    def inspect(self, reference: str) -> NetworkDetail:
+        raise NotFound(f"network {reference} not found")
 
     async def rename(self, container: str, name: str) -> None:
         assert name
@@ -141,7 +150,7 @@ async def opened(place: Place, boot: str = "") -> Stage:
     parts = Parts(
         engine=engine,
         images=images,
-        networks=PlainNetworks(),  # type: ignore[arg-type]
+        networks=PlainNetworks(place.folder / "sandboxes"),  # type: ignore[arg-type]
         volumes=PlainVolumes(place.folder / "volumes"),  # type: ignore[arg-type]
         events=events,
         state=await State.open(place.folder / "engine.db"),

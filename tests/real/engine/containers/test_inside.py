@@ -18,7 +18,7 @@ from sampan.engine.containers.configuration import (
     UpdateConfiguration,
 )
 from sampan.engine.containers.contract import CommitOptions, LogOptions
-from sampan.engine.contract import Conflict, Forbidden, InvalidConfiguration, NotFound
+from sampan.engine.contract import Conflict, EngineError, Forbidden, InvalidConfiguration, NotFound
 from sampan.engine.log_rotation import LogLimits, rotate
 
 pytestmark = pytest.mark.real
@@ -211,6 +211,41 @@ async def _is_there(stage: Stage, path: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def test_the_networks_files_are_copied_while_it_runs_and_after(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await place.add_image()
+        stage = await opened(place)
+        containers = stage.containers
+        await created(stage, "echo more >>/etc/hostname; sleep 100", "one", hostname="inside")
+
+        async def hostname() -> bytes:
+            _, archive = await containers.get_archive("one", "/etc/hostname")
+            return (await _unpacked(archive))["hostname"]
+
+        assert (await containers.inspect("one")).hostname_path == ""
+        await containers.start("one")
+
+        async def both() -> bool:
+            return await hostname() == b"inside\nmore\n"
+
+        await until(both)
+        running = (await containers.inspect("one")).hostname_path
+        assert Path(running).read_bytes() == b"inside\nmore\n"
+        await containers.stop("one", 0)
+        assert await both()
+        kept = (await containers.inspect("one")).hostname_path
+        assert Path(kept).read_bytes() == b"inside\nmore\n"
+        with pytest.raises(EngineError, match="busy"):
+            await containers.put_archive("one", "/etc", pieces(archive_of(hostname=b"mine")))
+        await containers.start("one")
+        await until(both)
+        await containers.remove("one", force=True)
+        assert not Path(kept).exists()
+        await stage.close()
+
+    in_own_process(tmp_path, body)
 
 
 async def _unpacked(archive: AsyncIterator[bytes]) -> dict[str, bytes]:
