@@ -12,6 +12,8 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "engine")]
 
 from engines import Docker, RunningEngine, Sampan  # noqa: E402
+from tests.images.build import provide  # noqa: E402
+from tests.images.packages import Unavailable  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,6 +30,20 @@ def sampan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
     """Our engine, alone in namespaces of its own."""
     with Sampan(tmp_path_factory.mktemp("sampan")) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def images(sampan: RunningEngine) -> None:
+    """Images of Debian, Python, nginx, Redis and PostgreSQL in our engine."""
+
+    def command(*words: str) -> None:
+        done = sampan.command(*words)
+        assert done.returncode == 0, f"{words}: {done.stdout[-2000:]}{done.stderr}"
+
+    try:
+        provide(command)
+    except Unavailable as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="session")

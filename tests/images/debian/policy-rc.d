@@ -1,0 +1,3 @@
+#!/bin/sh
+# No service starts because it was installed.
+exit 101
