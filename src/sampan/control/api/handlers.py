@@ -41,7 +41,7 @@ def handlers(parts: Parts) -> Handlers:
         ("", "get"): getting,
         ("", "list"): Listing(cache, clock),
         ("", "watch"): Watching(cache, clock, random),
-        ("", "create"): Creating(writer, clock),
+        ("", "create"): Creating(writer, parts.templates, clock),
         ("", "update"): updating.update,
         ("", "patch"): updating.patch,
         ("", "delete"): deleting.one,

@@ -21,6 +21,7 @@ from sampan.control.api.quota.charging import QuotaCharges
 from sampan.control.api.quota.counting import QuotaCounts
 from sampan.control.api.settings import ApiSettings
 from sampan.control.api.writing.service_addresses import ServiceAddresses
+from sampan.control.api.writing.templates import Templates
 from sampan.control.api.writing.writer import Reserve, Writer
 from sampan.foundation.pki.tokens import TokenSigner
 from sampan.kubernetes.kinds.all import ALL, BY_RESOURCE
@@ -45,6 +46,7 @@ class Parts(msgspec.Struct, frozen=True):
     addresses: ServiceAddresses
     quotas: QuotaCounts
     writer: Writer
+    templates: Templates
     proxy: NodeProxy
     proxies: Proxies
 
@@ -94,6 +96,7 @@ def parts_of(
         addresses=addresses,
         quotas=QuotaCounts(cache, kinds, charges, account, clock),
         writer=writer,
+        templates=Templates(cache, admission.fill),
         proxy=NodeProxy(cache, kubelet_context),
         proxies=Proxies(cache, authorizer, kubelet_context, random),
     )

@@ -3,6 +3,8 @@
 Pods come from templates: a thousand of them hold the same spec, and what is true of one is true
 of all. The work on a value is then an encoding and a look-up. Only for what follows from the
 value alone; whoever gets a result shares it and must not change it.
+
+A tree that many hold at once and that nobody changes can be kept, and isn't even encoded again.
 """
 
 from collections.abc import Callable
@@ -17,11 +19,27 @@ _LARGEST = 16 * 1024
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _Result = TypeVar("_Result")
+# By identity, which stays theirs as long as they are here.
+_kept: dict[int, tuple[Any, bytes]] = {}
+
+
+def keep(tree: Any) -> bytes:
+    """The JSON of a tree that nobody changes any more, which is then known until it is
+    released."""
+    key = _encode(tree)
+    _kept[id(tree)] = (tree, key)
+    return key
+
+
+def release(tree: Any) -> None:
+    """Know no more of a tree than of others."""
+    _kept.pop(id(tree), None)
 
 
 def encoded(value: Any) -> bytes:
     """The key of a value; empty for one that is too large to be remembered."""
-    key = _encode(value)
+    kept = _kept.get(id(value))
+    key = kept[1] if kept is not None else _encode(value)
     return key if len(key) <= _LARGEST else b""
 
 

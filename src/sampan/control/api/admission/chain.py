@@ -43,19 +43,23 @@ class AdmissionChain:
         """May change the object or put another in its place. Raises Refused."""
         for gate in self._gates:
             gate(write)
-        self._fill(write)
+        if write.template is None:
+            self.fill(write)
+        else:
+            write.object["spec"] = write.template.finished
         if write.reviewed:
             return
         hooks = [it for it in self._mutating if it.concerns(write)]
         if not hooks:
             return
+        write.own_spec()
         reinvocation = Reinvocation()
         for hook in hooks:
             await hook.mutate(write, reinvocation)
         if reinvocation.is_needed:
             reinvocation.is_second_round = True
             before = _encode(write.new)
-            self._fill(write)
+            self.fill(write)
             if _encode(write.new) != before:
                 reinvocation.object_changed()
             for hook in hooks:
@@ -77,8 +81,9 @@ class AdmissionChain:
         await self.mutate(write)
         await self.judge(write)
 
-    def _fill(self, write: Write) -> None:
-        # Plain rules know the resources' own objects, not the forms of subresources.
+    def fill(self, write: Write) -> None:
+        """The plain rules that add what an object needs. Raises Refused."""
+        # They know the resources' own objects, not the forms of subresources.
         if write.form is None:
             for admission in self._filling:
                 admission(write)

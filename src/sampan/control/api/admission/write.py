@@ -20,6 +20,15 @@ class Form(msgspec.Struct, frozen=True):
     kind: str
 
 
+class Template(msgspec.Struct, frozen=True):
+    """A spec that many objects share, with its defaults, and finished by admission (`data` is
+    the JSON of that). Nobody changes it."""
+
+    defaulted: Object
+    finished: Object
+    data: bytes
+
+
 class Write(msgspec.Struct):
     """A create (`old` is None), an update, or a deletion (`new` is None) of one object.
 
@@ -27,7 +36,8 @@ class Write(msgspec.Struct):
     `reviewed` says that hooks have seen the write in another form already, or don't see it.
     `request` is what the client sent, None for the server's own writes. `owners` gives the
     `managedFields` that the write leads to, once defaults are filled in; without it they stay
-    as they are. `annotations` go into the audit log.
+    as they are. `annotations` go into the audit log. The spec of an object with a `template` is
+    shared with others.
     """
 
     kind: Kind
@@ -46,6 +56,13 @@ class Write(msgspec.Struct):
     request: Request | None = None
     owners: "Callable[[Write], list[Object]] | None" = None
     annotations: dict[str, str] = msgspec.field(default_factory=dict)
+    template: Template | None = None
+
+    def own_spec(self) -> None:
+        """Give the object a spec that may be changed."""
+        if self.template is not None:
+            self.object["spec"] = msgspec.json.decode(self.template.data)
+            self.template = None
 
     @property
     def object(self) -> Object:

@@ -85,12 +85,17 @@ def store_prefix(kind: Kind) -> bytes:
     return f"/{place.group or 'core'}/{place.plural}/".encode()
 
 
-def stored_value(tree: Object) -> bytes:
-    """The bytes to store: apiVersion, kind and metadata first, without the resourceVersion."""
+def stored_value(tree: Object, spec: bytes = b"") -> bytes:
+    """The bytes to store: apiVersion, kind and metadata first, without the resourceVersion.
+
+    `spec` is the JSON of the object's spec, where that is known already.
+    """
     metadata = {name: value for name, value in tree["metadata"].items() if name != _VERSION}
-    return _encode(
-        {"apiVersion": tree["apiVersion"], "kind": tree["kind"]} | tree | {"metadata": metadata}
-    )
+    ordered = {"apiVersion": tree["apiVersion"], "kind": tree["kind"]} | tree
+    ordered["metadata"] = metadata
+    if spec:
+        ordered["spec"] = msgspec.Raw(spec)
+    return _encode(ordered)
 
 
 def spliced(value: bytes, revision: int) -> bytes:

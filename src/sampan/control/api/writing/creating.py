@@ -11,6 +11,7 @@ from sampan.control.api.request_options import write_options
 from sampan.control.api.writing import owner_references
 from sampan.control.api.writing.decoding import Form, decoded
 from sampan.control.api.writing.field_management import updating_owners
+from sampan.control.api.writing.templates import Templates
 from sampan.control.api.writing.writer import Writer, Written
 from sampan.foundation.wire.message import Response
 from sampan.kubernetes.kinds.kind import Kind
@@ -45,14 +46,15 @@ async def create_where_absent(
 class Creating:
     """The handler of `create`."""
 
-    def __init__(self, writer: Writer, clock: rendering.Clock) -> None:
+    def __init__(self, writer: Writer, templates: Templates, clock: rendering.Clock) -> None:
         self._writer = writer
+        self._templates = templates
         self._clock = clock
 
     async def __call__(self, call: Call) -> Response:
         kind = call.routed
         options = write_options(call.request, "CreateOptions")
-        body = await decoded(call, form_of(kind))
+        body = await decoded(call, form_of(kind), self._templates)
         namespace = call.attributes.namespace if kind.resource.namespaced else ""
         metadata = body.tree["metadata"]
         given = metadata.get("namespace", "")
@@ -80,6 +82,7 @@ class Creating:
             request=call.request,
             annotations=call.annotations,
             owners=updating_owners(options.manager, self._clock),
+            template=body.template,
         )
         written = await self._writer.create(write, dry_run=options.dry_run)
         return rendering.one(kind, written.data, call.request, self._clock, code=201)

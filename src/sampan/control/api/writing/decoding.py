@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from sampan.control.api.admission.write import Template
 from sampan.control.api.call import Call
 from sampan.control.api.protobuf import decoding as protobuf
 from sampan.control.api.protobuf.envelope import CONTENT_TYPE as PROTOBUF
 from sampan.control.api.refusal import Refused
+from sampan.control.api.writing.templates import Templates
 from sampan.foundation.wire.message import Request
 from sampan.foundation.wire.protobuf import InvalidProtobuf
 from sampan.kubernetes.kinds.kind import Cause, Object
@@ -47,10 +49,14 @@ class Form(msgspec.Struct, frozen=True):
 
 
 class Body(msgspec.Struct):
-    """A decoded object, and the rules of its schema that it breaks."""
+    """A decoded object, and the rules of its schema that it breaks.
+
+    With a `template` the object's spec is the template's, and is shared.
+    """
 
     tree: Object
     causes: list[Cause]
+    template: Template | None = None
 
 
 def media_type(request: Request) -> str:
@@ -65,20 +71,27 @@ def policy_of(request: Request) -> Policy:
     return _POLICIES[given]
 
 
-async def decoded(call: Call, form: Form) -> Body:
+async def decoded(call: Call, form: Form, templates: Templates | None = None) -> Body:
     """The object that a create or update brings. Raises Refused (400, 413, 415)."""
     policy = policy_of(call.request)
     raw = await call.request.read_body()
-    content = await _decode(media_type(call.request), raw, form, watchful=policy != "Ignore")
+    body_type = media_type(call.request)
+    cut = templates.cut(call, raw) if templates is not None and body_type in _JSON else None
+    body = raw if cut is None else cut.rest
+    content = await _decode(body_type, body, form, watchful=policy != "Ignore")
     tree = content.tree
     _check_kind(tree, form)
+    if cut is not None:
+        del tree["spec"]
     findings = _checked(form, tree)
+    if cut is not None:
+        tree["spec"] = cut.template.defaulted
     problems = _problems(call, form, raw, content.duplicates, findings.unknown)
     if problems and policy == "Strict":
         raise Refused(status.strict_decoding(form.group_version, form.kind, problems))
     if policy == "Warn":
         call.warnings += problems
-    return Body(tree, findings.causes)
+    return Body(tree, findings.causes, cut.template if cut is not None else None)
 
 
 def _problems(

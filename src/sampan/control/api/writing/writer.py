@@ -89,11 +89,11 @@ class Writer:
             if base:
                 metadata["name"] = generated_name(base, self._random)
                 # Some defaults follow from the name.
-                write.kind.default(new)
+                _default(write)
             if attempt == 0:
                 await self._judge(write)
             with self._reserved(write):
-                written = await self._insert(write.kind, new, dry_run=dry_run)
+                written = await self._insert(write, new, dry_run=dry_run)
             if written is not None:
                 return written
         taken = status.already_exists if not base else status.no_name_generated
@@ -205,7 +205,7 @@ class Writer:
         if write.causes:
             return
         kind = write.kind
-        kind.default(write.object)
+        _default(write)
         _drop_empty_collections(write.object["metadata"])
         managed = _owners(write)
         await self._admission.mutate(write)
@@ -229,11 +229,12 @@ class Writer:
             raise Refused(status.invalid(kind.resource.group, kind.resource.kind, name, causes))
         await self._admission.judge(write)
 
-    async def _insert(self, kind: Kind, new: Object, *, dry_run: bool) -> Written | None:
+    async def _insert(self, write: Write, new: Object, *, dry_run: bool) -> Written | None:
         """None when the name is taken."""
-        metadata = new["metadata"]
+        kind, metadata = write.kind, new["metadata"]
         key = f"{metadata.get('namespace', '')}/{metadata['name']}"
-        value = _storable(new, MAXIMUM_OBJECT)
+        spec = write.template.data if write.template is not None else b""
+        value = _storable(new, MAXIMUM_OBJECT, spec)
         stored_form = await _stored_form(kind, value)
         if dry_run:
             taken = self._cache.of(kind.resource).get(key) is not None
@@ -296,6 +297,12 @@ class Writer:
             raise Refused(status.failure(500, "InternalError", str(error))) from error
 
 
+def _default(write: Write) -> None:
+    """Fill in the defaults; the spec of a template has them."""
+    if write.template is None:
+        write.kind.default(write.object)
+
+
 def _drop_empty_collections(metadata: Object) -> None:
     """Those of ObjectMeta are left out when nothing is in them, in every kind."""
     for field in _OMITTED_WHEN_EMPTY:
@@ -313,9 +320,9 @@ def _owners(write: Write) -> list[Object]:
     return managed
 
 
-def _storable(new: Object, limit: int) -> bytes:
+def _storable(new: Object, limit: int, spec: bytes = b"") -> bytes:
     """The bytes to store. Raises Refused (413) for more than any reader should have to bear."""
-    value = stored_value(new)
+    value = stored_value(new, spec)
     if len(value) > limit:
         raise Refused(status.too_large(limit))
     return value
