@@ -1,6 +1,8 @@
 """Being told of changes in a folder."""
 
 import asyncio
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,39 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
             FolderWatch(tmp_path / "none", IN_MOVED_TO, lambda _: None)
 
     asyncio.run(scenario())
+
+
+def test_watches_share_what_the_kernel_gives_few_of(tmp_path: Path) -> None:
+    async def scenario() -> list[set[str]]:
+        seen: list[set[str]] = [set() for _ in range(300)]
+        told = asyncio.Event()
+
+        def noting(number: int) -> Callable[[set[str]], None]:
+            def changed(names: set[str]) -> None:
+                seen[number] |= names
+                if all(seen):
+                    told.set()
+
+            return changed
+
+        before = len(os.listdir("/proc/self/fd"))
+        watches = []
+        for number in range(300):
+            folder = tmp_path / str(number // 2)
+            folder.mkdir(exist_ok=True)
+            # Two on each folder, that ask for different things.
+            mask = IN_MOVED_TO if number % 2 else IN_CLOSE_WRITE
+            watches.append(FolderWatch(folder, mask, noting(number)))
+        assert len(os.listdir("/proc/self/fd")) == before + 1
+        for number in range(150):
+            file = tmp_path / str(number) / "written"
+            file.write_text("x")
+            file.rename(file.with_name("moved"))
+        await asyncio.wait_for(told.wait(), 10)
+        for watch in watches:
+            watch.close()
+        assert len(os.listdir("/proc/self/fd")) == before
+        return seen
+
+    seen = asyncio.run(scenario())
+    assert all(names == {"moved" if number % 2 else "written"} for number, names in enumerate(seen))
