@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,8 @@ def test_resolvers_are_read_from_the_first_file_with_one_outside(tmp_path: Path)
     stub.write_text("# a stub\nnameserver 127.0.0.53\noptions edns0\n")
     real.write_text("nameserver 10.42.0.1\nnameserver fd00::1\nnameserver 192.0.2.1\nnameserver\n")
     own = IPv4Address("10.42.0.1")
-    assert Resolvers((stub, real), own).servers() == (IPv4Address("192.0.2.1"),)
+    servers = Resolvers((stub, real), own).servers()
+    assert servers == (IPv6Address("fd00::1"), IPv4Address("192.0.2.1"))
     assert Resolvers((stub, tmp_path / "none"), own).servers() == (IPv4Address("127.0.0.53"),)
     assert Resolvers((tmp_path / "none",), own).servers() == ()
 

@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Protocol
 
@@ -21,22 +21,23 @@ TRY_SECONDS = 2.0
 _MOST_SERVERS = 3
 _PORT = 53
 _LARGEST_FILE = 64 << 10
+Address = IPv4Address | IPv6Address
 
 
 class NameServers(Protocol):
     """Who may be asked."""
 
-    def servers(self) -> Sequence[IPv4Address]:
+    def servers(self) -> Sequence[Address]:
         """Whom to ask, in order."""
 
 
 class FixedResolvers:
     """Name servers that somebody chose, or none at all."""
 
-    def __init__(self, servers: Iterable[IPv4Address] = ()) -> None:
+    def __init__(self, servers: Iterable[Address] = ()) -> None:
         self._servers = tuple(servers)[:_MOST_SERVERS]
 
-    def servers(self) -> tuple[IPv4Address, ...]:
+    def servers(self) -> tuple[Address, ...]:
         return self._servers
 
 
@@ -52,9 +53,9 @@ class Resolvers:
         self._files = tuple(files)
         self._without = without
         self._seen: tuple[float | None, ...] = ()
-        self._servers: tuple[IPv4Address, ...] = ()
+        self._servers: tuple[Address, ...] = ()
 
-    def servers(self) -> tuple[IPv4Address, ...]:
+    def servers(self) -> tuple[Address, ...]:
         """Whom to ask, in order; the files are read only if they have changed."""
         now = tuple(_changed_at(path) for path in self._files)
         if now != self._seen:
@@ -62,7 +63,7 @@ class Resolvers:
             self._servers = self._read()
         return self._servers
 
-    def _read(self) -> tuple[IPv4Address, ...]:
+    def _read(self) -> tuple[Address, ...]:
         found = [
             address
             for path in self._files
@@ -80,7 +81,7 @@ def _changed_at(path: Path) -> float | None:
         return None
 
 
-def _name_servers(path: Path) -> list[IPv4Address]:
+def _name_servers(path: Path) -> list[Address]:
     try:
         with path.open(errors="replace") as file:
             lines = file.read(_LARGEST_FILE).splitlines()
@@ -91,9 +92,9 @@ def _name_servers(path: Path) -> list[IPv4Address]:
         words = line.split()
         if len(words) >= 2 and words[0] == "nameserver":
             try:
-                found.append(IPv4Address(words[1]))
-            except AddressValueError:
-                continue  # an IPv6 server, out of reach of nodes that have IPv4 alone
+                found.append(ip_address(words[1]))
+            except ValueError:
+                continue  # what is no address can't be asked
     return found
 
 
@@ -126,7 +127,7 @@ class Upstream:
             self._under_way -= 1
         return failure(query)
 
-    async def _by_udp(self, server: IPv4Address, message: bytes, query: Query) -> bytes:
+    async def _by_udp(self, server: Address, message: bytes, query: Query) -> bytes:
         identifier = secrets.token_bytes(2)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
@@ -144,7 +145,7 @@ class Upstream:
         finally:
             transport.close()
 
-    async def _by_tcp(self, server: IPv4Address, message: bytes, query: Query) -> bytes:
+    async def _by_tcp(self, server: Address, message: bytes, query: Query) -> bytes:
         identifier = secrets.token_bytes(2)
         reader, writer = await asyncio.open_connection(str(server), self._port)
         try:

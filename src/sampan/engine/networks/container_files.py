@@ -5,13 +5,14 @@ Formats: hosts(5), resolv.conf(5), hostname(5); what is in them is what Docker p
 
 import re
 from collections.abc import Iterable, Sequence
-from ipaddress import AddressValueError, IPv4Address, ip_address
+from ipaddress import AddressValueError, ip_address
 
 import msgspec
 
 from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.networks.contract import ContainerIdentity
 from sampan.network.bridges.namespaces import NAME_SERVER
+from sampan.network.dns_upstream import Address
 
 HOST_GATEWAY = "host-gateway"
 _SEPARATOR = re.compile("[:=]")
@@ -91,7 +92,7 @@ def _is_loopback(server: str) -> bool:
         return True  # whatever it is, it is no address to ask
 
 
-def name_servers(texts: Iterable[str]) -> tuple[IPv4Address, ...]:
+def name_servers(texts: Iterable[str]) -> tuple[Address, ...]:
     """The servers that queries can be forwarded to. Raises InvalidConfiguration."""
     found = []
     for text in texts:
@@ -99,7 +100,7 @@ def name_servers(texts: Iterable[str]) -> tuple[IPv4Address, ...]:
             found.append(ip_address(text))
         except ValueError as error:
             raise InvalidConfiguration(f"invalid DNS server {text!r}: {error}") from error
-    return tuple(server for server in found if isinstance(server, IPv4Address))
+    return tuple(found)
 
 
 def hosts_text(

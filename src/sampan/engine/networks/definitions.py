@@ -101,7 +101,7 @@ def defined_network(
     )
     if definition.configuration_only:
         return msgspec.structs.replace(record, pools=management.configuration)
-    bridge = bridge_options(options, device, ipv6=ipv6)
+    bridge = bridge_options(options, device, ipv6=ipv6, internal=definition.internal)
     _check_device(bridge.device, surroundings.networks, chosen=BRIDGE_NAME in options)
     pools = _pools(record, management.configuration, surroundings)
     chosen = any(pool.subnet for pool in management.configuration)
@@ -161,7 +161,7 @@ def _pools(
     own = [pool for pool in chosen if ":" not in pool.subnet]
     own6 = [pool for pool in chosen if ":" in pool.subnet]
     if len(own) > 1 or len(own6) > 1:
-        raise InvalidConfiguration("bridge networks support one subnet of each IP version")
+        raise Forbidden("bridge driver doesn't support multiple subnets")
     if any(pool.ip_range or pool.gateway for pool in wanted if not pool.subnet):
         raise InvalidConfiguration("no matching subnet for range or gateway")
     pools = []

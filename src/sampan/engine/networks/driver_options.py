@@ -2,21 +2,33 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.networks.record import BridgeOptions
+from sampan.network.bridges.contract import GatewayMode
 
 _PREFIX = "com.docker.network."
 BRIDGE_NAME = f"{_PREFIX}bridge.name"
 _ISOLATION = f"{_PREFIX}bridge.enable_icc"
 _MASQUERADE = f"{_PREFIX}bridge.enable_ip_masquerade"
 _HOST_ADDRESS = f"{_PREFIX}bridge.host_binding_ipv4"
+_MODE = f"{_PREFIX}bridge.gateway_mode_ipv4"
+_MODE6 = f"{_PREFIX}bridge.gateway_mode_ipv6"
+_SOURCE = f"{_PREFIX}host_ipv4"
+_SOURCE6 = f"{_PREFIX}host_ipv6"
+_WITHOUT_ADDRESS = f"{_PREFIX}bridge.inhibit_ipv4"
 _MTU = f"{_PREFIX}driver.mtu"
 _INTERFACE_PREFIX = f"{_PREFIX}container_iface_prefix"
 _TRUTHS = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
+_MODES: dict[str, GatewayMode] = {
+    "nat": "nat",
+    "nat-unprotected": "nat-unprotected",
+    "routed": "routed",
+    "isolated": "isolated",
 }
 _DEVICE_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _PREFIX_FORM = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,8}")
@@ -24,7 +36,9 @@ _SMALLEST_MTU, _LARGEST_MTU = 68, 65535
 _SMALLEST_MTU_FOR_IPV6 = 1280
 
 
-def bridge_options(options: Mapping[str, str], device: str, *, ipv6: bool) -> BridgeOptions:
+def bridge_options(
+    options: Mapping[str, str], device: str, *, ipv6: bool, internal: bool = False
+) -> BridgeOptions:
     """The options as values; `device` is the bridge's name if none is given.
 
     Options of other drivers are ignored, as Docker has it. Raises InvalidConfiguration.
@@ -34,13 +48,18 @@ def bridge_options(options: Mapping[str, str], device: str, *, ipv6: bool) -> Br
         mtu=_mtu(options.get(_MTU, ""), ipv6=ipv6),
         isolated=not _truth(options, _ISOLATION),
         masquerade=_truth(options, _MASQUERADE),
-        host_address=_address(options),
+        host_address=_address(options, _HOST_ADDRESS, IPv4Address),
+        mode=_mode(options, _MODE, internal=internal),
+        mode6=_mode(options, _MODE6, internal=internal),
+        source=_address(options, _SOURCE, IPv4Address),
+        source6=_address(options, _SOURCE6, IPv6Address),
+        has_address=not _truth(options, _WITHOUT_ADDRESS, default="false"),
         interface_prefix=_matching(options, _INTERFACE_PREFIX, "eth", _PREFIX_FORM),
     )
 
 
-def _truth(options: Mapping[str, str], name: str) -> bool:
-    text = options.get(name, "true")
+def _truth(options: Mapping[str, str], name: str, default: str = "true") -> bool:
+    text = options.get(name, default)
     if text not in _TRUTHS:
         raise InvalidConfiguration(f"failed to parse {name} value: {text!r} is no boolean")
     return _TRUTHS[text]
@@ -64,11 +83,25 @@ def _mtu(text: str, *, ipv6: bool) -> int:
     return int(text)
 
 
-def _address(options: Mapping[str, str]) -> str:
-    text = options.get(_HOST_ADDRESS, "")
+def _address(
+    options: Mapping[str, str], name: str, version: type[IPv4Address] | type[IPv6Address]
+) -> str:
+    text = options.get(name, "")
     if text:
         try:
-            IPv4Address(text)
+            version(text)
         except AddressValueError as error:
-            raise InvalidConfiguration(f"invalid {_HOST_ADDRESS}: {error}") from error
+            raise InvalidConfiguration(f"invalid {name}: {error}") from error
     return text
+
+
+def _mode(options: Mapping[str, str], name: str, *, internal: bool) -> GatewayMode:
+    text = options.get(name) or "nat"
+    mode = _MODES.get(text)
+    if mode is None:
+        raise InvalidConfiguration(f"unknown gateway mode {text} for {name}")
+    if mode == "isolated" and not internal:
+        raise InvalidConfiguration(
+            "gateway mode 'isolated' can only be used for an internal network"
+        )
+    return mode

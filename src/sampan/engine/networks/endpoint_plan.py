@@ -86,6 +86,11 @@ def placed_endpoint(
         device=identifiers.device,
         interface=_interface(options, bridge.interface_prefix, taken_interfaces),
         internal=network.internal,
+        routed=tuple(
+            each.version
+            for each in (address, address6)
+            if each is not None and each.version in bridge.routed_versions()
+        ),
         rate_in=_rate(options.get(RATE_IN_OPTION, wish.rate_in)),
         rate_out=_rate(options.get(RATE_OUT_OPTION, wish.rate_out)),
     )

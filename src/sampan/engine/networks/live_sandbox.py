@@ -8,7 +8,7 @@ from sampan.network.bridges.bridges import Wiring
 from sampan.network.bridges.name_server import NameServer
 from sampan.network.bridges.names import SharedNames
 from sampan.network.bridges.namespaces import Namespace
-from sampan.network.dns_upstream import NameServers
+from sampan.network.dns_upstream import Address, NameServers
 
 
 class LiveSandbox:
@@ -41,5 +41,5 @@ class SandboxResolvers:
         self._live = live
         self._outside = outside
 
-    def servers(self) -> Sequence[IPv4Address]:
+    def servers(self) -> Sequence[Address]:
         return () if self._live.record.way_out() is None else self._outside.servers()

@@ -1,6 +1,6 @@
 """Which of the machine's ports a container wants, out of its definition. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from ipaddress import IPv6Address, ip_address
 
 import msgspec
@@ -11,17 +11,23 @@ from sampan.network.bridges.contract import Address, PublishedProtocol
 from sampan.network.bridges.reservations import WantedPort
 
 LARGEST_PORT = 65535
+_EVERYWHERE = {4: "0.0.0.0", 6: "::"}
 Bindings = dict[str, tuple[PortBinding, ...] | None]
 
 
 class PortWish(msgspec.Struct, frozen=True, kw_only=True):
-    """A container's port and where on the machine it is to be: one port on these addresses."""
+    """A container's port and where on the machine it is to be: one port on these addresses.
+
+    `opened_on` are 0.0.0.0 or ::, for the versions of IP by which others reach the container's
+    own address.
+    """
 
     port: int
     protocol: PublishedProtocol
     host_addresses: tuple[str, ...]
     first: int
     last: int
+    opened_on: tuple[str, ...] = ()
 
     @property
     def exposed(self) -> str:
@@ -53,6 +59,17 @@ def port_wishes(
         if publish_all or text in bindings:
             wishes += [_wish(text, place, default_addresses) for place in places]
     return wishes
+
+
+def opened_where_routed(wish: PortWish, routed: Collection[int]) -> PortWish:
+    """Of the versions of IP that are routed, no port of the machine is wanted."""
+    addresses = [ip_address(text) for text in wish.host_addresses]
+    opened = dict.fromkeys(each.version for each in addresses if each.version in routed)
+    return msgspec.structs.replace(
+        wish,
+        host_addresses=tuple(str(each) for each in addresses if each.version not in routed),
+        opened_on=tuple(_EVERYWHERE[version] for version in opened),
+    )
 
 
 def _order(text: str) -> tuple[int, str]:
@@ -118,7 +135,8 @@ def shown_ports(
             PortBinding(host_address=address, host_port=str(host_port))
             for address in wish.host_addresses
         )
-        shown[wish.exposed] = (*(shown.get(wish.exposed) or ()), *bindings)
+        opened = (PortBinding(host_address=address) for address in wish.opened_on)
+        shown[wish.exposed] = (*(shown.get(wish.exposed) or ()), *bindings, *opened)
     return shown
 
 

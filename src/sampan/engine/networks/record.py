@@ -1,6 +1,13 @@
 """What is kept of networks, as long as they exist, in the engine's records."""
 
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 
 import msgspec
 
@@ -12,7 +19,7 @@ from sampan.engine.networks.contract import (
     ConnectedContainer,
     NetworkDetail,
 )
-from sampan.network.bridges.contract import Bridge
+from sampan.network.bridges.contract import Bridge, GatewayMode
 
 NETWORK_KIND = "network"
 
@@ -26,6 +33,17 @@ class BridgeOptions(msgspec.Struct, frozen=True, kw_only=True):
     masquerade: bool = True
     host_address: str = ""
     interface_prefix: str = "eth"
+    mode: GatewayMode = "nat"
+    mode6: GatewayMode = "nat"
+    source: str = ""
+    source6: str = ""
+    has_address: bool = True
+
+    def routed_versions(self) -> tuple[int, ...]:
+        """The versions of IP that pass the bridge's gateway untranslated."""
+        return tuple(
+            version for version, mode in ((4, self.mode), (6, self.mode6)) if mode == "routed"
+        )
 
 
 class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,14 +82,20 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
         """What is to be in the kernel."""
         if self.bridge is None:
             return None
+        bridge = self.bridge
+        has_address = bridge.has_address and bridge.mode != "isolated"
         return Bridge(
-            device=self.bridge.device,
-            gateway=gateway4(self.pool4()),
-            gateway6=gateway6(self.pool6()),
-            mtu=self.bridge.mtu,
+            device=bridge.device,
+            gateway=gateway4(self.pool4()) if has_address else None,
+            gateway6=gateway6(self.pool6()) if bridge.mode6 != "isolated" else None,
+            mtu=bridge.mtu,
             internal=self.internal,
-            isolated=self.bridge.isolated,
-            masquerade=self.bridge.masquerade,
+            isolated=bridge.isolated,
+            masquerade=bridge.masquerade,
+            mode=bridge.mode,
+            mode6=bridge.mode6,
+            source=IPv4Address(bridge.source) if bridge.source else None,
+            source6=IPv6Address(bridge.source6) if bridge.source6 else None,
         )
 
     def detail(self, containers: dict[str, ConnectedContainer]) -> NetworkDetail:

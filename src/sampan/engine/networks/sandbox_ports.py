@@ -12,10 +12,10 @@ import msgspec
 
 from sampan.engine.contract import EngineError
 from sampan.engine.networks.live_sandbox import LiveSandbox
-from sampan.engine.networks.port_plan import PortWish, port_wishes
+from sampan.engine.networks.port_plan import PortWish, opened_where_routed, port_wishes
 from sampan.engine.networks.registry import NetworkRegistry
-from sampan.engine.networks.sandbox_record import SandboxRecord
-from sampan.engine.networks.settings import NetworkSettings, addresses_of_default
+from sampan.engine.networks.sandbox_record import PlacedEndpoint, SandboxRecord
+from sampan.engine.networks.settings import EVERYWHERE, NetworkSettings, addresses_of_default
 from sampan.network.bridges.contract import Address
 from sampan.network.bridges.relays import Relays
 from sampan.network.bridges.reservations import PortTaken, Reservations, is_usable
@@ -35,25 +35,28 @@ class SandboxPorts:
     def wishes(self, record: SandboxRecord) -> tuple[PortWish, ...]:
         """What a sandbox wants; nothing without a network that leads outside. Raises
         InvalidConfiguration."""
-        if record.way_out() is None:
+        outward = record.way_out()
+        if outward is None:
             return ()
         request = record.request
-        return tuple(
-            port_wishes(
-                request.exposed_ports,
-                request.port_bindings,
-                publish_all=request.publish_all_ports,
-                default_addresses=tuple(filter(is_usable, self._default_addresses(record))),
-            )
+        wishes = port_wishes(
+            request.exposed_ports,
+            request.port_bindings,
+            publish_all=request.publish_all_ports,
+            default_addresses=tuple(filter(is_usable, self._default_addresses(outward))),
         )
+        return tuple(opened_where_routed(wish, outward.routed) for wish in wishes)
 
-    def _default_addresses(self, record: SandboxRecord) -> tuple[Address, ...]:
+    def _default_addresses(self, outward: PlacedEndpoint) -> tuple[Address, ...]:
         """Where no address is named, the network may say one, else the settings do."""
-        outward = record.way_out()
-        network = self._registry.get(outward.network) if outward else None
-        if network is None or network.bridge is None or not network.bridge.host_address:
-            return self._settings.host_addresses
-        return addresses_of_default(ip_address(network.bridge.host_address))
+        network = self._registry.get(outward.network)
+        chosen = network.bridge.host_address if network and network.bridge else ""
+        addresses = self._settings.host_addresses
+        if chosen:
+            addresses = addresses_of_default(ip_address(chosen))
+        present = {address.version for address in addresses}
+        routed = (each for each in EVERYWHERE if each.version in outward.routed)
+        return (*addresses, *(each for each in routed if each.version not in present))
 
     def hold(self, live: LiveSandbox) -> None:
         """Hold all that is wanted, or EngineError in Docker's words."""

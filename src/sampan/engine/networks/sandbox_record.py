@@ -31,7 +31,8 @@ _MOST_BYTES = 256 << 10
 
 
 class PlacedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A place on a network: `settings` as Docker shows it, and the pair of interfaces."""
+    """A place on a network: `settings` as Docker shows it, and the pair of interfaces. `routed`
+    are the versions of IP that others reach it by without translation."""
 
     network: str
     network_name: str
@@ -40,6 +41,7 @@ class PlacedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     interface: str
     internal: bool
+    routed: tuple[int, ...] = ()
     rate_in: int = 0
     rate_out: int = 0
 
@@ -118,6 +120,16 @@ class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
             )
             for wish, host_port in zip(self.wishes, self.host_ports, strict=True)
             for host_address in map(ip_address, wish.host_addresses)
+        ) + tuple(
+            PublishedPort(
+                protocol=wish.protocol,
+                host_address=everywhere,
+                host_port=0,
+                address=own[everywhere.version],
+                port=wish.port,
+            )
+            for wish in self.wishes
+            for everywhere in map(ip_address, wish.opened_on)
         )
 
 

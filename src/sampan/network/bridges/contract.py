@@ -13,6 +13,10 @@ from typing import Literal
 import msgspec
 
 PublishedProtocol = Literal["tcp", "udp", "sctp"]
+# How one version of IP passes a bridge's gateway: with the machine's address (`nat`; what is
+# behind it can be reached by nobody, or by whoever has a route), with its own (`routed`), or not
+# at all, since the bridge has no address of its own.
+GatewayMode = Literal["nat", "nat-unprotected", "routed", "isolated"]
 Address = IPv4Address | IPv6Address
 _EVERYWHERE6 = IPv6Address(0)
 
@@ -21,7 +25,8 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     """A bridge and the subnets behind it. `gateway` is the bridge's own address.
 
     `internal`: nothing gets in or out but to the machine itself; `isolated`: its ports do not
-    reach one another; `masquerade`: what leaves it speaks with the machine's address.
+    reach one another; `masquerade`: what leaves it speaks with the machine's address, with
+    `source` or `source6` if it is to be a certain one.
     """
 
     device: str
@@ -31,6 +36,10 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     internal: bool = False
     isolated: bool = False
     masquerade: bool = True
+    mode: GatewayMode = "nat"
+    mode6: GatewayMode = "nat"
+    source: IPv4Address | None = None
+    source6: IPv6Address | None = None
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +60,8 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
     """A port of the machine that leads to a port behind a bridge; 0.0.0.0 and :: are every
-    address of their version."""
+    address of their version. With the machine's port 0 it is the port behind the bridge itself
+    that may be reached."""
 
     protocol: PublishedProtocol
     host_address: Address
@@ -60,17 +70,23 @@ class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
     port: int
 
     @property
+    def is_opened(self) -> bool:
+        return self.host_port == 0
+
+    @property
     def is_translated(self) -> bool:
         """Whether packet rules can lead there: no version of IP is translated into the other,
         and what comes from ::1 finds no way back through another interface."""
-        return self.host_address.version == self.address.version and not (
-            self.host_address.version == 6 and self.host_address.is_loopback
+        return (
+            self.host_port != 0
+            and self.host_address.version == self.address.version
+            and not (self.host_address.version == 6 and self.host_address.is_loopback)
         )
 
     @property
     def is_relayed(self) -> bool:
         """Whether a program must pass on what packet rules can't, be it from ::1 alone."""
-        return not self.is_translated or self.host_address == _EVERYWHERE6
+        return self.host_port != 0 and (not self.is_translated or self.host_address == _EVERYWHERE6)
 
 
 class BridgeSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,15 +53,28 @@ def publication_changes(
     lead there are left out."""
     maps: dict[tuple[str, str], list[Element]] = {}
     for port in published:
-        if not port.is_translated:
-            continue
-        key = struct.pack(">BxxxHxx", _PROTOCOLS[port.protocol], port.host_port)
-        data = port.address.packed + struct.pack(">Hxx", port.port)
-        family = _FAMILIES[port.host_address.version]
-        if port.host_address.is_unspecified:
-            maps.setdefault((family, "published_everywhere"), []).append(Element(key, data))
-        else:
-            one = Element(port.host_address.packed + key, data)
-            maps.setdefault((family, "published"), []).append(one)
+        place = _place(port)
+        if place is not None:
+            family, name, element = place
+            maps.setdefault((family, name), []).append(element)
     for (family, name), elements in maps.items():
         yield ElementChange(family, table, name, tuple(elements), delete)
+
+
+def _place(port: PublishedPort) -> tuple[str, str, Element] | None:
+    """The family, the map or set, and the element there."""
+    if port.is_opened:
+        behind = port.address.packed + _port_key(port.protocol, port.port)
+        return "inet", f"opened{port.address.version}", Element(behind)
+    if not port.is_translated:
+        return None
+    family = _FAMILIES[port.host_address.version]
+    key = _port_key(port.protocol, port.host_port)
+    data = port.address.packed + struct.pack(">Hxx", port.port)
+    if port.host_address.is_unspecified:
+        return family, "published_everywhere", Element(key, data)
+    return family, "published", Element(port.host_address.packed + key, data)
+
+
+def _port_key(protocol: PublishedProtocol, port: int) -> bytes:
+    return struct.pack(">BxxxHxx", _PROTOCOLS[protocol], port)

@@ -54,14 +54,15 @@ class Reservations:
         self._held: dict[str, list[HeldPort]] = {}
 
     def reserve(self, owner: str, wanted: Iterable[WantedPort]) -> list[int]:
-        """Hold all of these, or raise PortTaken and hold none of them (OSError)."""
+        """Hold all of these, or raise PortTaken and hold none of them (OSError). The port of
+        what is wanted on no address is 0."""
         held: list[HeldPort] = []
         ports = []
         try:
             for each in wanted:
                 made = _first_free(each)
                 held += made
-                ports.append(made[0].port)
+                ports.append(made[0].port if made else 0)
         except BaseException:
             _close(held)
             raise

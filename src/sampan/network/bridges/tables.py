@@ -5,9 +5,9 @@ ports. What changes with every container is an element of a set or map; what cha
 bridges alone is text, put in the place of what was there in one transaction.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
-from sampan.network.bridges.contract import Bridge
+from sampan.network.bridges.contract import Bridge, GatewayMode
 
 FAMILIES = ("ip", "ip6", "inet", "bridge")
 # A container's frames reach this chain before anything else looks at them.
@@ -32,7 +32,7 @@ def bridge_tables(table: str, port_prefix: str, bridges: Collection[Bridge]) -> 
         table inet {table} {{
             {_sets(bridges)}
             {_guard()}
-            {_separation()}
+            {_separation(bridges)}
             {_masquerade(bridges)}
         }}
         table bridge {table} {{
@@ -103,11 +103,19 @@ def _guard() -> str:
     """
 
 
-def _separation() -> str:
+def _separation(bridges: Collection[Bridge]) -> str:
     """Who may open a connection to whom. Into a bridge: its own ports (a host that lets bridged
-    frames pass here), and what was addressed to a published port."""
-    return """
-            chain forwarded {
+    frames pass here), what was addressed to a published port, and to a bridge that is routed or
+    not protected what its mode lets in."""
+    open_bridges = "\n                ".join(
+        rule for bridge in bridges for rule in _let_in(bridge) if not bridge.internal
+    )
+    return f"""
+            set opened4 {{ typeof ip daddr . meta l4proto . th dport
+            }}
+            set opened6 {{ typeof ip6 daddr . meta l4proto . th dport
+            }}
+            chain forwarded {{
                 type filter hook forward priority filter; policy accept;
                 ct state established,related accept
                 iifname @bridges ct state invalid drop
@@ -115,9 +123,25 @@ def _separation() -> str:
                 iifname @internal drop
                 oifname @internal drop
                 oifname @bridges ct status dnat accept
+                oifname @bridges {_PROTOCOLS} ip daddr . meta l4proto . th dport @opened4 accept
+                oifname @bridges {_PROTOCOLS} ip6 daddr . meta l4proto . th dport @opened6 accept
+                {open_bridges}
                 oifname @bridges drop
-            }
+            }}
     """
+
+
+def _let_in(bridge: Bridge) -> Iterator[str]:
+    """From outside of all bridges: anything, or the questions of ping(8)."""
+    into = f'iifname != @bridges oifname "{bridge.device}"'
+    for mode, anything, echo in (
+        (bridge.mode, "meta nfproto ipv4", "icmp type echo-request"),
+        (bridge.mode6, "meta nfproto ipv6", "icmpv6 type echo-request"),
+    ):
+        if mode == "nat-unprotected":
+            yield f"{into} {anything} accept"
+        elif mode == "routed":
+            yield f"{into} {echo} accept"
 
 
 def _masquerade(bridges: Collection[Bridge]) -> str:
@@ -128,13 +152,15 @@ def _masquerade(bridges: Collection[Bridge]) -> str:
         if bridge.gateway is not None:
             subnet = bridge.gateway.network
             rules.append(f'ct status dnat oifname "{bridge.device}" ip saddr {subnet} masquerade')
-            if bridge.masquerade and not bridge.internal:
-                rules.append(f'ip saddr {subnet} oifname != "{bridge.device}" masquerade')
+            if _translates(bridge, bridge.mode):
+                verdict = f"snat ip to {bridge.source}" if bridge.source else "masquerade"
+                rules.append(f'ip saddr {subnet} oifname != "{bridge.device}" {verdict}')
         if bridge.gateway6 is not None:
             subnet6 = bridge.gateway6.network
             rules.append(f'ct status dnat oifname "{bridge.device}" ip6 saddr {subnet6} masquerade')
-            if bridge.masquerade and not bridge.internal:
-                rules.append(f'ip6 saddr {subnet6} oifname != "{bridge.device}" masquerade')
+            if _translates(bridge, bridge.mode6):
+                verdict = f"snat ip6 to {bridge.source6}" if bridge.source6 else "masquerade"
+                rules.append(f'ip6 saddr {subnet6} oifname != "{bridge.device}" {verdict}')
     listed = "\n                ".join(rules)
     return f"""
             chain outgoing {{
@@ -142,6 +168,10 @@ def _masquerade(bridges: Collection[Bridge]) -> str:
                 {listed}
             }}
     """
+
+
+def _translates(bridge: Bridge, mode: GatewayMode) -> bool:
+    return bridge.masquerade and not bridge.internal and mode != "routed"
 
 
 def _port_guard(port_prefix: str) -> str:

@@ -1,6 +1,8 @@
 """Containers on bridges reach whom they should, and nobody else."""
 
+import asyncio
 import socket
+import subprocess
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from tests.real.engine.networks.own_host import (
     MACHINE,
     OUTSIDE,
+    OUTSIDE6,
     Host,
     address,
     answers,
@@ -18,7 +21,7 @@ from tests.real.engine.networks.own_host import (
     reaches,
 )
 
-from sampan.engine.containers.configuration import EndpointAddresses, EndpointSettings
+from sampan.engine.containers.configuration import EndpointAddresses, EndpointSettings, PortBinding
 from sampan.engine.contract import Conflict, Forbidden, InvalidConfiguration, NotFound
 from sampan.engine.networks.contract import AddressManagement, AddressPool
 from sampan.host.namespaces import open_socket_in
@@ -172,6 +175,74 @@ def test_six_is_spoken_where_it_is_enabled(tmp_path: Path) -> None:
             assert target.recvfrom(10)[1][0] == "fd00:5::2"
 
     on_own_host(tmp_path, body)
+
+
+def test_a_routed_network_is_reached_by_its_own_addresses(tmp_path: Path) -> None:
+    """Only its published ports are; of the other version of IP, the machine's port leads there."""
+
+    async def body(host: Host) -> None:
+        six = AddressPool(subnet="fd00:5::/64")
+        options = {"com.docker.network.bridge.gateway_mode_ipv6": "routed"}
+        await host.define("routed", enable_ipv6=True, ipam=_pools(six), options=options)
+        place = {"80/tcp": PortBinding(host_port="8080")}
+        web = await host.run("web", "routed", ports=place)
+        assert web.ports["80/tcp"] == (
+            PortBinding(host_address="127.0.0.1", host_port="8080"),
+            PortBinding(host_address="::"),
+        )
+        for port in (80, 81):
+            host.serve(web.namespace, port, "web", "::")
+        with host.neighbour() as outside:
+            assert await fetch(outside, "fd00:5::2", 80) == f"web {OUTSIDE6.ip}"
+            assert not await reaches(outside, "fd00:5::2", 81)
+            host.serve(outside, 80, "outside", "::")
+            assert await fetch(web.namespace, str(OUTSIDE6.ip), 80) == "outside fd00:5::2"
+            assert await answers(host.here, "127.0.0.1", 8080)
+            await host.networks.release(identity("web").identifier)
+            assert not await reaches(outside, "fd00:5::2", 80)
+
+    on_own_host(tmp_path, body)
+
+
+def test_a_network_without_protection_is_reached_from_outside_alone(tmp_path: Path) -> None:
+    async def body(host: Host) -> None:
+        options = {
+            "com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected",
+            "com.docker.network.host_ipv4": str(MACHINE.ip),
+        }
+        await host.define("open", options=options)
+        web, other = await host.run("web", "open"), await host.run("other")
+        host.serve(web.namespace, 80, "web")
+        with host.neighbour() as outside:
+            assert await answers(outside, address(web, "open"), 80)
+            assert not await reaches(other.namespace, address(web, "open"), 80)
+            host.serve(outside, 80, "outside")
+            assert await fetch(web.namespace, str(OUTSIDE.ip), 80) == f"outside {MACHINE.ip}"
+
+    on_own_host(tmp_path, body)
+
+
+def test_an_isolated_network_has_no_address_on_the_machine(tmp_path: Path) -> None:
+    async def body(host: Host) -> None:
+        options = {
+            "com.docker.network.bridge.gateway_mode_ipv4": "isolated",
+            "com.docker.network.bridge.name": "spt-alone",
+        }
+        with pytest.raises(InvalidConfiguration, match="for an internal network"):
+            await host.define("alone", options=options)
+        await host.define("alone", options=options, internal=True)
+        first, second = await host.run("first", "alone"), await host.run("second", "alone")
+        host.serve(second.namespace, 80, "second")
+        assert await answers(first.namespace, address(second, "alone"), 80)
+        assert not await reaches(host.here, address(second, "alone"), 80)
+        assert "inet " not in await asyncio.to_thread(_addresses, "spt-alone")
+
+    on_own_host(tmp_path, body)
+
+
+def _addresses(device: str) -> str:
+    command = ["ip", "-4", "address", "show", "dev", device]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
 
 
 def test_a_container_cannot_take_anothers_address(tmp_path: Path) -> None:
