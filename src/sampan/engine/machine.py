@@ -96,7 +96,7 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
     runner = StepRunner(
         instance.run_folder / "builds", f"{instance.cgroup}/{_BUILDS}", DEFAULT_RUNTIME, networks
     )
-    builds = MachineBuilds(store, runner, images)
+    builds = MachineBuilds(store, runner, images, registries)
     await builds.recover()
     return Machine(
         store=store,

@@ -1,8 +1,11 @@
 """What builds keep: across machines, within bounds, and safe from those who share it."""
 
 import asyncio
+import gzip
 import os
+import shutil
 import tarfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from sampan.engine.build.errors import BuildFailed
 from sampan.engine.build.run_mounts import RunMount
 from sampan.engine.build.step_mounts import MountMaker
 from sampan.engine.build.workspace import Workspace
+from sampan.engine.images.documents import Descriptor
 from sampan.engine.images.store import ImageStore
 
 pytestmark = pytest.mark.real
@@ -52,21 +56,106 @@ def test_two_stores_make_the_same_image_to_the_last_bit(tmp_path: Path) -> None:
     in_own_process(tmp_path, body)
 
 
+class FolderOfBlobs:
+    """A place for caches that is a folder, as a client's is; it may send what it likes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    async def document(self) -> bytes | None:
+        path = self.folder / "document"
+        return path.read_bytes() if path.exists() else None
+
+    async def blob(self, wanted: Descriptor) -> AsyncIterator[bytes]:
+        yield (self.folder / wanted.digest).read_bytes()
+
+    async def put_blob(self, blob: Descriptor, path: Path) -> None:
+        shutil.copyfile(path, self.folder / blob.digest)
+
+    async def put_document(self, data: bytes, media_type: str) -> None:
+        (self.folder / "document").write_bytes(data)
+
+
+class Client:
+    """One that keeps caches, and nothing else."""
+
+    def __init__(self, place: FolderOfBlobs) -> None:
+        self.place = place
+
+    async def credentials(self, registry: str) -> None:
+        return None
+
+    async def secret(self, identifier: str) -> None:
+        return None
+
+    def cache_place(self, identifier: str, digest: str) -> FolderOfBlobs:
+        return self.place
+
+
 def test_a_cache_travels_to_another_machine(tmp_path: Path) -> None:
     async def body(place: Place) -> None:
         add_root(place.folder / "context")
-        location = (CacheLocation("local", str(place.folder / "exported")),)
-        one, _ = await build(place, STAGES, cache_exports=location)
+        exported = FolderOfBlobs(place.folder / "exported")
+        client, location = Client(exported), CacheLocation(kind="client", place="x", mode="max")
+        one, _ = await build(place, STAGES, cache_exports=(location,), sources=client)
         other = ImageStore(place.folder / "other")
-        two, told = await build(place, STAGES, store=other, cache_imports=location)
+        imports = {"cache_imports": (location,), "sources": client}
+        two, told = await build(place, STAGES, store=other, **imports)
         assert one.identifier == two.identifier
         assert told.count("Using cache") == 8
 
-        blob = max((place.folder / "exported/blobs/sha256").iterdir(), key=os.path.getsize)
-        blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+        changed = STAGES.replace("echo ran", "echo again")
         third = ImageStore(place.folder / "third")
-        with pytest.raises(BuildFailed, match="another digest or size"):
-            await build(place, STAGES, store=third, cache_imports=location)
+        _, told = await build(place, changed, store=third, **imports)
+        assert told.count("Using cache") == 7
+
+        blob = max(exported.folder.iterdir(), key=os.path.getsize)
+        whole = blob.read_bytes()
+        for damaged in (whole[:-9] + b"x" + whole[-8:], whole[:-100], gzip.compress(b"other")):
+            blob.write_bytes(damaged)
+            with pytest.raises(BuildFailed, match="an imported cache can't be used"):
+                await build(place, STAGES, store=ImageStore(place.folder / "fourth"), **imports)
+
+    in_own_process(tmp_path, body)
+
+
+def test_of_a_small_cache_only_the_images_layers_are_there(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        add_root(place.folder / "context")
+        client = Client(FolderOfBlobs(place.folder / "exported"))
+        location = CacheLocation(kind="client", place="x")
+        one, _ = await build(place, STAGES, cache_exports=(location,), sources=client)
+        names = {path.name for path in client.place.folder.iterdir()}
+        assert len(names) == len(one.diff_ids) + 2
+        imports = {"cache_imports": (location,), "sources": client}
+        two, told = await build(place, STAGES, store=ImageStore(place.folder / "other"), **imports)
+        assert two.diff_ids == one.diff_ids
+        assert "Using cache" in told
+
+    in_own_process(tmp_path, body)
+
+
+def test_an_image_tells_itself_which_steps_it_has(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        add_root(place.folder / "context")
+        context = place.folder / "context"
+        (context / "f").write_text("one")
+        text = "FROM scratch\nCOPY root/ /\nCOPY f /f\nRUN cat /f > /it\n"
+        for inline in (True, False):
+            await (await builds_of(place)).prune_cache()
+            wanted = {"history": "buildkit", "has_inline_cache": inline}
+            one, _ = await build(place, text, **wanted)
+            assert len(one.configuration.build_cache) == (3 if inline else 0)
+            await (await builds_of(place)).prune_cache()
+            (context / "f").write_text("two" if inline else "three")
+            two, told = await build(place, text, cache_from=(one.identifier,), **wanted)
+            # The same words, another file: only what has the same contents is taken.
+            assert told.count("Using cache") == (1 if inline else 0)
+            assert (place.store.layers.folders(two.diff_ids)[0] / "it").read_text() == (
+                "two" if inline else "three"
+            )
+        (context / "f").write_text("one")
 
     in_own_process(tmp_path, body)
 

@@ -4,13 +4,14 @@ A stage begins at once and waits where it needs another. When one fails, the oth
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from sampan.engine.build.arguments import unconsumed
 from sampan.engine.build.cache import BuildCache, CachedStep
+from sampan.engine.build.cache_exchange import CacheImports
 from sampan.engine.build.cache_mounts import CacheMounts
 from sampan.engine.build.contract import (
     BuildProgress,
@@ -54,8 +55,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Builder:
-    """`contexts` are folders by the names that the request gives them; `used` gets the records
-    of the cache that the steps have needed so far."""
+    """`contexts` are folders by the names that the request gives them; `donors` are names of
+    images that may lend layers. `used` gets the records of the cache that the steps need."""
 
     def __init__(
         self,
@@ -67,6 +68,8 @@ class Builder:
         contexts: Mapping[str, Path],
         progress: BuildProgress,
         sources: ClientSources | None,
+        imports: CacheImports,
+        donors: Sequence[str],
         used: dict[str, CachedStep],
     ) -> None:
         self._plan = plan
@@ -80,6 +83,8 @@ class Builder:
         self._builders: list[StageBuilder] = []
         self._pulled: dict[str, asyncio.Task[StoredImage]] = {}
         self._parts: StageParts | None = None
+        self._imports = imports
+        self._donor_names = donors
         self.used = used
 
     async def build(self) -> StageState:
@@ -89,6 +94,7 @@ class Builder:
             self._around.store,
             self._workspace,
             self._around.cache,
+            self._imports,
             donors=await self._donors(),
             style=self._plan.request.history,
             latest=self._plan.latest,
@@ -214,7 +220,7 @@ class Builder:
     async def _donors(self) -> list[StoredImage]:
         """The images of `--cache-from`; one that can't be had is no hindrance."""
         donors = []
-        for name in self._plan.request.cache_from:
+        for name in self._donor_names:
             step = self._plan.steps[self._plan.needed[0].number][0]
             try:
                 donors.append(await self._resolve(name, self._plan.platform, step))

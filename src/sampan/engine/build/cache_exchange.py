@@ -1,146 +1,208 @@
-"""Taking a cache from machine to machine, as an OCI image layout in a folder.
+"""Taking a cache from machine to machine, through a registry or a folder of the client's.
 
-The layers that a build used are blobs under one manifest; its configuration lists the records
-that lead to them. Keys are made of contents, so they mean the same everywhere. What comes in is
-checked as any image is: by digests, and in size. All of it blocks: call it in a thread.
+The layers that a build used are blobs under one manifest, compressed; its configuration lists the
+records that lead to them. Keys are made of contents, so they mean the same everywhere. Of what
+comes in, a layer is brought when a step needs it, and held to its digest and size.
 """
 
-import os
-import shutil
-from collections.abc import Mapping
-from pathlib import Path
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
 
 import msgspec
 
 from sampan.engine.build.cache import BuildCache, CachedStep
+from sampan.engine.build.cache_place import CachePlace
 from sampan.engine.build.errors import BuildFailed
+from sampan.engine.images.bridge import ThreadReader
 from sampan.engine.images.documents import (
     DOCUMENT_LIMIT,
     LAYER_TYPE,
     MANIFEST_TYPE,
     Descriptor,
-    Index,
     InvalidImage,
     Manifest,
     checked_digest,
-    decode_index,
-    decode_manifest,
     digest_of,
     encode,
 )
 from sampan.engine.images.pins import PinSet
+from sampan.engine.images.registry.compression import compressed_layer
 from sampan.engine.images.store import ImageStore
+from sampan.engine.images.streams import decompressed
 
 CACHE_TYPE = "application/vnd.sampan.build.cache.v1+json"
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+_PLAIN_DIGEST = "dev.sampan.build.diff-id"
+_LAYER_LIMIT = 10_000
 _BLOB_LIMIT = 32 << 30
 _KEY_LENGTH = 64
+
+Mode = Literal["min", "max"]
 
 
 class _Records(msgspec.Struct):
     steps: dict[str, CachedStep]
 
 
-def export_cache(folder: Path, store: ImageStore, used: Mapping[str, CachedStep]) -> None:
-    """Write the records of a build and their layers. Raises OSError."""
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True, exist_ok=True)
-    layers = {step.diff_id: step for step in used.values() if step.diff_id}
-    for diff_id in layers:
-        target = blobs / diff_id.partition(":")[2]
-        if not target.exists():
-            fresh = target.with_suffix(".new")
-            shutil.copyfile(store.blobs.path(diff_id), fresh)
-            fresh.rename(target)
-    # How often and when a record was used is this machine's business.
-    records = _Records(
-        {
-            key: msgspec.structs.replace(step, made=0, used=0, uses=0)
-            for key, step in sorted(used.items())
-        }
-    )
-    config = _put(blobs, msgspec.json.encode(records), CACHE_TYPE)
-    descriptors = tuple(
-        Descriptor(media_type=LAYER_TYPE, digest=diff_id, size=step.size)
-        for diff_id, step in sorted(layers.items())
-    )
-    manifest = _put(blobs, encode(Manifest(config=config, layers=descriptors)), MANIFEST_TYPE)
-    (folder / "oci-layout").write_bytes(_LAYOUT)
-    fresh = folder / "index.json.new"
-    fresh.write_bytes(encode(Index(manifests=(manifest,))))
-    fresh.rename(folder / "index.json")
+class ImportedCache:
+    """The records of one place; use `read_cache`."""
+
+    def __init__(
+        self, place: CachePlace, steps: Mapping[str, CachedStep], layers: Mapping[str, Descriptor]
+    ) -> None:
+        self._place = place
+        self._steps = steps
+        self._layers = layers
+
+    def find(self, key: str) -> CachedStep | None:
+        return self._steps.get(key)
+
+    async def bring(self, step: CachedStep, store: ImageStore, pins: PinSet) -> None:
+        """Have a record's layer in the store. Raises BuildFailed, EngineError, OSError."""
+        pins.add(step.diff_id)
+        if store.blobs.has(step.diff_id):
+            return
+        stream = ThreadReader(self._place.blob(self._layers[step.diff_id]))
+
+        def take() -> tuple[str, int]:
+            limit = min(step.size, _BLOB_LIMIT)
+            return store.blobs.add_stream(decompressed(stream), limit=limit, pins=pins)
+
+        try:
+            found = await asyncio.to_thread(take)
+        except InvalidImage as error:
+            raise BuildFailed(f"an imported cache can't be used: {error}") from error
+        if found != (step.diff_id, step.size):
+            raise BuildFailed(
+                f"an imported cache can't be used: blob {step.diff_id} has another digest or size"
+            )
 
 
-def import_cache(folder: Path, store: ImageStore, cache: BuildCache, now: float) -> None:
-    """Take in what `export_cache` wrote; a folder that isn't there holds nothing.
+async def read_cache(place: CachePlace, document: bytes) -> ImportedCache:
+    """The records that a manifest leads to. Raises InvalidImage, EngineError."""
+    manifest = _manifest(document)
+    data = bytearray()
+    async for piece in place.blob(manifest.config):
+        data += piece
+        if len(data) > DOCUMENT_LIMIT:
+            raise InvalidImage(f"the records have more than {DOCUMENT_LIMIT} bytes")
+    if digest_of(bytes(data)) != manifest.config.digest:
+        raise InvalidImage(f"blob {manifest.config.digest} has another digest")
+    layers = {layer.annotations.get(_PLAIN_DIGEST, ""): layer for layer in manifest.layers}
+    return ImportedCache(place, _records(bytes(data), layers.keys()), layers)
 
-    Raises BuildFailed for a broken cache, OSError.
-    """
-    if not (folder / "index.json").exists():
-        return
+
+def is_cache(document: bytes) -> bool:
+    """Whether it is the manifest of a cache, and not one of an image."""
     try:
-        for key, step in _records(folder).items():
-            if cache.find(key, now) is not None:
-                continue
-            with store.pinned() as pins:
+        return _manifest(document).config.media_type == CACHE_TYPE
+    except InvalidImage:
+        return False
+
+
+def _manifest(document: bytes) -> Manifest:
+    try:
+        manifest = msgspec.json.decode(document, type=Manifest)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidImage(f"the manifest can't be read: {error}") from error
+    if len(manifest.layers) > _LAYER_LIMIT:
+        raise InvalidImage(f"a cache has at most {_LAYER_LIMIT} layers")
+    for descriptor in (manifest.config, *manifest.layers):
+        checked_digest(descriptor.digest)
+    return manifest
+
+
+def _records(data: bytes, layers: Iterable[str]) -> dict[str, CachedStep]:
+    try:
+        steps = msgspec.json.decode(data, type=_Records).steps
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidImage(f"the records can't be read: {error}") from error
+    known = set(layers)
+    for key, step in steps.items():
+        if len(key) != _KEY_LENGTH or set(key) - set("0123456789abcdef"):
+            raise InvalidImage(f"{key[:80]!r} is no key")
+        if step.diff_id:
+            checked_digest(step.diff_id)
+            checked_digest(step.chain)
+            if step.diff_id not in known:
+                raise InvalidImage(f"the cache lacks the layer {step.diff_id}")
+    return steps
+
+
+class CacheImports:
+    """All the caches that one build was told of, and the machine's own, which gets what is
+    used. `clock` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        cache: BuildCache,
+        pins: PinSet,
+        clock: Callable[[], float],
+        caches: Iterable[ImportedCache] = (),
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._pins = pins
+        self._clock = clock
+        self._caches = list(caches)
+
+    def add(self, imported: ImportedCache) -> None:
+        self._caches.append(imported)
+
+    async def find(self, key: str) -> CachedStep | None:
+        """Raises BuildFailed for a broken layer, EngineError, OSError."""
+        now = self._clock()
+        known = self._cache.find(key, now)
+        if known is not None:
+            return known
+        for imported in self._caches:
+            step = imported.find(key)
+            if step is not None:
                 if step.diff_id:
-                    _take_layer(folder, store, step, pins)
-                cache.keep(key, msgspec.structs.replace(step, made=now, used=now, uses=0))
-    except (InvalidImage, msgspec.DecodeError) as error:
-        raise BuildFailed(f"the cache in {folder} can't be used: {error}") from error
+                    await imported.bring(step, self._store, self._pins)
+                self._cache.keep(key, msgspec.structs.replace(step, made=now, used=now, uses=1))
+                return step
+        return None
 
 
-def _records(folder: Path) -> dict[str, CachedStep]:
-    index = decode_index(_read(folder / "index.json"))
-    found: dict[str, CachedStep] = {}
-    for descriptor in index.manifests:
-        manifest = decode_manifest(_checked(folder, descriptor))
-        if manifest.config.media_type != CACHE_TYPE:
-            raise InvalidImage("it is no build cache")
-        records = msgspec.json.decode(_checked(folder, manifest.config), type=_Records)
-        for key, step in records.steps.items():
-            if len(key) != _KEY_LENGTH or set(key) - set("0123456789abcdef"):
-                raise InvalidImage(f"{key[:80]!r} is no key")
-            if step.diff_id:
-                checked_digest(step.diff_id)
-                checked_digest(step.chain)
-            found[key] = step
-    return found
+async def write_cache(
+    place: CachePlace,
+    store: ImageStore,
+    used: Mapping[str, CachedStep],
+    pins: PinSet,
+    *,
+    kept: Iterable[str] | None = None,
+) -> Descriptor:
+    """Take the records of a build to a place, with the layers of all or of those in `kept`; the
+    manifest that leads to them. Raises EngineError, OSError."""
+    wanted = None if kept is None else {"", *kept}
+    steps = {
+        key: step for key, step in sorted(used.items()) if wanted is None or step.diff_id in wanted
+    }
+    layers = {step.diff_id: step.size for step in steps.values() if step.diff_id}
+    descriptors = [
+        await _put_layer(place, store, pins, diff_id, size)
+        for diff_id, size in sorted(layers.items())
+    ]
+    # How often and when a record was used is this machine's business.
+    records = {
+        key: msgspec.structs.replace(step, made=0, used=0, uses=0) for key, step in steps.items()
+    }
+    data = msgspec.json.encode(_Records(records))
+    config = Descriptor(media_type=CACHE_TYPE, digest=digest_of(data), size=len(data))
+    pins.add(config.digest)
+    await asyncio.to_thread(store.blobs.add, data)
+    await place.put_blob(config, store.blobs.path(config.digest))
+    manifest = encode(Manifest(config=config, layers=tuple(descriptors)))
+    await place.put_document(manifest, MANIFEST_TYPE)
+    return Descriptor(media_type=MANIFEST_TYPE, digest=digest_of(manifest), size=len(manifest))
 
 
-def _take_layer(folder: Path, store: ImageStore, step: CachedStep, pins: PinSet) -> None:
-    pins.add(step.diff_id)
-    if store.blobs.has(step.diff_id):
-        return
-    with _blob(folder, step.diff_id).open("rb") as file:
-        found = store.blobs.add_stream(file, limit=min(step.size, _BLOB_LIMIT), pins=pins)
-    if found != (step.diff_id, step.size):
-        raise InvalidImage(f"blob {step.diff_id} has another digest or size")
-
-
-def _checked(folder: Path, descriptor: Descriptor) -> bytes:
-    data = _read(_blob(folder, descriptor.digest))
-    if digest_of(data) != descriptor.digest:
-        raise InvalidImage(f"blob {descriptor.digest} has another digest")
-    return data
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(DOCUMENT_LIMIT + 1)
-    if len(data) > DOCUMENT_LIMIT:
-        raise InvalidImage(f"{path.name} has more than {DOCUMENT_LIMIT} bytes")
-    return data
-
-
-def _blob(folder: Path, digest: str) -> Path:
-    return folder / "blobs" / "sha256" / checked_digest(digest).partition(":")[2]
-
-
-def _put(blobs: Path, data: bytes, media_type: str) -> Descriptor:
-    digest = digest_of(data)
-    path = blobs / digest.partition(":")[2]
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(data)
-    os.rename(fresh, path)
-    return Descriptor(media_type=media_type, digest=digest, size=len(data))
+async def _put_layer(
+    place: CachePlace, store: ImageStore, pins: PinSet, diff_id: str, size: int
+) -> Descriptor:
+    plain = Descriptor(media_type=LAYER_TYPE, digest=diff_id, size=size)
+    packed = await asyncio.to_thread(compressed_layer, store.blobs, plain, pins)
+    await place.put_blob(packed, store.blobs.path(packed.digest))
+    return msgspec.structs.replace(packed, annotations={_PLAIN_DIGEST: diff_id})

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from sampan.engine.build.cache_place import CachePlace
 from sampan.engine.build.outputs import Output, StoreOutput
 from sampan.engine.configuration import Limits, ResourceLimit
 from sampan.engine.images.contract import Credentials, LayerProgress
@@ -67,12 +68,22 @@ class ClientSources(Protocol):
     def ssh_agent(self, identifier: str) -> AbstractAsyncContextManager[Path | None]:
         """The Unix socket of an agent for `RUN --mount=type=ssh`, for the time of the block."""
 
+    def cache_place(self, identifier: str, digest: str) -> CachePlace:
+        """A folder of the client's where a cache is kept; `digest` is of what leads to it."""
 
-class CacheLocation(msgspec.Struct, frozen=True):
-    """Where a cache is brought from or taken to: a folder (`local`) or an image's name."""
 
-    kind: Literal["local", "image"]
+class CacheLocation(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a cache is brought from or taken to: a name in a `registry`, or a folder of the
+    `client`'s, by the client's own identifier, and the `digest` of what to bring from there.
+
+    With the mode `min`, only the layers of the resulting images are taken.
+    """
+
+    kind: Literal["registry", "client"]
     place: str
+    digest: str = ""
+    mode: Literal["min", "max"] = "min"
+    ignores_errors: bool = False
 
 
 class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +94,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     `none`, `host`, the name of a network or `container:NAME`. `extra_hosts` are `name:address`.
     `cache_from` are names of images; `history` is how steps are told in the image's history.
     Several `platforms` make one image each, under one index; none is the machine's own.
+    With `has_inline_cache` the image itself tells later builds which step each layer is of.
     `annotations` are of the manifests, `index_annotations` of the index.
     """
 
@@ -105,6 +117,7 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     cache_from: tuple[str, ...] = ()
     cache_imports: tuple[CacheLocation, ...] = ()
     cache_exports: tuple[CacheLocation, ...] = ()
+    has_inline_cache: bool = False
     squash: bool = False
     history: Literal["classic", "buildkit"] = "classic"
     named_contexts: dict[str, Context] = {}
@@ -258,11 +271,13 @@ class CachePruned(msgspec.Struct, frozen=True):
 
 class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     """`identifier` is that of the image, the machine's own where there are several, "" when no
-    image was wanted; `image` is its manifest, or the index of several."""
+    image was wanted; `image` is its manifest, or the index of several, `cache` the manifest of a
+    cache that was taken elsewhere."""
 
     identifier: str = ""
     names: tuple[str, ...] = ()
     image: Descriptor | None = None
+    cache: Descriptor | None = None
 
 
 class Builds(Protocol):

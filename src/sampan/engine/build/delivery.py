@@ -205,13 +205,14 @@ class Delivery:
 
     async def _manifest(self, state: StageState, *, is_final: bool) -> Descriptor:
         base = self._base(state)
+        with_keys = self._request.has_inline_cache
         if base and not is_final and not self._request.annotations:
             digest = base
         else:
             blobs = await self._compressed(state.blobs) if is_final else state.blobs
             digest = await asyncio.to_thread(
                 self._store.add_manifest,
-                state.configuration(),
+                state.configuration(with_keys=with_keys),
                 blobs,
                 self._pins,
                 self._request.annotations,

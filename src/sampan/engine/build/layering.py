@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from sampan.engine.build.cache import BuildCache, CachedStep, cache_key
+from sampan.engine.build.cache_exchange import CacheImports
 from sampan.engine.build.history import Style, Told
 from sampan.engine.build.stage_state import StageState
 from sampan.engine.build.workspace import View, Workspace
@@ -24,13 +25,15 @@ MakeLayer = Callable[[View], Awaitable[None]]
 
 class Layering:
     """`latest` is SOURCE_DATE_EPOCH; `donors` are images whose layers may be taken; `used` gets
-    the records of the cache that the steps needed."""
+    the records of the cache that the steps needed. Of what isn't in the machine's own `cache`,
+    `imports` may know."""
 
     def __init__(
         self,
         store: ImageStore,
         workspace: Workspace,
         cache: BuildCache,
+        imports: CacheImports,
         *,
         donors: Sequence[StoredImage],
         style: Style,
@@ -41,6 +44,7 @@ class Layering:
         self._store = store
         self._workspace = workspace
         self._cache = cache
+        self._imports = imports
         self._donors = donors
         self._style = style
         self._latest = latest
@@ -70,37 +74,45 @@ class Layering:
         below = "" if independent else state.chain
         platform = [state.platform.os, state.platform.architecture, state.platform.variant]
         key = cache_key(below, platform, self._latest, inputs)
-        known = self._cache.find(key, self._clock()) if use_cache else None
+        known = await self._imports.find(key) if use_cache else None
         taken = known is not None
-        donated = None if taken or not use_cache else self._donated(state, told)
+        donated = None if taken or not use_cache else self._donated(state, told, key)
         if donated is not None:
-            await self._add_donated(state, told, *donated)
+            await self._add_donated(state, told, key, *donated)
             return True
         if known is None:
             known = await self._made(state, told, make, independent=independent)
             self._cache.keep(key, known)
         self._used[key] = known
-        await self._add_known(state, told, known)
+        await self._add_known(state, told, key, known)
         return taken
 
-    async def _add_known(self, state: StageState, told: Told, known: CachedStep) -> None:
+    async def _add_known(self, state: StageState, told: Told, key: str, known: CachedStep) -> None:
         layer = None
         if known.diff_id:
             await self._workspace.unpack((*state.diff_ids, known.diff_id))
             layer = Descriptor(media_type=LAYER_TYPE, digest=known.diff_id, size=known.size)
         entry = told.entry(self._style, known.created, state.author, is_empty=layer is None)
-        state.add_step(entry, layer, known.diff_id)
+        state.add_step(entry, key, layer, known.diff_id)
 
-    def _donated(self, state: StageState, told: Told) -> tuple[StoredImage, int] | None:
-        """An image with the very same steps so far and this one after them."""
+    def _donated(self, state: StageState, told: Told, key: str) -> tuple[StoredImage, int] | None:
+        """An image that has this very step, and the step's place in its history.
+
+        One with an inline cache has its key. Of another the words must tell, and those of all
+        steps before it; only the classic builder's tell files by their contents.
+        """
         for image in self._donors:
+            keys = image.configuration.build_cache
             history = image.configuration.history
+            if len(keys) == len(history) and key in keys:
+                return image, keys.index(key)
             place = len(state.history)
             layers = len(state.diff_ids)
             if (
-                len(history) > place
+                not keys
+                and len(history) > place
                 and image.diff_ids[:layers] == tuple(state.diff_ids)
-                and history[place].created_by in (told.classic, told.buildkit)
+                and history[place].created_by == told.classic
                 and all(
                     (one.created_by, one.empty_layer) == (other.created_by, other.empty_layer)
                     for one, other in zip(history, state.history, strict=False)
@@ -110,18 +122,19 @@ class Layering:
         return None
 
     async def _add_donated(
-        self, state: StageState, told: Told, image: StoredImage, place: int
+        self, state: StageState, told: Told, key: str, image: StoredImage, place: int
     ) -> None:
-        step = image.configuration.history[place]
+        history = image.configuration.history
+        step = history[place]
         entry = told.entry(self._style, step.created, state.author, is_empty=step.empty_layer)
         if step.empty_layer:
-            state.add_step(entry, None, "")
+            state.add_step(entry, key, None, "")
             return
-        number = len(state.diff_ids)
-        diff_ids = image.diff_ids[: number + 1]
+        number = sum(not earlier.empty_layer for earlier in history[:place])
         layer = image.manifest.layers[number]
+        diff_ids = (*state.diff_ids, image.diff_ids[number])
         await self._store.unpack_layer(diff_ids, layer.digest)
-        state.add_step(entry, layer, diff_ids[-1])
+        state.add_step(entry, key, layer, diff_ids[-1])
 
     async def _made(
         self, state: StageState, told: Told, make: MakeLayer | None, *, independent: bool

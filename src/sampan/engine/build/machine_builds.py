@@ -5,12 +5,14 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
+
+import msgspec
 
 from sampan.engine.build.builder import Builder, Surroundings
 from sampan.engine.build.cache import BuildCache, CachedStep
-from sampan.engine.build.cache_exchange import export_cache, import_cache
+from sampan.engine.build.cache_exchange import CacheImports
 from sampan.engine.build.cache_mounts import CacheMounts
+from sampan.engine.build.cache_transfer import CacheTransfers
 from sampan.engine.build.contexts import opened_context
 from sampan.engine.build.contract import (
     BuildProgress,
@@ -26,9 +28,10 @@ from sampan.engine.build.outputs import ArchiveOutput, StoreOutput
 from sampan.engine.build.plan import read_plan
 from sampan.engine.build.run_step import StepRunner
 from sampan.engine.build.workspace import Workspace, clear_workspaces
-from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.images.contract import Images
 from sampan.engine.images.reference import InvalidReference, parse_reference
+from sampan.engine.images.registry.registries import Registries
 from sampan.engine.images.store import ImageStore
 
 CACHE_LIMIT = 20 << 30
@@ -42,6 +45,7 @@ class MachineBuilds:
         store: ImageStore,
         runner: StepRunner,
         images: Images | None = None,
+        registries: Registries | None = None,
         *,
         cache_limit: int = CACHE_LIMIT,
         clock: Callable[[], float] = time.time,
@@ -49,6 +53,7 @@ class MachineBuilds:
         folder = store.folder / "build-cache"
         self._store = store
         self._images = images
+        self._registries = registries
         self._runner = runner
         self._workspaces = store.folder / "builds"
         self._cache = BuildCache(folder / "steps", store.pinned, store.blobs.has)
@@ -82,7 +87,16 @@ class MachineBuilds:
                 await asyncio.to_thread(read_plan, request, folder, platform)
                 for platform in request.platforms or ("",)
             ]
-            await self._import(request)
+            transfers = CacheTransfers(
+                self._store,
+                self._registries,
+                request,
+                sources=sources,
+                pins=pins,
+                progress=progress,
+            )
+            imports = CacheImports(self._store, self._cache, pins, self._clock)
+            donors = [*request.cache_from, *await transfers.open_imports(stack, imports)]
             built, used = [], dict[str, CachedStep]()
             for plan in plans:
                 builder = Builder(
@@ -93,6 +107,8 @@ class MachineBuilds:
                     contexts=contexts,
                     progress=progress,
                     sources=sources,
+                    imports=imports,
+                    donors=donors,
                     used=used,
                 )
                 self._running.append(builder)
@@ -108,9 +124,10 @@ class MachineBuilds:
                 sources=sources,
             )
             result = await delivery.deliver(built)
-            await self._export(request, used)
+            layers = tuple(diff_id for each in built for diff_id in each.state.diff_ids)
+            written = await transfers.export(used, layers)
         await self._shrink()
-        return result
+        return msgspec.structs.replace(result, cache=written)
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
@@ -121,20 +138,6 @@ class MachineBuilds:
             runner=self._runner,
             clock=self._clock,
         )
-
-    async def _import(self, request: BuildRequest) -> None:
-        for location in request.cache_imports:
-            if location.kind != "local":
-                raise NotImplementedHere(f"cache import of the kind {location.kind}")
-            await asyncio.to_thread(
-                import_cache, Path(location.place), self._store, self._cache, self._clock()
-            )
-
-    async def _export(self, request: BuildRequest, used: dict[str, CachedStep]) -> None:
-        for location in request.cache_exports:
-            if location.kind != "local":
-                raise NotImplementedHere(f"cache export of the kind {location.kind}")
-            await asyncio.to_thread(export_cache, Path(location.place), self._store, used)
 
     async def cache_usage(self) -> list[CacheRecord]:
         folders = await asyncio.to_thread(lambda: list(self._caches.folders()))

@@ -30,6 +30,7 @@ class StageState(msgspec.Struct):
     created: str = EPOCH
     author: str = ""
     history: list[History] = []
+    keys: list[str] = []
     arguments: dict[str, str] = {}
     base: str = ""
     sets_command: bool = False
@@ -44,7 +45,8 @@ class StageState(msgspec.Struct):
     def chain(self) -> str:
         return chain_identifiers(self.diff_ids)[-1] if self.diff_ids else ""
 
-    def configuration(self) -> ImageConfiguration:
+    def configuration(self, *, with_keys: bool = False) -> ImageConfiguration:
+        """That of the image; `with_keys` lets it lend its layers to later builds."""
         return ImageConfiguration(
             created=self.created,
             author=self.author,
@@ -54,6 +56,7 @@ class StageState(msgspec.Struct):
             config=self.execution,
             rootfs=RootFilesystem(diff_ids=tuple(self.diff_ids)),
             history=tuple(self.history),
+            build_cache=tuple(self.keys) if with_keys else (),
         )
 
     def identifier(self) -> str:
@@ -62,9 +65,10 @@ class StageState(msgspec.Struct):
             return self.base
         return digest_of(encode(self.configuration()))
 
-    def add_step(self, entry: History, layer: Descriptor | None, diff_id: str) -> None:
+    def add_step(self, entry: History, key: str, layer: Descriptor | None, diff_id: str) -> None:
         """Take in what a step left: a line of history, and perhaps a layer."""
         self.history.append(entry)
+        self.keys.append(key)
         self.created = entry.created
         self.is_changed = True
         if layer is not None:
@@ -78,6 +82,7 @@ class StageState(msgspec.Struct):
             blobs=[*self.blobs],
             diff_ids=[*self.diff_ids],
             history=[*self.history],
+            keys=[*self.keys],
             arguments={},
             base=self.identifier(),
             sets_command=False,
@@ -95,5 +100,6 @@ def state_of_image(image: StoredImage) -> StageState:
         created=configuration.created or EPOCH,
         author=configuration.author,
         history=[*configuration.history],
+        keys=[""] * len(configuration.history),
         base=image.identifier,
     )

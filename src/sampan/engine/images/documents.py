@@ -113,7 +113,11 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ImageConfiguration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The configuration document; `diff_ids` name the layers from the bottom up."""
+    """The configuration document; `diff_ids` name the layers from the bottom up.
+
+    `build_cache` has the key of each step of the history, "" where it has none, in images that
+    lend their layers to later builds (an inline cache).
+    """
 
     created: str = ""
     author: str = ""
@@ -126,6 +130,7 @@ class ImageConfiguration(msgspec.Struct, frozen=True, kw_only=True, omit_default
     config: ExecutionConfiguration | None = None
     rootfs: RootFilesystem
     history: tuple[History, ...] = ()
+    build_cache: tuple[str, ...] = msgspec.field(name="dev.sampan.build.cache.v1", default=())
 
     @property
     def execution(self) -> ExecutionConfiguration:

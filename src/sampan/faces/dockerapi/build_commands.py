@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from sampan.engine.build.cache_place import CachePlace
 from sampan.engine.build.classic_progress import classic_progress
 from sampan.engine.build.contract import (
     ArchiveContext,
@@ -65,6 +66,9 @@ class GivenCredentials:
 
     def ssh_agent(self, identifier: str) -> AbstractAsyncContextManager[Path | None]:
         raise NotImplementedHere("the classic builder passes no SSH agent on: use BuildKit")
+
+    def cache_place(self, identifier: str, digest: str) -> CachePlace:
+        raise NotImplementedHere("the classic builder keeps no caches elsewhere: use BuildKit")
 
 
 async def build(call: Call) -> Response:

@@ -41,6 +41,7 @@ from sampan.engine.images.registry.refusals import (
     pull_refused,
     push_refused,
 )
+from sampan.engine.images.registry.repository import RegistryRepository
 from sampan.engine.images.registry.settings import Endpoint, RegistrySettings
 from sampan.engine.images.store import ImageStore
 
@@ -207,6 +208,18 @@ class Registries:
             media_type=found.media_type, digest=found.digest, size=len(found.data)
         )
         return Distribution(descriptor=descriptor, platforms=platforms)
+
+    @asynccontextmanager
+    async def repository(
+        self, name: str, credentials: Credentials | None, *, writes: bool
+    ) -> AsyncIterator[RegistryRepository]:
+        """A tag as a place for what is no image, for a `with` block. Raises as `pull`."""
+        reference = parse_reference(name)
+        candidates = list(self.settings.candidates(reference.registry, with_mirrors=False))
+        scopes = [f"repository:{reference.path}:{'pull,push' if writes else 'pull'}"]
+        known = credentials or await self._known(reference.registry)
+        async with _opened(candidates, reference.path, scopes, known) as connection:
+            yield RegistryRepository(connection, reference.digest or reference.tag)
 
     async def verify(self, credentials: Credentials) -> str:
         """An identity token, or "" where passwords are all there is. Raises Forbidden,

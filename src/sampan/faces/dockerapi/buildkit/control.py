@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from sampan.engine.build.contract import Builds, CacheRecord
 from sampan.faces.dockerapi.buildkit import grpc
+from sampan.faces.dockerapi.buildkit.cache_options import exports_in
 from sampan.faces.dockerapi.buildkit.exporters import read_exporters
 from sampan.faces.dockerapi.buildkit.session import Sessions
 from sampan.faces.dockerapi.buildkit.solve_request import checked_frontend
@@ -67,7 +68,12 @@ class BuildKitServices:
         request = await _request(call)
         frontend = request.text(6)
         checked_frontend(frontend)
-        solve = await self._solves.begin(request.text(1), request.text(5), read_exporters(request))
+        solve = await self._solves.begin(
+            request.text(1),
+            request.text(5),
+            read_exporters(request),
+            exports_in(Fields(request.data(8))),
+        )
         try:
             if frontend:
                 await self._solves.run(solve, request.mapping(7))

@@ -12,6 +12,7 @@ from pathlib import Path
 from sampan.engine.images.contract import Credentials
 from sampan.engine.images.reference import DEFAULT_REGISTRY
 from sampan.faces.dockerapi.buildkit import grpc
+from sampan.faces.dockerapi.buildkit.content_store import ClientContent
 from sampan.faces.dockerapi.buildkit.http2 import Http2Connection
 from sampan.foundation.wire import protobuf_fields as protobuf
 from sampan.foundation.wire.message import ByteStream
@@ -55,6 +56,9 @@ class ClientSession:
     async def ssh_agent(self, identifier: str) -> AsyncIterator[Path | None]:
         """Agents are not forwarded."""
         yield None
+
+    def cache_place(self, identifier: str, digest: str) -> ClientContent:
+        return ClientContent(self.connection, identifier, digest)
 
 
 class Sessions:

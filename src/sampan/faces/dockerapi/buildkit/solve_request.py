@@ -6,6 +6,12 @@ from sampan.engine.build.contract import BuildRequest, Context, StepResources
 from sampan.engine.build.outputs import Output
 from sampan.engine.configuration import ResourceLimit
 from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.faces.dockerapi.buildkit.cache_options import (
+    CacheOption,
+    export_locations,
+    has_inline_cache,
+    import_locations,
+)
 from sampan.faces.dockerapi.buildkit.exporters import Exporter, annotations_of
 
 _FRONTENDS = ("dockerfile.v0", "")
@@ -18,6 +24,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     session: str
     options: dict[str, str]
     exporters: tuple[Exporter, ...] = ()
+    cache_exports: tuple[CacheOption, ...] = ()
 
     @property
     def dockerfile(self) -> str:
@@ -85,7 +92,9 @@ def build_request(
         pull=options.get("image-resolve-mode") == "pull",
         use_cache=uncached != "",
         uncached_stages=tuple(uncached.split(",")) if uncached else (),
-        cache_from=tuple(name for name in options.get("cache-from", "").split(",") if name),
+        cache_imports=import_locations(options),
+        cache_exports=export_locations(wanted.cache_exports),
+        has_inline_cache=has_inline_cache(wanted.cache_exports, options),
         history="buildkit",
         named_contexts=contexts,
     )

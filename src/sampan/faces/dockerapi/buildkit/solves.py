@@ -18,6 +18,7 @@ from sampan.engine.build.contract import (
 )
 from sampan.engine.images.documents import INDEX_TYPES, encode
 from sampan.faces.dockerapi.buildkit import grpc
+from sampan.faces.dockerapi.buildkit.cache_options import CacheOption
 from sampan.faces.dockerapi.buildkit.exporters import Exporter, outputs_of
 from sampan.faces.dockerapi.buildkit.file_transfer import FolderRequest, folder_stream, read_files
 from sampan.faces.dockerapi.buildkit.progress import SolveProgress
@@ -31,10 +32,15 @@ _ARRIVAL_SECONDS = 5.0
 
 class Solve:
     def __init__(
-        self, session: str, exporters: tuple[Exporter, ...], progress: SolveProgress
+        self,
+        session: str,
+        exporters: tuple[Exporter, ...],
+        cache_exports: tuple[CacheOption, ...],
+        progress: SolveProgress,
     ) -> None:
         self.session = session
         self.exporters = exporters
+        self.cache_exports = cache_exports
         self.progress = progress
         self._built = BuildResult()
         self._returned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -58,8 +64,9 @@ class Solve:
     def result(self) -> dict[str, str]:
         """What the client is told of the image."""
         built = self._built
+        cache = {"cache.manifest": encode(built.cache).decode()} if built.cache else {}
         if not built.identifier or built.image is None:
-            return {}
+            return cache
         is_stored = any(each.kind in _STORED for each in self.exporters)
         is_single = built.image.media_type not in INDEX_TYPES
         found = {
@@ -70,7 +77,7 @@ class Solve:
             else built.image.digest,
             "containerimage.descriptor": base64.b64encode(encode(built.image)).decode(),
         }
-        return found | ({"image.name": ",".join(built.names)} if built.names else {})
+        return found | cache | ({"image.name": ",".join(built.names)} if built.names else {})
 
 
 class Solves:
@@ -83,8 +90,15 @@ class Solves:
         self._solves: OrderedDict[str, Solve] = OrderedDict()
         self._arrived = asyncio.Condition()
 
-    async def begin(self, reference: str, session: str, exporters: tuple[Exporter, ...]) -> Solve:
-        solve = Solve(session, exporters, SolveProgress(reference, self._clock))
+    async def begin(
+        self,
+        reference: str,
+        session: str,
+        exporters: tuple[Exporter, ...],
+        cache_exports: tuple[CacheOption, ...],
+    ) -> Solve:
+        progress = SolveProgress(reference, self._clock)
+        solve = Solve(session, exporters, cache_exports, progress)
         self._solves[reference] = solve
         while len(self._solves) > _REMEMBERED:
             self._solves.popitem(last=False)
@@ -103,7 +117,12 @@ class Solves:
 
     async def run(self, solve: Solve, options: dict[str, str]) -> None:
         """Build, with files of the client's session. Raises EngineError, ConnectionError."""
-        wanted = Wanted(session=solve.session, options=options, exporters=solve.exporters)
+        wanted = Wanted(
+            session=solve.session,
+            options=options,
+            exporters=solve.exporters,
+            cache_exports=solve.cache_exports,
+        )
         session = await self._sessions.find(solve.session)
         dockerfile, context = await _context(session, wanted)
         contexts: dict[str, Context] = {
