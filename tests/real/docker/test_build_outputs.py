@@ -100,3 +100,29 @@ def test_the_store_keeps_what_it_is_asked_to(sampan: RunningEngine, context: Pat
     buildx(sampan, "--load", "-t", "loaded:1", str(context))
     assert docker(sampan, "run", "--rm", "loaded:1", "cat", "/file").stdout == "content\n"
     docker(sampan, "rmi", "loaded:1")
+
+
+def test_several_platforms_make_one_index(sampan: RunningEngine, context: Path) -> None:
+    (context / "Dockerfile").write_text("FROM scratch\nARG TARGETARCH\nCOPY file /$TARGETARCH\n")
+    told = context.parent / "told.json"
+    platforms = ("--platform", "linux/amd64,linux/arm64")
+    buildx(sampan, *platforms, "-t", "both:1", "--metadata-file", str(told), str(context))
+    kind = json.loads(told.read_text())["containerimage.descriptor"]["mediaType"]
+    assert kind == "application/vnd.oci.image.index.v1+json"
+    docker(sampan, "rmi", "both:1")
+    target = context.parent / "out"
+    buildx(sampan, *platforms, "-o", str(target), str(context))
+    assert (target / "linux_arm64/arm64").read_text() == "content\n"
+    assert (target / "linux_amd64/amd64").exists()
+
+
+def test_what_prune_tells_is_what_the_records_took(sampan: RunningEngine, context: Path) -> None:
+    docker(sampan, "builder", "prune", "-af")
+    buildx(sampan, "-o", "type=cacheonly", "--target", "made", str(context))
+    before = docker(sampan, "system", "df", "--format", "{{.Type}} {{.Size}}").stdout
+    assert "Build Cache 0B" not in before
+    pruned = docker(sampan, "builder", "prune", "-f").stdout
+    assert "Total:\t0B" not in pruned
+    assert (
+        "Build Cache 0B" in docker(sampan, "system", "df", "--format", "{{.Type}} {{.Size}}").stdout
+    )

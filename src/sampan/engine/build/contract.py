@@ -265,6 +265,8 @@ class CacheRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CachePruned(msgspec.Struct, frozen=True):
+    """`space` is that of the records, as Docker counts it: what an image shares stays with it."""
+
     identifiers: tuple[str, ...]
     space: int
 

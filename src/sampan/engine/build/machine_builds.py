@@ -197,7 +197,7 @@ class MachineBuilds:
             else:
                 await asyncio.to_thread(self._discard_folder, record.identifier)
             total -= record.size
-            space += 0 if record.is_shared else record.size
+            space += record.size
             pruned.append(record.identifier)
         await self._store.collect()
         return CachePruned(tuple(pruned), space)

@@ -32,6 +32,8 @@ from sampan.engine.configuration import Mount
 from sampan.host import paths
 
 _SCRIPTS = "/dev/pipes"
+_INTERPRETERS = Path("/proc/sys/fs/binfmt_misc")
+_ALSO_RUN = {"amd64": ("386",), "arm64": ("arm",)}
 
 
 class RunInstruction:
@@ -60,6 +62,7 @@ class RunInstruction:
         async def make(view: View) -> None:
             nonlocal ran
             ran = True
+            _check_architecture(state.platform.architecture, self._plan.machine.architecture)
             self._parts.progress(StepContainer(step, container))
             async with (
                 self._parts.running,
@@ -178,6 +181,18 @@ class RunInstruction:
             file.write_bytes(text.encode("utf-8", "surrogateescape"))
             file.chmod(0o755)
             yield (Mount(source=str(file), target=f"{_SCRIPTS}/{name}", read_only=True),)
+
+
+def _check_architecture(wanted: str, machine: str) -> None:
+    """Raises BuildFailed for one whose programs this machine doesn't run."""
+    if wanted in ("", machine, *_ALSO_RUN.get(machine, ())):
+        return
+    if any(_INTERPRETERS.glob("qemu-*")):
+        return  # the kernel has some to hand such programs to
+    raise BuildFailed(
+        f"a command for {wanted} can't be run on {machine}: no emulator is registered with the "
+        "kernel (binfmt_misc)"
+    )
 
 
 def _run_command(

@@ -140,7 +140,11 @@ async def prune(call: Call) -> Response:
     unused_for = filters.one("unused-for") or filters.one("until")
     latest = times.read(unused_for, now)
 
+    is_all = call.flag("all")
+
     def is_wanted(record: CacheRecord) -> bool:
+        if record.is_shared and not is_all:
+            return True
         used = times.of_seconds(record.last_used or record.created)
         return bool(latest and used >= latest) or not _fits(record, filters)
 

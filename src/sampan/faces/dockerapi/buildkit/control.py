@@ -103,10 +103,14 @@ class BuildKitServices:
 
     async def _prune(self, call: grpc.GrpcStream) -> None:
         request = await _request(call)
+        is_all = bool(request.integer(2))
         duration, now = request.integer(3) / 1e9, time.time()
         before = {record.identifier: record for record in await self._builds.cache_usage()}
         pruned = await self._builds.prune_cache(
-            is_wanted=lambda record: bool(duration) and record.last_used > now - duration,
+            is_wanted=lambda record: (
+                (record.is_shared and not is_all)
+                or (bool(duration) and record.last_used > now - duration)
+            ),
             keep_bytes=request.integer(4),
         )
         for identifier in pruned.identifiers:
