@@ -85,7 +85,7 @@ def test_a_container_is_held_changed_renamed_and_committed(tmp_path: Path) -> No
         said = await done(machine, "events", "--since", "10m", "--until", "0s")
         for action in ("pause", "unpause", "rename", "commit", "restart", "kill", "die"):
             assert f" container {action} " in said
-        assert "Total reclaimed space" in await done(machine, "system-prune", "-y", "-a")
+        assert "Total reclaimed space" in await done(machine, "system", "prune", "-f", "-a")
         assert await done(machine, "ps", "-aq") == ""
 
     on_a_machine(tmp_path, body)

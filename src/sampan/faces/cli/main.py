@@ -27,7 +27,7 @@ TABLE = {
     "run": (f"{_ENGINE}.container_commands:run", "Run a command in a new container."),
     "create": (f"{_ENGINE}.container_commands:create", "Make a container."),
     "ps": (f"{_ENGINE}.container_commands:ps", "List containers."),
-    "start": (f"{_ENGINE}.container_commands:start", "Start containers that have ended."),
+    "start": (f"{_ENGINE}.stream_commands:start", "Start containers that have ended."),
     "stop": (f"{_ENGINE}.container_commands:stop", "Stop containers."),
     "restart": (
         f"{_ENGINE}.container_commands:restart",
@@ -38,27 +38,27 @@ TABLE = {
     "unpause": (f"{_ENGINE}.container_commands:unpause", "Let held containers go on."),
     "rm": (f"{_ENGINE}.container_commands:rm", "Remove containers."),
     "exec": (
-        f"{_ENGINE}.container_commands:exec_command",
+        f"{_ENGINE}.stream_commands:exec_command",
         "Run a command in a running container.",
     ),
     "attach": (
-        f"{_ENGINE}.container_commands:attach",
+        f"{_ENGINE}.stream_commands:attach",
         "Pass a running container's streams to and fro.",
     ),
-    "logs": (f"{_ENGINE}.container_commands:logs", "Show a container's output."),
-    "top": (f"{_ENGINE}.container_commands:top", "Show a container's processes."),
+    "logs": (f"{_ENGINE}.stream_commands:logs", "Show a container's output."),
+    "top": (f"{_ENGINE}.inspect_commands:top", "Show a container's processes."),
     "stats": (f"{_ENGINE}.system_commands:stats", "Show what containers use, as it changes."),
     "port": (
-        f"{_ENGINE}.container_commands:port",
+        f"{_ENGINE}.inspect_commands:port",
         "Show which ports of the machine lead to a container.",
     ),
     "diff": (
-        f"{_ENGINE}.container_commands:diff",
+        f"{_ENGINE}.inspect_commands:diff",
         "Show what a container has changed in its files.",
     ),
     "wait": (f"{_ENGINE}.container_commands:wait", "Wait until containers end."),
     "rename": (f"{_ENGINE}.container_commands:rename", "Give a container another name."),
-    "inspect": (f"{_ENGINE}.container_commands:inspect", "Show all that is known of something."),
+    "inspect": (f"{_ENGINE}.inspect_commands:inspect", "Show all that is known of something."),
     "commit": (
         f"{_ENGINE}.image_commands:commit",
         "Make an image of what a container has changed.",
@@ -77,13 +77,13 @@ TABLE = {
     "volume": (f"{_ENGINE}.network_commands:volume", "Volumes of containers."),
     "events": (f"{_ENGINE}.system_commands:events", "Show what happens in the engine."),
     "info": (f"{_ENGINE}.system_commands:info", "Show what the engine is."),
-    "df": (f"{_ENGINE}.system_commands:df", "Show how much room things take."),
-    "container-prune": (
-        f"{_ENGINE}.container_commands:container_prune",
-        "Remove all containers that have ended.",
+    "container": (f"{_ENGINE}.management_groups:container", "All commands on containers."),
+    "image": (f"{_ENGINE}.management_groups:image", "All commands on images."),
+    "system": (f"{_ENGINE}.management_groups:system", "All commands on the engine as a whole."),
+    "completion": (
+        f"{_COMMANDS}.completion_command:completion",
+        "Print what makes a shell complete words.",
     ),
-    "image-prune": (f"{_ENGINE}.image_commands:image_prune", "Remove images that nothing names."),
-    "system-prune": (f"{_ENGINE}.system_commands:system_prune", "Remove all that nothing uses."),
     "server": (f"{_COMMANDS}.foreground_commands:server", "Run the control plane here."),
     "agent": (f"{_COMMANDS}.foreground_commands:agent", "Run a node here."),
 }

@@ -82,8 +82,9 @@ def pairs(texts: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
-FILTER = click.option("-f", "--filter", "filtered", multiple=True, metavar="NAME=VALUE")
-FORCE = click.option("-y", "--force", "-f", "force", is_flag=True, help="Without asking.")
+LIST_FILTER = click.option("-f", "--filter", "filtered", multiple=True, metavar="NAME=VALUE")
+PRUNE_FILTER = click.option("--filter", "filtered", multiple=True, metavar="NAME=VALUE")
+WITHOUT_ASKING = click.option("-f", "--force", "-y", "force", is_flag=True, help="Without asking.")
 
 
 def confirmed(force: bool, question: str) -> bool:

@@ -1,27 +1,50 @@
-"""Sizes and times as lists show them. Pure."""
+"""Sizes, times and long words as lists show them. Pure."""
 
-_UNITS = ("B", "kB", "MB", "GB", "TB")
-_PERIODS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400 * 7, "week"), (86400, "day"))
-_SHORT_PERIODS = ((3600, "hour"), (60, "minute"), (1, "second"))
+import time
+
+from sampan.faces.dockerapi.times import SECOND, human
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+_BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 SHORT_IDENTIFIER = 12
 
 
-def size(count: float) -> str:
-    """Bytes in units of a thousand, three digits."""
+def size(count: float, digits: int = 3) -> str:
+    """Bytes in units of a thousand."""
+    return _in_units(count, 1000, _UNITS, digits)
+
+
+def binary_size(count: float) -> str:
+    """Bytes in units of 1024, four digits."""
+    return _in_units(count, 1024, _BINARY_UNITS, 4)
+
+
+def _in_units(count: float, base: int, units: tuple[str, ...], digits: int) -> str:
     unit = 0
-    while count >= 1000 and unit < len(_UNITS) - 1:
-        count, unit = count / 1000, unit + 1
-    return f"{count:.3g}{_UNITS[unit]}"
+    while count >= base and unit < len(units) - 1:
+        count, unit = count / base, unit + 1
+    return f"{count:.{digits}g}{units[unit]}"
 
 
 def age(seconds: float) -> str:
-    """How long ago something was, in its largest unit."""
-    for length, word in (*_PERIODS, *_SHORT_PERIODS):
-        if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {word}{'s' if count > 1 else ''} ago"
-    return "just now"
+    """About how long ago something was."""
+    return f"{human(int(seconds * SECOND))} ago"
+
+
+def local_time(moment: float) -> str:
+    """A second since the epoch as Go writes it here."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(moment))
+
+
+def written_time(text: str) -> str:
+    """RFC 3339 in UTC as Go prints such a time."""
+    return f"{text[:-1].replace('T', ' ')} +0000 UTC" if text.endswith("Z") else text
 
 
 def short(identifier: str) -> str:
     return identifier.removeprefix("sha256:")[:SHORT_IDENTIFIER]
+
+
+def cut(text: str, width: int) -> str:
+    """At most so many characters, the last of which tells that there were more."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"

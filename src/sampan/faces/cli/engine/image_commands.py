@@ -8,57 +8,59 @@ from typing import Any
 import click
 
 from sampan.faces.cli.engine import image_transfer
-from sampan.faces.cli.engine.asking import FILTER, FORCE, confirmed, engine, filters
-from sampan.faces.cli.engine.human_values import age, short, size
-from sampan.faces.cli.engine.listing import show, with_list_options
+from sampan.faces.cli.engine.asking import (
+    LIST_FILTER,
+    PRUNE_FILTER,
+    WITHOUT_ASKING,
+    confirmed,
+    engine,
+    filters,
+)
+from sampan.faces.cli.engine.human_values import size
+from sampan.faces.cli.engine.image_rows import (
+    EXACT_STEPS,
+    IMAGES,
+    IMAGES_WITH_DIGESTS,
+    STEPS,
+    image_rows,
+    step_row,
+)
+from sampan.faces.cli.engine.listing import WHOLE, show, with_list_options
+from sampan.faces.cli.engine.names import IMAGE
+from sampan.faces.cli.engine.names import IMAGES as NAMED
 from sampan.faces.cli.session import Session
-
-_COLUMNS = {
-    "Repository": "REPOSITORY",
-    "Tag": "TAG",
-    "ID": "IMAGE ID",
-    "CreatedSince": "CREATED",
-    "Size": "SIZE",
-}
-_NONE = "<none>"
 
 
 @click.command(help="List images.")
 @click.argument("name", required=False)
 @click.option("-a", "--all", "everything", is_flag=True, help="Also those without a name.")
-@FILTER
+@click.option("--digests", is_flag=True, help="Show their digests.")
+@LIST_FILTER
+@WHOLE
 @with_list_options
 @click.pass_obj
 def images(
     session: Session,
     /,
+    *,
     name: str | None,
     everything: bool,
+    digests: bool,
     filtered: tuple[str, ...],
     whole: bool,
     **shown: Any,
 ) -> None:
     wanted = (*filtered, f"reference={name}") if name else filtered
+    query = {"all": everything, "filters": filters(wanted)}
     with engine(session) as client:
-        found = client.document(
-            "GET", "/images/json", {"all": everything, "filters": filters(wanted)}
-        )
-    rows = [row for image in found for row in _rows(image, whole)]
-    show(rows, _COLUMNS, name="Name", documents=found, **shown)
-
-
-def _rows(image: dict[str, Any], whole: bool) -> list[dict[str, Any]]:
-    names = image["RepoTags"] or [f"{_NONE}:{_NONE}"]
-    common = {
-        "ID": image["Id"] if whole else short(image["Id"]),
-        "CreatedSince": age(time.time() - image["Created"]),
-        "Size": size(image["Size"]),
-    }
-    rows = []
-    for name in names:
-        repository, _, tag = name.rpartition(":")
-        rows.append({**common, "Name": name, "Repository": repository, "Tag": tag})
-    return rows
+        found = client.document("GET", "/images/json", query)
+    with_digests = digests or ".Digest" in shown["template"]
+    rows = [
+        row
+        for image in found
+        for row in image_rows(image, time.time(), whole=whole, digests=with_digests)
+    ]
+    show(rows, IMAGES_WITH_DIGESTS if digests else IMAGES, documents=found, **shown)
 
 
 @click.command(help="Bring an image from a registry.")
@@ -102,7 +104,7 @@ def load(session: Session, /, archive: Path | None, quiet: bool) -> None:
 
 @click.command(help="Write images into an archive.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
-@click.argument("names", nargs=-1, required=True)
+@NAMED
 @click.pass_obj
 def save(session: Session, /, names: tuple[str, ...], output: Path | None) -> None:
     path = f"/images/{names[0]}/get" if len(names) == 1 else "/images/get"
@@ -174,7 +176,7 @@ def tag(session: Session, /, source: str, target: str) -> None:
 @click.command(help="Remove images.")
 @click.option("-f", "--force", is_flag=True, help="Also where containers need their names.")
 @click.option("--no-prune", is_flag=True, help="Keep parents that nothing else names.")
-@click.argument("names", nargs=-1, required=True)
+@NAMED
 @click.pass_obj
 def rmi(session: Session, /, names: tuple[str, ...], force: bool, no_prune: bool) -> None:
     with engine(session) as client:
@@ -186,30 +188,16 @@ def rmi(session: Session, /, names: tuple[str, ...], force: bool, no_prune: bool
 
 
 @click.command(help="Show how an image was made.")
+@click.option("-H", "--human/--no-human", default=True, help="Round sizes and times.")
+@WHOLE
 @with_list_options
-@click.argument("name")
+@IMAGE
 @click.pass_obj
-def history(session: Session, /, name: str, whole: bool, **shown: Any) -> None:
+def history(session: Session, /, name: str, human: bool, whole: bool, **shown: Any) -> None:
     with engine(session) as client:
         found = client.document("GET", f"/images/{name}/history")
-    rows = [
-        {
-            "ID": entry["Id"] if whole or entry["Id"].startswith("<") else short(entry["Id"]),
-            "CreatedSince": age(time.time() - entry["Created"]),
-            "CreatedBy": entry["CreatedBy"] if whole else entry["CreatedBy"][:45],
-            "Size": size(entry["Size"]),
-            "Comment": entry["Comment"],
-        }
-        for entry in found
-    ]
-    columns = {
-        "ID": "IMAGE",
-        "CreatedSince": "CREATED",
-        "CreatedBy": "CREATED BY",
-        "Size": "SIZE",
-        "Comment": "COMMENT",
-    }
-    show(rows, columns, name="ID", documents=found, **shown)
+    rows = [step_row(step, time.time(), whole=whole, human=human) for step in found]
+    show(rows, STEPS if human else EXACT_STEPS, documents=found, **shown)
 
 
 @click.command(help="Make an image of what a container has changed.")
@@ -235,14 +223,12 @@ def commit(
         click.echo(client.document("POST", "/commit", query)["Id"])
 
 
-@click.command("image-prune", help="Remove images that nothing names.")
+@click.command("prune", help="Remove images that nothing names.")
 @click.option("-a", "--all", "everything", is_flag=True, help="All that no container uses.")
-@FORCE
-@FILTER
+@WITHOUT_ASKING
+@PRUNE_FILTER
 @click.pass_obj
-def image_prune(
-    session: Session, /, everything: bool, force: bool, filtered: tuple[str, ...]
-) -> None:
+def prune(session: Session, /, everything: bool, force: bool, filtered: tuple[str, ...]) -> None:
     if not confirmed(force, "Remove images that nothing uses?"):
         return
     wanted = (*filtered, "dangling=false") if everything else filtered

@@ -1,94 +1,108 @@
-"""Lists as people ask for them: a table, names, JSON, or a line by a template."""
+"""Lists as people ask for them: a table, identifiers, JSON, or lines by a template."""
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+import msgspec
 
-from sampan.faces.cli.text_table import text_table
+from sampan.faces.cli.engine.documents import document, document_field
+from sampan.faces.cli.templates.filling import Template
+from sampan.faces.cli.templates.functions import HEADING_FUNCTIONS
+from sampan.faces.cli.templates.values import GoMap, Record, TemplateFailed
+from sampan.faces.cli.text_table import aligned
 
-Row = dict[str, Any]
-_FIELD = re.compile(r"\{\{\s*(json\s+)?\.(\w*)\s*\}\}")
+_TABLE = "table"
+_JSON = "{{json .}}"
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list of something is: its table, a template of fields with their headings, and
+    which of the fields is its identifier, which its name."""
+
+    table: str
+    headings: Mapping[str, str]
+    identifier: str = "ID"
+    name: str = "Name"
 
 
 def with_list_options(command: Any) -> Any:
     """The options of every list: what `show` is given."""
     for option in (
         click.option("-q", "--quiet", is_flag=True, help="Only identifiers."),
-        click.option("--no-trunc", "whole", is_flag=True, help="Don't shorten identifiers."),
-        click.option("--format", "template", default="", help="json, or a template of fields."),
+        with_template,
         click.option("-o", "--output", type=click.Choice(["text", "json", "name"]), default="text"),
     ):
         command = option(command)
     return command
 
 
+WHOLE = click.option("--no-trunc", "whole", is_flag=True, help="Don't shorten identifiers.")
+
+
+def with_template(command: Any) -> Any:
+    text = "json, 'table TEMPLATE' or TEMPLATE, in Go's syntax, such as '{{.ID}}'."
+    return click.option("--format", "template", default="", help=text)(command)
+
+
 def show(
-    rows: Sequence[Row],
-    columns: dict[str, str],
+    rows: Sequence[Record],
+    kind: Kind,
     *,
-    identifier: str = "ID",
-    name: str = "Name",
-    documents: Any = None,
+    documents: Any,
     quiet: bool = False,
     template: str = "",
     output: str = "text",
 ) -> None:
-    """Print rows; `columns` maps fields to headings, `documents` is what -o json shows."""
+    """Print rows; `documents` is what `-o json` shows. Raises UsageError."""
     if output == "json":
-        click.echo(json.dumps(rows if documents is None else documents))
+        click.echo(json.dumps(documents, ensure_ascii=False))
         return
     if quiet or output == "name":
-        lines = [str(row[identifier if quiet else name]) for row in rows]
-    elif template in ("", "table"):
-        lines = [text_table([*columns.values()], [[str(r[f]) for f in columns] for r in rows])]
-    elif template == "json":
-        lines = [json.dumps(row) for row in rows]
-    else:
-        shown = template.removeprefix("table ").encode().decode("unicode_escape")
-        lines = [filled(shown, row) for row in rows]
-    for line in lines:
+        template = f"{{{{.{kind.identifier if quiet else kind.name}}}}}"
+    for line in lines(rows, kind, template):
         click.echo(line)
 
 
-def filled(template: str, row: Row) -> str:
-    """A template's fields, `{{.Name}}`, `{{json .Name}}` or `{{json .}}`, from a row.
-
-    Raises click.UsageError for a field that isn't there.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name = match.group(2)
-        if name and name not in row:
-            raise click.UsageError(f"there is no field .{name}; there are {', '.join(row)}")
-        found = row[name] if name else row
-        return json.dumps(found) if match.group(1) else str(found)
-
-    return _FIELD.sub(value, template)
-
-
-def inspected(template: str, document: Any) -> str:
-    """A document, or what a template takes out of it by dotted paths."""
-    if not template or template == "json":
-        return json.dumps(document, indent=4)
-
-    def value(match: re.Match[str]) -> str:
-        found = document
-        for part in match.group(2).split("."):
-            if part:
-                if not isinstance(found, dict) or part not in found:
-                    raise click.UsageError(f"there is no field {part} in the document")
-                found = found[part]
-        return json.dumps(found) if match.group(1) else _plain(found)
-
-    return re.sub(r"\{\{\s*(json\s+)?\.([\w.-]*)\s*\}\}", value, template)
+def lines(rows: Sequence[Record], kind: Kind, template: str) -> list[str]:
+    """A line for each row, below headings in a table. Raises UsageError."""
+    if template in ("", _TABLE):
+        template = f"{_TABLE} {kind.table}"
+    is_table = template.startswith(_TABLE)
+    text = template.removeprefix(_TABLE).strip(" ").replace("\\t", "\t").replace("\\n", "\n")
+    wanted = _read(_JSON if text == "json" else text)
+    try:
+        found = [wanted.filled(row) for row in rows]
+        if not is_table:
+            return found
+        headings = Record(GoMap(kind.headings), {"Label": _label_heading})
+        return aligned([_headed(wanted, headings), *found])
+    except TemplateFailed as failure:
+        raise click.UsageError(f"the template can't be filled: {failure}") from failure
 
 
-def _plain(found: Any) -> str:
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    if isinstance(found, (dict, list)):
-        return json.dumps(found)
-    return "" if found is None else str(found)
+def _headed(wanted: Template, headings: Record) -> str:
+    return wanted.filled(headings, table=HEADING_FUNCTIONS)
+
+
+def _label_heading(name: str) -> str:
+    return name.rpartition(".")[2].replace("-", " ").replace("_", " ")
+
+
+def inspected(template: str, documents: Sequence[Any]) -> str:
+    """Documents as JSON, or each as a template shows it, on lines of its own. Raises UsageError."""
+    if not template:
+        return json.dumps(documents, indent=4, ensure_ascii=False)
+    wanted = _read(_JSON if template == "json" else template)
+    try:
+        return "\n".join(wanted.filled(document(tree), fields=document_field) for tree in documents)
+    except TemplateFailed as failure:
+        raise click.UsageError(f"the template can't be filled: {failure}") from failure
+
+
+def _read(template: str) -> Template:
+    try:
+        return Template(template)
+    except TemplateFailed as failure:
+        raise click.UsageError(f"the template can't be read: {failure}") from failure

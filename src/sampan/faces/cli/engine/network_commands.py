@@ -5,16 +5,26 @@ from typing import Any
 import click
 
 from sampan.faces.cli.engine.asking import (
-    FILTER,
-    FORCE,
+    LIST_FILTER,
+    PRUNE_FILTER,
+    WITHOUT_ASKING,
     ask_for_each,
     confirmed,
     engine,
     filters,
     pairs,
 )
-from sampan.faces.cli.engine.human_values import short, size
-from sampan.faces.cli.engine.listing import inspected, show, with_list_options
+from sampan.faces.cli.engine.human_values import size
+from sampan.faces.cli.engine.inspect_commands import inspect_network, inspect_volume
+from sampan.faces.cli.engine.listing import WHOLE, show, with_list_options
+from sampan.faces.cli.engine.names import complete_networks, complete_volumes
+from sampan.faces.cli.engine.network_rows import (
+    NETWORKS,
+    VOLUMES,
+    natural_order,
+    network_row,
+    volume_row,
+)
 from sampan.faces.cli.session import Session
 
 
@@ -24,7 +34,8 @@ def network() -> None:
 
 
 @network.command("ls", help="List networks.")
-@FILTER
+@LIST_FILTER
+@WHOLE
 @with_list_options
 @click.pass_obj
 def list_networks(
@@ -32,17 +43,8 @@ def list_networks(
 ) -> None:
     with engine(session) as client:
         found = client.document("GET", "/networks", {"filters": filters(filtered)})
-    rows = [
-        {
-            "ID": item["Id"] if whole else short(item["Id"]),
-            "Name": item["Name"],
-            "Driver": item["Driver"],
-            "Scope": item["Scope"],
-        }
-        for item in sorted(found, key=lambda item: str(item["Name"]))
-    ]
-    columns = {"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER", "Scope": "SCOPE"}
-    show(rows, columns, documents=found, **shown)
+    rows = [network_row(item, whole=whole) for item in sorted(found, key=natural_order)]
+    show(rows, NETWORKS, documents=found, **shown)
 
 
 @network.command("create", help="Make a network.")
@@ -106,10 +108,13 @@ def disconnect(session: Session, /, name: str, container: str, force: bool) -> N
         client.document("POST", f"/networks/{name}/disconnect", None, document)
 
 
+_COMPLETIONS = {"networks": complete_networks, "volumes": complete_volumes}
+
+
 def _removal(kind: str) -> click.Command:
     @click.command("rm", help=f"Remove {kind}.")
     @click.option("-f", "--force", is_flag=True)
-    @click.argument("names", nargs=-1, required=True)
+    @click.argument("names", nargs=-1, required=True, shell_complete=_COMPLETIONS[kind])
     @click.pass_obj
     def rm(session: Session, /, names: tuple[str, ...], force: bool) -> None:
         ask_for_each(session, names, "DELETE", f"/{kind}/{{}}", {"force": force})
@@ -117,24 +122,10 @@ def _removal(kind: str) -> click.Command:
     return rm
 
 
-def _inspection(kind: str) -> click.Command:
-    @click.command("inspect", help=f"Show all that is known of {kind}.")
-    @click.option("-f", "--format", "template", default="", help="A template of fields.")
-    @click.argument("names", nargs=-1, required=True)
-    @click.pass_obj
-    def inspect(session: Session, /, names: tuple[str, ...], template: str) -> None:
-        with engine(session) as client:
-            found = [client.document("GET", f"/{kind}/{name}") for name in names]
-        for shown in found if template else (found,):
-            click.echo(inspected(template, shown))
-
-    return inspect
-
-
 def _pruning(kind: str, deleted: str) -> click.Command:
     @click.command("prune", help=f"Remove {kind} that nothing uses.")
-    @FORCE
-    @FILTER
+    @WITHOUT_ASKING
+    @PRUNE_FILTER
     @click.pass_obj
     def prune(session: Session, /, force: bool, filtered: tuple[str, ...]) -> None:
         if not confirmed(force, f"Remove {kind} that nothing uses?"):
@@ -155,16 +146,14 @@ def volume() -> None:
 
 
 @volume.command("ls", help="List volumes.")
-@FILTER
+@LIST_FILTER
 @with_list_options
 @click.pass_obj
-def list_volumes(session: Session, /, filtered: tuple[str, ...], whole: bool, **shown: Any) -> None:
-    del whole  # names aren't shortened anyway
+def list_volumes(session: Session, /, filtered: tuple[str, ...], **shown: Any) -> None:
     with engine(session) as client:
         found = client.document("GET", "/volumes", {"filters": filters(filtered)})["Volumes"] or []
-    rows = [{"Driver": item["Driver"], "Name": item["Name"]} for item in found]
-    columns = {"Driver": "DRIVER", "Name": "VOLUME NAME"}
-    show(rows, columns, identifier="Name", documents=found, **shown)
+    rows = [volume_row(item) for item in sorted(found, key=natural_order)]
+    show(rows, VOLUMES, documents=found, **shown)
 
 
 @volume.command("create", help="Make a volume.")
@@ -191,10 +180,10 @@ def create_volume(
         click.echo(client.document("POST", "/volumes/create", None, document)["Name"])
 
 
-for _group, _kind, _deleted in (
-    (network, "networks", "NetworksDeleted"),
-    (volume, "volumes", "VolumesDeleted"),
+for _group, _kind, _deleted, _inspect in (
+    (network, "networks", "NetworksDeleted", inspect_network),
+    (volume, "volumes", "VolumesDeleted", inspect_volume),
 ):
     _group.add_command(_removal(_kind))
-    _group.add_command(_inspection(_kind))
+    _group.add_command(_inspect)
     _group.add_command(_pruning(_kind, _deleted))

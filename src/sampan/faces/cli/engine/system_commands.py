@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from sampan.faces.cli.engine.asking import FILTER, FORCE, confirmed, engine, filters
+from sampan.faces.cli.engine.asking import (
+    LIST_FILTER,
+    WITHOUT_ASKING,
+    confirmed,
+    engine,
+    filters,
+)
 from sampan.faces.cli.engine.human_values import size
 from sampan.faces.cli.engine.listing import inspected
 from sampan.faces.cli.session import Session
@@ -22,7 +28,7 @@ def info(session: Session, /, template: str) -> None:
     with engine(session) as client:
         found = client.document("GET", "/info")
     if template:
-        click.echo(inspected(template, found))
+        click.echo(inspected(template, [found]))
         return
     for name, value in found.items():
         if isinstance(value, (str, int, float)) and value != "":
@@ -32,7 +38,7 @@ def info(session: Session, /, template: str) -> None:
 @click.command(help="Show what happens in the engine, as it happens.")
 @click.option("--since", default=None, help="From a time on.")
 @click.option("--until", default=None, help="Up to a time.")
-@FILTER
+@LIST_FILTER
 @click.option("--format", "template", default="", help="A template of fields, or json.")
 @click.pass_obj
 def events(
@@ -50,10 +56,8 @@ def events(
 
 
 def _event_line(event: dict[str, Any], template: str) -> str:
-    if template == "json":
-        return json.dumps(event)
     if template:
-        return inspected(template, event)
+        return inspected(template, [event])
     actor = event["Actor"]
     attributes = ", ".join(f"{name}={value}" for name, value in actor["Attributes"].items())
     moment = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(event["time"]))
@@ -79,10 +83,10 @@ def df(session: Session, /, output: str) -> None:
     click.echo(text_table(("TYPE", "TOTAL", "SIZE"), rows))
 
 
-@click.command("system-prune", help="Remove all that nothing uses.")
+@click.command("prune", help="Remove all that nothing uses.")
 @click.option("-a", "--all", "everything", is_flag=True, help="Also images that have a name.")
 @click.option("--volumes", is_flag=True, help="Also anonymous volumes.")
-@FORCE
+@WITHOUT_ASKING
 @click.pass_obj
 def system_prune(session: Session, /, everything: bool, volumes: bool, force: bool) -> None:
     if not confirmed(force, "Remove all that nothing uses?"):
