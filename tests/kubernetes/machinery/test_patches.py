@@ -63,7 +63,7 @@ def test_operations_apply_in_order() -> None:
     [
         (5, InvalidPatch),
         ([3], InvalidPatch),
-        ([{"op": "eat", "path": "/a"}], InvalidPatch),
+        ([{"op": "eat", "path": "/a"}], PatchRefused),
         ([{"op": "add", "path": "/a"}], InvalidPatch),
         ([{"op": "add", "path": 3, "value": 1}], InvalidPatch),
         ([{"op": "remove", "path": "/z"}], PatchRefused),
@@ -78,6 +78,22 @@ def test_operations_apply_in_order() -> None:
 def test_what_is_refused(operations: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         json_patch({"a": "x" * 100}, operations)
+
+
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        ({"op": "test", "path": "/a", "value": 2}, "testing value /a failed: test failed"),
+        (
+            {"op": "remove", "path": "/z"},
+            "remove operation does not apply: doc is missing path: /z: missing value",
+        ),
+        ({"op": "eat", "path": "/a"}, "Unexpected kind: eat"),
+    ],
+)
+def test_what_a_refusal_says(operation: Any, said: str) -> None:
+    with pytest.raises(PatchRefused, match=f"^{said}$"):
+        json_patch({"a": 1}, [operation])
 
 
 def test_a_patch_cannot_nest_without_end() -> None:

@@ -303,19 +303,19 @@ NUMBERS = {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
             {"rule": "self.a < self.b"},
             {"a": 2, "b": 2},
             None,
-            [("spec", 'Invalid value: "object": failed rule: self.a < self.b')],
+            [("spec", "Invalid value: failed rule: self.a < self.b")],
         ),
         (
             {"rule": "self.a < self.b", "message": "must grow", "fieldPath": ".b"},
             {"a": 2, "b": 2},
             None,
-            [("spec.b", 'Invalid value: "object": must grow')],
+            [("spec.b", "Invalid value: must grow")],
         ),
         (
             {"rule": "self.a < 2", "messageExpression": "'got ' + string(self.a)"},
             {"a": 2},
             None,
-            [("spec", 'Invalid value: "object": got 2')],
+            [("spec", "Invalid value: got 2")],
         ),
         (
             {"rule": "self.a < 2", "reason": "FieldValueForbidden", "message": "no"},
@@ -328,7 +328,7 @@ NUMBERS = {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
             {"rule": "self.a >= oldSelf.a", "message": "only grows"},
             {"a": 1},
             {"a": 2},
-            [("spec", 'Invalid value: "object": only grows')],
+            [("spec", "Invalid value: only grows")],
         ),
         (
             {"rule": "oldSelf.hasValue() || self.a == 1", "optionalOldSelf": True},
@@ -337,7 +337,7 @@ NUMBERS = {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
             [
                 (
                     "spec",
-                    'Invalid value: "object": failed rule: oldSelf.hasValue() || self.a == 1',
+                    "Invalid value: failed rule: oldSelf.hasValue() || self.a == 1",
                 )
             ],
         ),
@@ -345,7 +345,7 @@ NUMBERS = {"properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
             {"rule": "self.b > 0"},
             {"a": 1},
             None,
-            [("spec", 'Invalid value: "object": no such key: b evaluating rule: self.b > 0')],
+            [("spec", "Invalid value: no such key: b evaluating rule: self.b > 0")],
         ),
     ],
 )

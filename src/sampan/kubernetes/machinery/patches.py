@@ -50,11 +50,21 @@ def json_patch(current: Object, operations: Any) -> Object:
                 tree = jsonpatch.JsonPatch([operation]).apply(tree, in_place=True)
         except jsonpatch.InvalidJsonPatch as error:
             raise InvalidPatch(str(error)) from error
-        except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-            raise PatchRefused(str(error)) from error
-        except (TypeError, KeyError, IndexError, AttributeError) as error:
+        except jsonpatch.JsonPatchTestFailed as error:
+            raise PatchRefused(f"testing value {operation['path']} failed: test failed") from error
+        except (
+            jsonpatch.JsonPatchException,
+            jsonpointer.JsonPointerException,
             # The library lets these out when a path leads into a value that has no members.
-            raise PatchRefused(f"the path {operation.get('path')!r} does not fit") from error
+            TypeError,
+            KeyError,
+            IndexError,
+            AttributeError,
+        ) as error:
+            raise PatchRefused(
+                f"{operation['op']} operation does not apply: "
+                f"doc is missing path: {operation.get('path')}: missing value"
+            ) from error
     if not isinstance(tree, dict):
         raise PatchRefused("the patched object is not an object")
     if depth_exceeds(tree, MAXIMUM_DEPTH):
@@ -83,8 +93,10 @@ def _check_operations(operations: Any) -> None:
             f"got {len(operations)}"
         )
     for operation in operations:
-        if not isinstance(operation, dict) or operation.get("op") not in _OPERATIONS:
-            raise InvalidPatch(f"every operation's `op` is one of {', '.join(_OPERATIONS)}")
+        if not isinstance(operation, dict):
+            raise InvalidPatch("every operation of a JSON patch is an object")
+        if operation.get("op") not in _OPERATIONS:
+            raise PatchRefused(f"Unexpected kind: {operation.get('op', 'unknown')}")
         for key in ("path", "from"):
             if not isinstance(operation.get(key, ""), str):
                 raise InvalidPatch(f"an operation's `{key}` is text")

@@ -16,7 +16,7 @@ from sampan.kubernetes.expressions.selection import conversion
 from sampan.kubernetes.expressions.types import BOOL, STRING, Type, accepts, optional_of
 from sampan.kubernetes.expressions.values import ABSENT, Optional
 from sampan.kubernetes.kinds.kind import Cause, Object
-from sampan.kubernetes.machinery import json_path
+from sampan.kubernetes.machinery import causes, json_path
 from sampan.kubernetes.schema.correlation import Old
 from sampan.kubernetes.schema.pruning import Path
 from sampan.kubernetes.schema.structure import render
@@ -57,10 +57,10 @@ class ValidationRule(msgspec.Struct, frozen=True):
             if self.program.evaluate(bindings, budget) is True:
                 return None
         except EvaluationFailed as error:
-            return self._cause(path, self._error(error))
+            return self._cause(path, value, self._error(error))
         for key in self.below:
             path = (path, key)
-        return self._cause(path, self._message(bindings, budget), self.reason)
+        return self._cause(path, value, self._message(bindings, budget), self.reason)
 
     def _bindings(self, value: Any, old: Old) -> dict[str, Any]:
         convert = conversion(self.kind)
@@ -92,15 +92,25 @@ class ValidationRule(msgspec.Struct, frozen=True):
                 return said.strip()[:_LONGEST_MESSAGE]
         return self.message.strip() or f"failed rule: {self.text.strip()}"
 
-    def _cause(self, path: Path, message: str, reason: str = "FieldValueInvalid") -> Cause:
+    def _cause(
+        self, path: Path, value: Any, message: str, reason: str = "FieldValueInvalid"
+    ) -> Cause:
+        """Scalars are shown, objects and lists are not."""
         field = render(path) or "<nil>"
-        heads = {
-            "FieldValueForbidden": f"Forbidden: {message}",
-            "FieldValueRequired": f"Required value: {message}",
-            "FieldValueDuplicate": f'Duplicate value: "{self.type_name}"',
-        }
-        usual = f'Invalid value: "{self.type_name}": {message}'
-        return Cause(field, reason, heads.get(reason, usual))
+        if reason == "FieldValueForbidden":
+            return causes.forbidden(field, message)
+        if reason == "FieldValueRequired":
+            return causes.required(field, message)
+        has_parts = isinstance(value, (dict, list))
+        if reason == "FieldValueDuplicate":
+            return (
+                Cause(field, reason, "Duplicate value")
+                if has_parts
+                else causes.duplicate(field, value)
+            )
+        if has_parts:
+            return Cause(field, reason, f"Invalid value: {message}")
+        return causes.invalid(field, value, message)
 
 
 def compile_rule(rule: Object, type_name: str, kind: Type) -> ValidationRule:

@@ -37,7 +37,7 @@ def read(text: str) -> ContinueToken:
         decoded = base64.urlsafe_b64decode(text[:_LONGEST].encode())
         token = msgspec.json.decode(decoded, type=ContinueToken)
     except (binascii.Error, ValueError) as error:
-        raise InvalidToken(f"continue key is not valid: {error}") from error
+        raise InvalidToken("continue key is not valid: it is none that a list gave") from error
     if token.version != _VERSION:
         raise InvalidToken("continue key is not valid: server does not recognize this version")
     if token.revision < 1 and token.revision != NOW:
