@@ -106,3 +106,15 @@ def test_a_scale_can_be_tried(play):
         assert (await api.send("GET", SCALE))["spec"] == {"replicas": 1}
 
     play(story)
+
+
+def test_a_scale_as_a_table(play):
+    async def story(api):
+        await api.create(DEPLOYMENTS, deployment(replicas=3))
+        table = {"accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+        shown = await api.send("GET", SCALE, headers=table)
+        columns = [column["name"] for column in shown["columnDefinitions"]]
+        assert columns == ["Name", "Desired", "Available", "Age"]
+        assert shown["rows"][0]["cells"][:3] == ["web", 3, 0]
+
+    play(story)

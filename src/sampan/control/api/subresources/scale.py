@@ -15,7 +15,6 @@ from sampan.control.api.cache.stored_object import StoredObject
 from sampan.control.api.cache.watch_cache import WatchCache
 from sampan.control.api.call import Call, object_key
 from sampan.control.api.forms import rendering
-from sampan.control.api.forms.negotiation import wanted
 from sampan.control.api.refusal import Refused
 from sampan.control.api.request_options import WriteOptions, write_options
 from sampan.control.api.writing import apply_configuration
@@ -26,6 +25,7 @@ from sampan.control.api.writing.field_management import MANAGED, updating_owners
 from sampan.control.api.writing.updating import check_same, patch_of, write_of
 from sampan.control.api.writing.writer import Writer
 from sampan.foundation.wire.message import Response
+from sampan.kubernetes.kinds.autoscaling.scales import SCALE
 from sampan.kubernetes.kinds.kind import Kind, Object, ScalePaths
 from sampan.kubernetes.machinery import selectors, status
 from sampan.kubernetes.machinery.causes import invalid
@@ -53,7 +53,7 @@ class Scale:
         stored = self._cache.of(call.routed.resource).get(object_key(call))
         if stored is None:
             raise Refused(status.not_found(call.routed.resource, call.attributes.name))
-        return _answer(call, scale_of(call.routed, stored.decoded()))
+        return self._answer(call, scale_of(call.routed, stored.decoded()))
 
     async def update(self, call: Call) -> Response:
         options = write_options(call.request, "UpdateOptions")
@@ -126,7 +126,10 @@ class Scale:
         written = await self._writer.update(
             kind, object_key(call), reviewed, dry_run=options.dry_run
         )
-        return _answer(call, scale_of(kind, _decode(written.data)))
+        return self._answer(call, scale_of(kind, _decode(written.data)))
+
+    def _answer(self, call: Call, scale: Object) -> Response:
+        return rendering.one(SCALE, msgspec.json.encode(scale), call.request, self._clock)
 
     async def _review(self, call: Call, write: Write, options: WriteOptions) -> None:
         """Hooks see a Scale, and may change its number of replicas. Raises Refused."""
@@ -212,7 +215,3 @@ def _check_replicas(replicas: Any, name: str) -> None:
     if type(replicas) is not int or replicas < 0:
         cause = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise Refused(status.invalid("autoscaling", _KIND, name, [cause]))
-
-
-def _answer(call: Call, scale: Object) -> Response:
-    return rendering.document(scale, wanted(call.request.headers.get("accept", "")))
