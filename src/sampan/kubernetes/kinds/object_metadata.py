@@ -48,8 +48,10 @@ def _named(check: Any, text: str, field: str) -> Iterator[Cause]:
 
 
 def check_labels(labels: dict[str, str] | None, field: str) -> Iterator[Cause]:
+    # Without a generator for each name: every object's labels come through here.
     for key, value in (labels or {}).items():
-        yield from _named(names.qualified_name, key, field)
+        for message in names.qualified_name(key):
+            yield invalid(field, key, message)
         for message in names.label_value(value):
             yield invalid(field, value, message)
 

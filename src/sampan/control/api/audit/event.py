@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from sampan.control.api.attributes import Attributes
 from sampan.control.api.audit.policy import Stage, Verdict
 from sampan.control.api.call import Call
 from sampan.control.api.refusal import Refused
@@ -31,6 +32,47 @@ class Record(msgspec.Struct):
     verdict: Verdict
 
 
+class _User(msgspec.Struct, omit_defaults=True):
+    """authentication/v1 UserInfo."""
+
+    username: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: dict[str, tuple[str, ...]] = {}
+
+
+class _Reference(msgspec.Struct, omit_defaults=True, rename="camel"):
+    resource: str = ""
+    namespace: str = ""
+    name: str = ""
+    api_group: str = ""
+    api_version: str = ""
+    subresource: str = ""
+
+
+class _Event(msgspec.Struct, omit_defaults=True, kw_only=True, rename="camel"):
+    """audit.k8s.io/v1 Event; what is empty is left out."""
+
+    kind: str
+    api_version: str
+    level: str
+    identifier: str = msgspec.field(name="auditID")
+    stage: Stage
+    request_uri: str = msgspec.field(name="requestURI")
+    verb: str
+    user: _User
+    impersonated_user: _User | None = None
+    addresses: tuple[str, ...] = msgspec.field(name="sourceIPs", default=())
+    user_agent: str | None = None
+    object_ref: _Reference | None = None
+    response_status: Object | None = None
+    request_object: Any = None
+    response_object: Any = None
+    request_received_timestamp: str
+    stage_timestamp: str
+    annotations: dict[str, str] = {}
+
+
 def line(
     record: Record,
     call: Call,
@@ -40,75 +82,69 @@ def line(
 ) -> bytes:
     """The event as one line of JSON; without an outcome where there is none yet."""
     request, verdict = call.request, record.verdict
-    event: Object = {
-        "kind": "Event",
-        "apiVersion": "audit.k8s.io/v1",
-        "level": verdict.level,
-        "auditID": record.identifier,
-        "stage": stage,
-        "requestURI": _uri(request),
-        "verb": call.attributes.verb,
-        "user": _user(record.user),
-    }
-    if call.identity != record.user:
-        event["impersonatedUser"] = _user(call.identity)
-    if request.peer_address:
-        event["sourceIPs"] = [request.peer_address]
-    if "user-agent" in request.headers:
-        event["userAgent"] = request.headers["user-agent"]
-    if call.attributes.is_resource:
-        event["objectRef"] = _reference(call)
-    if isinstance(outcome, Refused):
-        event["responseStatus"] = {"metadata": {}} | outcome.status
-    elif outcome is not None:
-        event["responseStatus"] = {"metadata": {}, "code": outcome.status}
-    if stage != "RequestReceived":
-        event |= _bodies(verdict, request, outcome)
-    event["requestReceivedTimestamp"] = to_microseconds(record.received)
-    event["stageTimestamp"] = to_microseconds(moment)
-    if call.annotations:
-        event["annotations"] = call.annotations
+    user, address = record.user, request.peer_address
+    is_acting = call.identity is not user and call.identity != user
+    has_bodies = stage != "RequestReceived"
+    event = _Event(
+        kind="Event",
+        api_version="audit.k8s.io/v1",
+        level=verdict.level,
+        identifier=record.identifier,
+        stage=stage,
+        request_uri=_uri(request),
+        verb=call.attributes.verb,
+        user=_user(user),
+        impersonated_user=_user(call.identity) if is_acting else None,
+        addresses=(address,) if address else (),
+        user_agent=request.headers.get("user-agent"),
+        object_ref=_reference(call.attributes) if call.attributes.is_resource else None,
+        response_status=_outcome(outcome),
+        request_object=_request_body(verdict, request) if has_bodies else None,
+        response_object=_response_body(verdict, outcome) if has_bodies else None,
+        request_received_timestamp=to_microseconds(record.received),
+        stage_timestamp=to_microseconds(moment),
+        annotations=call.annotations,
+    )
     return _encode(event) + b"\n"
 
 
 def _uri(request: Request) -> str:
+    if not request.query:
+        return request.path
     query = "&".join(f"{key}={value}" for key, value in request.query)
-    return f"{request.path}?{query}" if query else request.path
+    return f"{request.path}?{query}"
 
 
-def _user(identity: Identity) -> Object:
-    found: Object = {"username": identity.name}
-    if identity.uid:
-        found["uid"] = identity.uid
-    if identity.groups:
-        found["groups"] = identity.groups
-    if identity.extra:
-        found["extra"] = identity.extra
-    return found
+def _user(identity: Identity) -> _User:
+    return _User(identity.name, identity.uid, identity.groups, identity.extra)
 
 
-def _reference(call: Call) -> Object:
-    attributes = call.attributes
-    parts = {
-        "resource": attributes.resource,
-        "namespace": attributes.namespace,
-        "name": attributes.name,
-        "apiGroup": attributes.group,
-        "apiVersion": attributes.version,
-        "subresource": attributes.subresource,
-    }
-    return {key: value for key, value in parts.items() if value}
+def _reference(it: Attributes) -> _Reference:
+    return _Reference(it.resource, it.namespace, it.name, it.group, it.version, it.subresource)
 
 
-def _bodies(verdict: Verdict, request: Request, outcome: Response | Refused | None) -> Object:
-    shown: Object = {}
-    if verdict.shows_request and _media_type(request.headers.get("content-type", "")) in _JSON:
-        shown["requestObject"] = _shown(request.body, verdict)
-    if verdict.shows_response and isinstance(outcome, Response) and isinstance(outcome.body, bytes):
-        given = outcome.headers.get("Content-Type", "")
-        if _media_type(given) in _JSON:
-            shown["responseObject"] = _shown(outcome.body, verdict)
-    return {key: value for key, value in shown.items() if value is not None}
+def _outcome(outcome: Response | Refused | None) -> Object | None:
+    if outcome is None:
+        return None
+    if isinstance(outcome, Refused):
+        return {"metadata": {}} | outcome.status
+    return {"metadata": {}, "code": outcome.status}
+
+
+def _request_body(verdict: Verdict, request: Request) -> Any:
+    if not verdict.shows_request:
+        return None
+    given = request.headers.get("content-type", "")
+    return _shown(request.body, verdict) if _media_type(given) in _JSON else None
+
+
+def _response_body(verdict: Verdict, outcome: Response | Refused | None) -> Any:
+    if not verdict.shows_response or not isinstance(outcome, Response):
+        return None
+    given = outcome.headers.get("Content-Type", "")
+    if not isinstance(outcome.body, bytes) or _media_type(given) not in _JSON:
+        return None
+    return _shown(outcome.body, verdict)
 
 
 def _media_type(header: str) -> str:

@@ -90,6 +90,8 @@ class ResourceCache:
 
     def count(self, namespace: str, after: str = "") -> int:
         """How many objects of a namespace ("" for all) have keys greater than `after`."""
+        if not self._keys:
+            return 0
         first, last = self._slice(namespace, after)
         return max(0, last - first)
 

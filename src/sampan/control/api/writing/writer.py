@@ -183,7 +183,15 @@ class Writer:
             await self._catch_up(kind)
             return None
         await self._cache.reached(entry.revision)
-        return Written(spliced(value, entry.revision))
+        return Written(self._told(kind, stored.key, value, entry.revision))
+
+    def _told(self, kind: Kind, key: str, value: bytes, revision: int) -> bytes:
+        """The JSON of a version that was written: the bytes that the cache has made of it,
+        unless a newer one has come."""
+        cached = self._cache.of(kind.resource).get(key) if kind.stored_as is None else None
+        if cached is not None and cached.revision == revision:
+            return cached.data
+        return spliced(value, revision)
 
     async def review(self, write: Write) -> None:
         """Admission of what isn't written in this form: a deletion, the body of a subresource,
@@ -246,7 +254,7 @@ class Writer:
             await self._catch_up(kind)
             return None
         await self._cache.reached(entry.revision)
-        return Written(spliced(value, entry.revision))
+        return Written(self._told(kind, key, value, entry.revision))
 
     async def _replace(
         self, stored: StoredObject, write: Write, *, dry_run: bool

@@ -4,11 +4,13 @@ from decimal import Decimal
 
 from sampan.kubernetes.kinds.kind import Object
 from sampan.kubernetes.machinery import quantities
+from sampan.kubernetes.machinery.familiar import remembering
 
 _RESOURCES = ("cpu", "memory")
 _NOTHING = Decimal(0)
 
 
+@remembering
 def quality_of_service(spec: Object) -> str:
     """Guaranteed, Burstable or BestEffort, from the requests and limits of cpu and memory.
 

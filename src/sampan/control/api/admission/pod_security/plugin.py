@@ -46,6 +46,8 @@ _TEMPLATES = {
     POD_TEMPLATES: ("template",),
 }
 _SUBRESOURCES = ("", "ephemeralcontainers")
+_ENFORCED = f"{PREFIX}enforce-policy"
+_NOTHING_ENFORCED = str(Standard())
 
 
 class PodSecurity:
@@ -73,10 +75,11 @@ class PodSecurity:
 
     def _look_at_pod(self, write: Write) -> None:
         pod, labels = write.object, self._labels(write.namespace)
-        enforced = standard_of(labels, "enforce")
-        write.annotations[f"{PREFIX}enforce-policy"] = str(enforced)
         if not _asks_for_anything(labels):
+            write.annotations[_ENFORCED] = _NOTHING_ENFORCED
             return
+        enforced = standard_of(labels, "enforce")
+        write.annotations[_ENFORCED] = str(enforced)
         found = violations(enforced, pod["metadata"], pod.get("spec") or {})
         if found:
             raise write.refusal(f'violates PodSecurity "{enforced}": {found}')
