@@ -1,11 +1,15 @@
 #!/bin/bash
 # The server as its own user. In an empty data folder a database is made first, as these say:
-# POSTGRES_PASSWORD (must be given, unless POSTGRES_HOST_AUTH_METHOD=trust), POSTGRES_USER
-# (postgres), POSTGRES_DB (as the user); then /docker-entrypoint-initdb.d/*.{sh,sql} are run.
+# POSTGRES_PASSWORD, or the file that POSTGRES_PASSWORD_FILE names (one of them, unless
+# POSTGRES_HOST_AUTH_METHOD=trust), POSTGRES_USER (postgres), POSTGRES_DB (as the user); then
+# /docker-entrypoint-initdb.d/*.{sh,sql} are run.
 set -euo pipefail
 
 make_database() {
     : "${POSTGRES_USER:=postgres}" "${POSTGRES_DB:=$POSTGRES_USER}" "${POSTGRES_PASSWORD:=}"
+    if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+        POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+    fi
     local method=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
     if [ -z "$POSTGRES_PASSWORD" ] && [ "$method" != trust ]; then
         echo "POSTGRES_PASSWORD is not given" >&2

@@ -1,83 +1,44 @@
-"""`docker compose` with an application of three services: a page, workers and Redis."""
+"""`docker compose` with applications of several services: one on Redis, one on PostgreSQL."""
 
-import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from composing import COMPOSE, Compose, application
 from engines import RunningEngine
-from harness import ROOT, eventually
+from harness import eventually
 
-COMPOSE = ROOT / ".cache/python/bin/docker-compose"
-APPLICATION = Path(__file__).with_name("application")
-PAGE = "http://127.0.0.1:8090"
-NEEDED = {"docker": "docker", "redis-cli": "redis-tools"}
-MISSING = [package for program, package in NEEDED.items() if shutil.which(program) is None]
+MISSING = [] if shutil.which("docker") else ["docker"]
 if not COMPOSE.exists():
     MISSING.append("docker-compose (make clients)")
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}"),
+    pytest.mark.usefixtures("images"),
 ]
-_GATHER = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import gather
-gather.MODULES += " http.server"
-gather.COMMANDS += " redis-check-rdb redis-cli"
-from pathlib import Path
-gather.gather(Path(sys.argv[2]))
-"""
-
-
-class Compose:
-    """`docker compose` in the application's folder; a call is the output of what succeeds."""
-
-    def __init__(self, engine: RunningEngine, folder: Path) -> None:
-        self._engine = engine
-        self._file = str(folder / "compose.yaml")
-
-    def __call__(self, *words: str) -> str:
-        done = self.run(*words)
-        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
-
-    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        return self._engine.command("compose", "--progress", "plain", "-f", self._file, *words)
-
-    def services(self, *words: str) -> dict[str, str]:
-        """The names of containers, and the state or health of each."""
-        rows = map(json.loads, self("ps", "--format", "json", *words).splitlines())
-        return {row["Name"]: row["Health"] or row["State"] for row in rows}
-
-    def fetch(self, path: str) -> str:
-        done = self._engine.namespaces.run("curl", "-sS", "--fail", "-m", "5", PAGE + path)
-        assert done.returncode == 0, done.stderr
-        return str(done.stdout)
 
 
 @pytest.fixture
 def compose(
     sampan: RunningEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Compose]:
-    """The application's image is built; nothing of it runs, neither before nor afterwards."""
-    folder = tmp_path / "application"
-    gather = ["/usr/bin/python3", "-I", "-S", "-c", _GATHER, str(ROOT / "examples/hello")]
-    subprocess.run([*gather, str(folder)], check=True, timeout=60)
-    shutil.copytree(APPLICATION, folder, dirs_exist_ok=True)
-    plugins = sampan.folder / "cli-plugins"
-    plugins.mkdir(exist_ok=True)
-    (plugins / "docker-compose").unlink(missing_ok=True)
-    (plugins / "docker-compose").symlink_to(COMPOSE)
+    """A page that counts its visitors and takes orders, workers, and Redis."""
     monkeypatch.setenv("DOCKER_BUILDKIT", "0")
-    built = sampan.command("build", "-q", "-t", "application", str(folder))
-    assert built.returncode == 0, built.stderr
-    command = Compose(sampan, folder)
-    yield command
-    command.run("down", "-v", "-t", "0")
-    sampan.command("rmi", "-f", "application")
+    folder = tmp_path / "application"
+    with application(sampan, "redis", folder, "http://127.0.0.1:8090") as command:
+        yield command
+
+
+@pytest.fixture
+def shop(
+    sampan: RunningEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Compose]:
+    """A shop behind nginx, packers, PostgreSQL, and a job that makes its tables."""
+    monkeypatch.setenv("DOCKER_BUILDKIT", "0")
+    folder = tmp_path / "shop"
+    with application(sampan, "postgres", folder, "http://127.0.0.1:8091") as command:
+        yield command
 
 
 def test_an_application(compose: Compose, sampan: RunningEngine) -> None:
@@ -93,9 +54,8 @@ def test_an_application(compose: Compose, sampan: RunningEngine) -> None:
     assert "worker-1  | did tea" in compose("logs", "worker").splitlines()
     assert compose("exec", "-T", "store", "redis-cli", "scard", "done") == "1"
     assert compose("port", "web", "8080") == "127.0.0.1:8090"
-    assert compose(
-        "run", "--rm", "-T", "--no-deps", "worker", "redis-cli", "-h", "store", "ping"
-    ) == ("PONG")
+    ping = ["python", "-c", "from store import ask; print(ask('PING'))"]
+    assert compose("run", "--rm", "-T", "--no-deps", "worker", *ping) == "PONG"
 
     compose("up", "-d", "--scale", "worker=3")
     workers = compose.services("worker")
@@ -136,3 +96,35 @@ def test_what_has_changed_is_made_anew(compose: Compose, monkeypatch: pytest.Mon
     assert before[0] != after[0]
     assert before[1] == after[1]
     assert compose.fetch("/") == "welcome 1"
+
+
+def test_a_shop_on_postgres(shop: Compose, sampan: RunningEngine) -> None:
+    shop("up", "-d")
+    eventually(lambda: shop.services("web") == {"shop-web-1": "healthy"}, 30, "the shop is open")
+    assert shop.services() == {
+        "shop-database-1": "healthy",
+        "shop-front-1": "running",
+        "shop-packer-1": "running",
+        "shop-web-1": "healthy",
+    }
+    assert shop.services("-a", "tables") == {"shop-tables-1": "exited"}
+    assert shop.fetch("/order/tea") == "1"
+    eventually(lambda: shop.fetch("/packed") == "tea", 10, "the order is packed")
+    assert "packed tea" in shop("logs", "packer")
+    count = ["psql", "-U", "postgres", "-d", "shop", "-Atc", "SELECT count(*) FROM orders"]
+    assert shop("exec", "-T", "database", *count) == "1"
+
+    shop("up", "-d", "--no-recreate", "--scale", "packer=3")
+    wanted = ["tea", *(str(number) for number in range(9))]
+    for name in wanted[1:]:
+        shop.fetch(f"/order/{name}")
+    eventually(lambda: shop.fetch("/packed").split() == wanted, 10, "all orders are packed")
+    assert len(shop.services("packer")) == 3
+
+    shop("down", "-t", "1")
+    shop("up", "-d")
+    eventually(lambda: shop.services("web") == {"shop-web-1": "healthy"}, 30, "the shop is open")
+    assert shop.fetch("/packed").split() == wanted
+    shop("down", "-v", "-t", "1")
+    left = sampan.command("volume", "ls", "-q", "-f", "label=com.docker.compose.project=shop")
+    assert left.stdout == ""
