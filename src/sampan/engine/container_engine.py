@@ -29,7 +29,7 @@ from sampan.engine.contract import (
 from sampan.engine.images.credentials import Credentials
 from sampan.engine.images.source import ImageSource
 from sampan.engine.runtime import capabilities, seccomp
-from sampan.engine.runtime.adoption import adopted_record
+from sampan.engine.runtime.adoption import Adoption
 from sampan.engine.runtime.attached_session import AttachedSession
 from sampan.engine.runtime.bundle import ContainerFolders
 from sampan.engine.runtime.container_maker import ContainerMaker
@@ -41,7 +41,6 @@ from sampan.engine.runtime.monitor import Monitor
 from sampan.engine.runtime.oci_runtime import OciRuntime
 from sampan.engine.runtime.record import (
     ContainerRecord,
-    read_record,
     reconfigured,
     stepped_back,
     write_record,
@@ -138,6 +137,7 @@ class ContainerEngine:
         return await self._images.pull(reference, credentials)
 
     async def create(self, configuration: ContainerConfiguration, identifier: str = "") -> str:
+        self._maker.expect_process()
         identifier = identifier or secrets.token_hex(32)
         self._roster.reserve(configuration.name, identifier)
         try:
@@ -150,6 +150,7 @@ class ContainerEngine:
     async def prepare(
         self, identifier: str, configuration: ContainerConfiguration | None = None
     ) -> None:
+        self._maker.expect_process()
         container = self._roster.find(identifier)
         async with container.lock:
             if container.record.phase in ("created", "exited"):
@@ -242,18 +243,10 @@ class ContainerEngine:
         return container.record.status()
 
     async def remove(self, identifier: str) -> None:
-        try:
-            container = self._roster.find(identifier)
-        except ContainerNotFound:
-            return
-        await self.stop(container.record.identifier, 0)
-        async with container.lock:
-            record = container.record
-            if record.identifier in self._roster:
-                container.close()
-                await self._maker.unmake(record.identifier, record)
-                await self._images.release(self._owner, record.identifier)
-                self._roster.remove(record)
+        await self._remove(identifier, waits=True)
+
+    async def discard(self, identifier: str) -> None:
+        await self._remove(identifier, waits=False)
 
     async def status(self, identifier: str) -> ContainerStatus:
         return self._roster.find_record(identifier).status()
@@ -273,6 +266,7 @@ class ContainerEngine:
         working_directory: str = "",
         privileged: bool = False,
     ) -> RuntimeExecSession:
+        self._maker.expect_process()
         return await self._streams.execute(
             self._roster.find_running(identifier).record,
             ExecSettings(
@@ -317,6 +311,7 @@ class ContainerEngine:
     async def close(self) -> None:
         for container in self._roster:
             container.close()
+        await self._maker.close()
         await self._images.close()
 
     async def _create(self, identifier: str, configuration: ContainerConfiguration) -> None:
@@ -344,6 +339,24 @@ class ContainerEngine:
             await self._images.release(self._owner, identifier)
             raise
         self._roster.tell(self._roster.add(record))
+
+    async def _remove(self, identifier: str, *, waits: bool) -> None:
+        try:
+            container = self._roster.find(identifier)
+        except ContainerNotFound:
+            return
+        await self.stop(container.record.identifier, 0)
+        async with container.lock:
+            record = container.record
+            if record.identifier not in self._roster:
+                return
+            container.close()
+            if waits:
+                await self._maker.unmake(record.identifier, record)
+            await self._images.release(self._owner, record.identifier)
+            self._roster.remove(record)
+            if not waits:
+                self._maker.unmake_later(record)
 
     async def _prepare(
         self, container: FollowedContainer, configuration: ContainerConfiguration
@@ -383,18 +396,13 @@ class ContainerEngine:
 
     async def _adopt_all(self) -> None:
         """Take up what an earlier process left, whatever it was doing when it ended."""
+        adoption = Adoption(self._folders, self._boot, self._maker, self._runtime)
         for identifier in os.listdir(self._folders.containers):
-            record = read_record(self._folders.container(identifier))
-            if record is None or record.phase == "creating":
-                await self._maker.unmake(identifier, record)
+            record = await adoption.record_of(identifier, self._clock())
+            if record is None:
                 await self._images.release(self._owner, identifier)
-                continue
-            adopted = await adopted_record(
-                record, self._boot, self._clock(), self._maker, self._runtime
-            )
-            if adopted != record:
-                write_record(self._folders.container(identifier), adopted)
-            self._roster.add(adopted)
+            else:
+                self._roster.add(record)
         await self._images.retain(
             self._owner, tuple(container.record.identifier for container in self._roster)
         )

@@ -214,6 +214,10 @@ class Engine(Protocol):
     async def remove(self, identifier: str) -> None:
         """End it if need be and take away its files; its log file stays. No error if not there."""
 
+    async def discard(self, identifier: str) -> None:
+        """`remove`, but the files may still be going when it returns: the container is known no
+        more and lets go of its image. What a crash leaves of it is a container again, ended."""
+
     async def status(self, identifier: str) -> ContainerStatus:
         """`identifier` may be a name. Raises ContainerNotFound."""
 

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -166,6 +166,17 @@ class ControlGroups:
         for root in self._roots():
             (root.joinpath(*_parts(name)) / "cgroup.procs").write_text(str(process))
 
+    def expect_moves(self) -> None:
+        """Make moves of processes quick for the next some 10 ms. Blocks about as long (OSError).
+
+        The first move after a while waits until every processor has seen that one is coming
+        (percpu_down_write in the kernel's cgroup_attach_lock); those soon after it don't. Moving
+        ourselves to where we are is such a first move.
+        """
+        root = next(iter(self._roots()))
+        with (root.joinpath(*_own_parts(self._hierarchies)) / "cgroup.procs").open("w") as file:
+            file.write("0")
+
     def kill_all(self, name: str) -> None:
         """SIGKILL everything in a group and below; again until nothing new appears."""
         if self.version == 2:
@@ -269,6 +280,16 @@ def hierarchies_of(entries: Iterable[MountEntry]) -> ControlGroups:
     if unified is None:
         raise OSError(errno.ENOENT, "no control group hierarchy is mounted", "/sys/fs/cgroup")
     return ControlGroups(2, {"": unified})
+
+
+def _own_parts(hierarchies: Mapping[str, Path]) -> list[str]:
+    """The calling process's group in the first of some hierarchies (cgroups(7))."""
+    first = next(iter(hierarchies))
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if first in controllers.split(","):
+            return [part for part in path.split("/") if part]
+    raise OSError(errno.ENOENT, "the process is in no control group of", first)
 
 
 def _parts(name: str) -> list[str]:

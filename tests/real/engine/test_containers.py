@@ -12,6 +12,7 @@ from sampan.engine.configuration import Mount
 from sampan.engine.contract import CommandNotFound, ContainerStatus, ImageNotFound, NameInUse
 from sampan.engine.log_rotation import LogLimits, rotate_once, rotated_file
 from sampan.engine.logs import LogOptions, read_log
+from sampan.host.cgroups import control_groups
 
 pytestmark = pytest.mark.real
 
@@ -35,6 +36,34 @@ def test_a_container_runs_and_tells_its_phases_and_exit_code(tmp_path: Path) -> 
         assert await engine.containers() == []
         assert not list((place.folder / "state/containers").iterdir())
         await engine.close()
+
+    in_own_process(tmp_path, body)
+
+
+def test_what_is_discarded_goes_while_others_go_on(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await place.add_image()
+        engine = await place.engine()
+        identifier = await engine.create(place.shell("true"))
+        await engine.start(identifier)
+        await engine.wait(identifier)
+        await engine.discard(identifier)
+        assert await engine.containers() == []
+        again = await engine.create(place.shell("true"))
+        await engine.discard(again)
+        await engine.discard(again)
+        await engine.close()
+        assert not list((place.folder / "state/containers").iterdir())
+        assert not list((place.folder / "run/containers").iterdir())
+
+    in_own_process(tmp_path, body)
+
+
+def test_expecting_a_process_moves_none(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        own = Path("/proc/self/cgroup").read_text()
+        control_groups().expect_moves()
+        assert Path("/proc/self/cgroup").read_text() == own
 
     in_own_process(tmp_path, body)
 

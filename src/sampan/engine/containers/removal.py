@@ -13,8 +13,13 @@ class Removal:
         self._parts = parts
         self._registry = registry
 
-    async def remove(self, container: ManagedContainer, *, volumes: bool) -> None:
-        """Remove one that doesn't run; its lock is held. Raises EngineError, OSError."""
+    async def remove(
+        self, container: ManagedContainer, *, volumes: bool, at_once: bool = False
+    ) -> None:
+        """Remove one that doesn't run; its lock is held. Raises EngineError, OSError.
+
+        `at_once` tells all who wait before its files are gone, which nobody can see any more.
+        """
         container.removing = True
         try:
             if not container.record.host.auto_remove:
@@ -22,7 +27,7 @@ class Removal:
                 await self._registry.save(
                     container.change(intent="remove-volumes" if volumes else "remove")
                 )
-            await asyncio.shield(self.clear(container, volumes=volumes))
+            await asyncio.shield(self.clear(container, volumes=volumes, at_once=at_once))
         except BaseException:
             container.removing = False
             raise
@@ -32,10 +37,12 @@ class Removal:
         container.tell_removal()
         self._registry.publish(container, "destroy")
 
-    async def clear(self, container: ManagedContainer, *, volumes: bool) -> None:
+    async def clear(
+        self, container: ManagedContainer, *, volumes: bool, at_once: bool = False
+    ) -> None:
         """Take away whatever is there of a container, its record last."""
-        identifier = container.identifier
-        await self._parts.engine.remove(identifier)
+        identifier, engine = container.identifier, self._parts.engine
+        await (engine.discard(identifier) if at_once else engine.remove(identifier))
         await self._parts.volumes.release(identifier, remove_anonymous=volumes)
         remove_logs(self._parts.log_file(identifier))
         await self._registry.forget(identifier)

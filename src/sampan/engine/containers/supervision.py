@@ -263,7 +263,7 @@ class Supervision:
         elif record.host.auto_remove and not container.kept_at_end:
             container.tell_end()
             container.ended.set()
-            await self._removal.remove(container, volumes=True)
+            await self._removal.remove(container, volumes=True, at_once=True)
             return
         await self._registry.save(record)
 

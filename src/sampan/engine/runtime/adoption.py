@@ -2,36 +2,57 @@
 
 import msgspec
 
+from sampan.engine.runtime.bundle import ContainerFolders
 from sampan.engine.runtime.container_maker import ContainerMaker
 from sampan.engine.runtime.oci_runtime import OciRuntime
-from sampan.engine.runtime.record import ContainerRecord, after_restart, stepped_back
+from sampan.engine.runtime.record import (
+    ContainerRecord,
+    after_restart,
+    read_record,
+    stepped_back,
+    write_record,
+)
 from sampan.host import processes
 
 
-async def adopted_record(
-    record: ContainerRecord,
-    boot: str,
-    now: float,
-    maker: ContainerMaker,
-    runtime: OciRuntime,
-) -> ContainerRecord:
-    """What is true of it now; a process that was half made is taken away.
+class Adoption(msgspec.Struct, frozen=True):
+    """Finds out about the containers of these folders. `boot` tells this start of the machine
+    from others."""
 
-    Raises EngineError, OSError.
-    """
-    record = after_restart(record, boot, now)
-    if record.phase == "preparing":
-        await maker.end_half_made(record.identifier)
-    elif record.phase == "starting":
-        await maker.wait_for_runtime(record)
-        waits = await runtime.is_created(record.identifier)
-        record = msgspec.structs.replace(record, phase="prepared" if waits else "running")
-    if record.phase == "preparing" or (record.phase == "prepared" and not _is_kept(record)):
-        await maker.unmake_process(record)
-        record = stepped_back(record)
-    if record.paused and not maker.is_frozen(record):
-        record = msgspec.structs.replace(record, paused=False)
-    return record
+    folders: ContainerFolders
+    boot: str
+    maker: ContainerMaker
+    runtime: OciRuntime
+
+    async def record_of(self, identifier: str, now: float) -> ContainerRecord | None:
+        """What is true of a container now, written down; None for one that was never whole, which
+        is taken away. Raises EngineError, OSError.
+        """
+        folder = self.folders.container(identifier)
+        found = read_record(folder)
+        if found is None or found.phase == "creating":
+            await self.maker.unmake(identifier, found)
+            return None
+        adopted = await self._settled(after_restart(found, self.boot, now))
+        if adopted != found:
+            write_record(folder, adopted)
+        return adopted
+
+    async def _settled(self, record: ContainerRecord) -> ContainerRecord:
+        """A process that was half made is taken away."""
+        maker = self.maker
+        if record.phase == "preparing":
+            await maker.end_half_made(record.identifier)
+        elif record.phase == "starting":
+            await maker.wait_for_runtime(record)
+            waits = await self.runtime.is_created(record.identifier)
+            record = msgspec.structs.replace(record, phase="prepared" if waits else "running")
+        if record.phase == "preparing" or (record.phase == "prepared" and not _is_kept(record)):
+            await maker.unmake_process(record)
+            record = stepped_back(record)
+        if record.paused and not maker.is_frozen(record):
+            record = msgspec.structs.replace(record, paused=False)
+        return record
 
 
 def _is_kept(record: ContainerRecord) -> bool:

@@ -7,6 +7,7 @@ control group. Which containers there are, and in which phase of life, is not kn
 import asyncio
 import contextlib
 import errno
+import logging
 import signal
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from sampan.host.identifier_maps import MappedUsers
 from sampan.host.tree_removal import remove_tree
 
 _SPAWNS_AT_ONCE = 8
+_log = logging.getLogger(__name__)
 
 
 class ContainerMaker:
@@ -49,6 +51,24 @@ class ContainerMaker:
         self._monitor = monitor
         self._control_groups = control_groups
         self._host = host
+        self._expecting: asyncio.Future[None] | None = None
+        self._going: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Wait until all that is to go has gone."""
+        await asyncio.gather(*self._going, return_exceptions=True)
+
+    def expect_process(self) -> None:
+        """A process is about to be made: what the kernel needs some time for begins now."""
+        if self._expecting is None or self._expecting.done():
+            loop = asyncio.get_running_loop()
+            self._expecting = loop.run_in_executor(None, self._expect_moves)
+
+    def _expect_moves(self) -> None:
+        try:
+            self._control_groups.expect_moves()
+        except OSError as error:
+            _log.debug("moving a process will take its time: %s", error)
 
     async def make_root(self, record: ContainerRecord) -> Path:
         """The folder in which the container's root is mounted.
@@ -168,6 +188,17 @@ class ContainerMaker:
         else:
             await self.unmake_process(record)
         await asyncio.to_thread(overlay.remove_snapshot, self._folders.container(identifier))
+
+    def unmake_later(self, record: ContainerRecord) -> None:
+        """Take away all of it but its log while others go on; a failure is logged."""
+        going = asyncio.ensure_future(self.unmake(record.identifier, record))
+        self._going.add(going)
+        going.add_done_callback(self._gone)
+
+    def _gone(self, going: asyncio.Task[None]) -> None:
+        self._going.discard(going)
+        if not going.cancelled() and (error := going.exception()) is not None:
+            _log.error("a container's files could not be removed", exc_info=error)
 
     async def _delete(self, identifier: str) -> None:
         async with self.spawning:
