@@ -56,6 +56,8 @@ async def _lines(
 
 
 async def attach(call: Call) -> Response:
+    # Some libraries say the options again in a body, which is no input of the command.
+    await call.request.read_body()
     streams, terminal = await _attached(call)
     return hijacking.response(call, streams, terminal=terminal)
 
