@@ -8,7 +8,7 @@ from sampan.node.quality_of_service import container_limits, pod_requests, quali
 from sampan.node.references import MissingReference
 
 
-def configured(make_pod, container=None, pod=None, image_user=""):
+def configured(make_pod, container=None, pod=None, image_user="", localhost_profile=""):
     spec = {"containers": [{"name": "main", "image": "hello", **(container or {})}]}
     made = make_pod(spec | {"securityContext": pod or {}})
     around = RunSettings(
@@ -20,6 +20,7 @@ def configured(make_pod, container=None, pod=None, image_user=""):
         log_path="/logs/0.log",
         pids_limit=100,
         image_user=image_user,
+        localhost_profile=localhost_profile,
     )
     return configuration(made, made.spec.containers[0], around, attempt=2, sandbox=1, delay=10.0)
 
@@ -101,6 +102,15 @@ def test_an_empty_localhost_profile_is_refused(make_pod):
     profile = {"seccompProfile": {"type": "Localhost", "localhostProfile": ""}}
     with pytest.raises(MissingReference, match="localhostProfile"):
         configured(make_pod, {"securityContext": profile})
+
+
+def test_the_nodes_own_profile_holds_unless_the_container_is_privileged(make_pod):
+    profile = {"seccompProfile": {"type": "Localhost", "localhostProfile": "audit.json"}}
+    text = '{"defaultAction": "SCMP_ACT_LOG"}'
+    for privileged, expected in ((False, text), (True, "unconfined")):
+        security = {"securityContext": {**profile, "privileged": privileged}}
+        made = configured(make_pod, security, localhost_profile=text)
+        assert made.seccomp_profile == expected
 
 
 def test_groups(make_pod):

@@ -201,6 +201,26 @@ def test_a_missing_config_map_is_waited_for(on_node):
     on_node(story)
 
 
+def test_a_seccomp_profile_of_the_node_is_waited_for(on_node):
+    async def story(node):
+        profile = {"type": "Localhost", "localhostProfile": "strict.json"}
+        security = {"seccompProfile": profile}
+        node.create(containers=[{"name": "main", "image": "hello", "securityContext": security}])
+        await moment(1)
+        waiting = node.container()["state"]["waiting"]
+        assert waiting["reason"] == "CreateContainerError"
+        assert "cannot load seccomp profile" in waiting["message"]
+        folder = node.services.settings.seccomp_folder
+        folder.mkdir(parents=True)
+        (folder / "strict.json").write_text('{"defaultAction": "SCMP_ACT_ERRNO"}')
+        await moment(400)
+        assert node.status()["phase"] == "Running"
+        given = node.engine.configurations["container-1"].seccomp_profile
+        assert given == '{"defaultAction": "SCMP_ACT_ERRNO"}'
+
+    on_node(story)
+
+
 def test_a_volume_follows_its_config_map(on_node):
     async def story(node):
         node.api.put("configmaps", "cm", {"data": {"m": "fast"}})

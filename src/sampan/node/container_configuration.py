@@ -18,7 +18,7 @@ from sampan.node.references import MissingReference
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the node made for the run before it: its group, network, mounts and log file;
-    and the run whose processes it is `beside`, if any."""
+    the run whose processes it is `beside`, and the text of its `localhost_profile`, if any."""
 
     cgroup_parent: str
     network_namespace: str
@@ -29,6 +29,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     pids_limit: int
     image_user: str = ""
     beside: str = ""
+    localhost_profile: str = ""
 
 
 def container_name(pod: Pod, container: str, attempt: int) -> str:
@@ -61,7 +62,7 @@ def configuration(
     delay: float,
 ) -> ContainerConfiguration:
     """Raises MissingReference (shown as CreateContainerConfigError) for a forbidden user."""
-    security, of_pod = container.security_context, pod.spec.security_context
+    security = container.security_context
     known = around.environment
     return ContainerConfiguration(
         name=container_name(pod, container.name, attempt),
@@ -87,9 +88,7 @@ def configuration(
             security.privileged or security.allow_privilege_escalation is True
         ),
         read_only_root=security.read_only_root_filesystem,
-        seccomp_profile=_seccomp_profile(
-            (security.seccomp_profile or of_pod.seccomp_profile), security.privileged
-        ),
+        seccomp_profile=_seccomp_profile(pod, container, around.localhost_profile),
         terminal=container.tty,
         keep_stdin_open=container.stdin,
         log_path=around.log_path,
@@ -134,12 +133,28 @@ def _refuse_root(container: str, user: int | None, image_user: str) -> None:
         )
 
 
-def _seccomp_profile(profile: SeccompProfile | None, privileged: bool) -> str:
-    """The default profile holds unless the pod is privileged or asks for none."""
-    if privileged or (profile and profile.type == "Unconfined"):
-        return "unconfined"
-    if profile and profile.type == "Localhost":
-        if not profile.localhost_profile:
-            raise MissingReference("a Localhost seccomp profile needs a localhostProfile")
-        raise MissingReference("Localhost seccomp profiles are not supported on this node")
-    return "default"
+def localhost_profile_name(pod: Pod, container: Container) -> str:
+    """The path of the node's own seccomp profile that holds for the container, or "".
+
+    Raises MissingReference for a profile without a path.
+    """
+    profile = _wanted_profile(pod, container)
+    if container.security_context.privileged or profile is None or profile.type != "Localhost":
+        return ""
+    if not profile.localhost_profile:
+        raise MissingReference("localhostProfile must be set if seccompProfile type is Localhost.")
+    return profile.localhost_profile
+
+
+def _wanted_profile(pod: Pod, container: Container) -> SeccompProfile | None:
+    of_pod = pod.spec.security_context
+    return container.security_context.seccomp_profile or of_pod.seccomp_profile
+
+
+def _seccomp_profile(pod: Pod, container: Container, localhost_profile: str) -> str:
+    """The default profile holds unless the container is privileged or asks for another."""
+    if localhost_profile_name(pod, container):
+        return localhost_profile
+    profile = _wanted_profile(pod, container)
+    unconfined = profile is not None and profile.type == "Unconfined"
+    return "unconfined" if unconfined or container.security_context.privileged else "default"

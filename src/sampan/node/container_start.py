@@ -19,6 +19,7 @@ from sampan.node.pod_sandbox import PodSandbox
 from sampan.node.pod_state import Trouble
 from sampan.node.pod_view import Container, Pod
 from sampan.node.references import MissingReference
+from sampan.node.seccomp_profiles import SeccompProfileUnusable, localhost_profile
 
 TARGET_RETRY = 1.0
 START_ERROR_CODE = 128
@@ -66,6 +67,8 @@ async def start(
         )
     except MissingReference as error:
         raise NotStarted(Trouble("CreateContainerConfigError", str(error))) from error
+    except SeccompProfileUnusable as error:
+        raise NotStarted(_again("CreateContainerError", str(error), services, before)) from error
     except OSError as error:
         reason = "CreateContainerConfigError"
         raise NotStarted(_again(reason, str(error), services, before)) from error
@@ -113,12 +116,13 @@ def _surrounding(
     image_user: str,
     beside: str,
 ) -> RunSettings:
-    """Raises MissingReference."""
+    """Raises MissingReference, SeccompProfileUnusable."""
     settings = sandbox.settings
     variables = environment(pod, container, sandbox.surroundings(pod))
     log = logs.log_path(settings.logs_folder, pod.metadata, container.name, attempt)
     log.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     attachment = sandbox.attachment
+    profile = container_configuration.localhost_profile_name(pod, container)
     return RunSettings(
         cgroup_parent=sandbox.cgroup,
         network_namespace=str(attachment.namespace) if attachment else "host",
@@ -129,4 +133,5 @@ def _surrounding(
         pids_limit=settings.pod_pids_limit,
         image_user=image_user,
         beside=beside,
+        localhost_profile=localhost_profile(settings.seccomp_folder, profile) if profile else "",
     )

@@ -68,6 +68,11 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.state_folder / "logs"
 
     @property
+    def seccomp_folder(self) -> Path:
+        """Where an administrator puts the profiles that pods name as `Localhost`."""
+        return self.state_folder / "seccomp"
+
+    @property
     def cgroup(self) -> str:
         """Relative to each controller's root; each pod has a group of its own below it."""
         return f"{self.instance.cgroup}/node-{self.node_number}/pods"
