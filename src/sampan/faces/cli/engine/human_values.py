@@ -37,8 +37,12 @@ def local_time(moment: float) -> str:
 
 
 def written_time(text: str) -> str:
-    """RFC 3339 in UTC as Go prints such a time."""
-    return f"{text[:-1].replace('T', ' ')} +0000 UTC" if text.endswith("Z") else text
+    """RFC 3339 in UTC as Go prints such a time: a fraction of a second ends in no 0."""
+    if not text.endswith("Z"):
+        return text
+    whole, _, fraction = text[:-1].replace("T", " ").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction} +0000 UTC" if fraction else f"{whole} +0000 UTC"
 
 
 def short(identifier: str) -> str:
