@@ -17,6 +17,7 @@ from sampan.daemon.node_list import (
 )
 from sampan.engine.container_engine import ContainerEngine
 from sampan.engine.images.client import ImageClient
+from sampan.engine.peers.member import Member
 from sampan.foundation.pki.cluster import prepare
 from sampan.foundation.pki.contexts import KeyPairPaths, client_context
 from sampan.foundation.settings import Instance
@@ -35,6 +36,7 @@ from sampan.node.settings import AgentSettings
 
 KUBERNETES_VERSION = "v1.37.0"
 STOP_GRACE_SECONDS = 10.0
+_MACHINE_SOCKET = "engine.sock"
 
 _log = logging.getLogger(__name__)
 
@@ -52,10 +54,17 @@ def run(instance: Instance, number: int, *, server: int | None = None) -> None:
 
 async def _run(settings: AgentSettings, server: int | None, stop: asyncio.Event) -> None:
     engine = await _open_engine(settings.instance, settings.node_number)
+    member = Member(
+        engine,
+        settings.node_name,
+        settings.run_folder / "engine" / "engine.sock",
+        settings.instance.run_folder / _MACHINE_SOCKET,
+    )
     pair = KeyPairPaths(settings.certificate_file, settings.key_file)
     context = client_context(settings.authority_file, pair)
     client = ApiClient(HttpsTransport(settings.api_server, context), user_agent="kubelet")
     try:
+        await member.start()
         await end_of_file(server, stop)
         await run_agent(
             settings,
@@ -67,6 +76,7 @@ async def _run(settings: AgentSettings, server: int | None, stop: asyncio.Event)
         )
     finally:
         await client.close()
+        await member.close()
         await engine.close()
 
 
@@ -123,7 +133,7 @@ def _disk_size(instance: Instance) -> int:
 
 async def _open_engine(instance: Instance, number: int) -> ContainerEngine:
     name = node_name(number)
-    images = ImageClient(instance.run_folder / "engine.sock")
+    images = ImageClient(instance.run_folder / _MACHINE_SOCKET)
     return await ContainerEngine.open(
         instance.state_folder / "nodes" / name / "engine",
         instance.run_folder / "nodes" / name / "engine",

@@ -294,8 +294,24 @@ class ContainerEngine:
     async def detailed_usage(self, identifier: str) -> DetailedUsage:
         return self._control_groups.detailed_usage(self._roster.find_record(identifier).cgroup)
 
+    @property
+    def containers_folder(self) -> Path:
+        """Where the files of each container lie, by its identifier."""
+        return self._folders.containers
+
+    def record(self, identifier: str) -> ContainerRecord:
+        """All that is written down of a container. Raises ContainerNotFound."""
+        return self._roster.find_record(identifier)
+
+    def records(self) -> list[ContainerRecord]:
+        return [container.record for container in self._roster]
+
     def on_change(self, callback: Callable[[ContainerStatus], None]) -> None:
         self._roster.on_change(callback)
+
+    def on_removal(self, callback: Callable[[str], None]) -> None:
+        """Call back in the event loop with the identifier of each container that goes."""
+        self._roster.on_removal(callback)
 
     async def reopen_log(self, identifier: str) -> None:
         container = self._roster.find(identifier)

@@ -1,6 +1,7 @@
 """The engine of the machine: its images, the containers that people run, and all these need.
 
-Made once, by the engine's process. Pods' containers belong to the engines of their nodes.
+Made once, by the engine's process. The engines of nodes keep containers of their own, which are
+shown among the machine's.
 """
 
 import os
@@ -26,6 +27,8 @@ from sampan.engine.images.registry.settings import read_settings
 from sampan.engine.images.store import ImageStore
 from sampan.engine.networks.container_networks import ContainerNetworks
 from sampan.engine.networks.settings import network_settings
+from sampan.engine.peers.peers import Peers
+from sampan.engine.peers.routed_engine import RoutedEngine
 from sampan.engine.state import State
 from sampan.engine.volumes.local_volumes import LocalVolumes
 from sampan.foundation.settings import Instance
@@ -48,6 +51,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     volumes: LocalVolumes
     containers: MachineContainers
     builds: MachineBuilds
+    peers: Peers
 
     async def close(self) -> None:
         await self.containers.close()
@@ -79,8 +83,9 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
         apply_changes=apply_changes,
         clock=time.time,
     )
+    peers = Peers(groups)
     parts = Parts(
-        engine=engine,
+        engine=RoutedEngine(engine, peers),
         images=images,
         networks=networks,
         volumes=volumes,
@@ -109,6 +114,7 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
         volumes=volumes,
         containers=await MachineContainers.open(parts),
         builds=builds,
+        peers=peers,
     )
 
 

@@ -1,4 +1,4 @@
-"""The private socket of the engine's process: the machine's images, for the engines of nodes."""
+"""The private socket of the engine's process, for the engines of nodes: images, and joining."""
 
 from sampan.engine.images.service import ImageService
 from sampan.engine.machine import Machine
@@ -10,5 +10,6 @@ _SOCKET = "engine.sock"
 
 def private_server(instance: Instance, machine: Machine) -> EngineServer:
     """To be started and stopped by who has the machine's engine."""
-    service = ImageService(machine.store, machine.registries)
-    return EngineServer(instance.run_folder / _SOCKET, service.handlers())
+    images = ImageService(machine.store, machine.registries).handlers()
+    joining = machine.peers.handlers(machine.containers.display)
+    return EngineServer(instance.run_folder / _SOCKET, images | joining)

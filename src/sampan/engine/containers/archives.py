@@ -98,6 +98,8 @@ async def put_archive(
 
 
 async def _view(container: ManagedContainer, parts: Parts) -> _View:
+    if container.keeper:
+        return await _view_of_kept(container, parts)
     over = [(mount, mount.source) for mount in network_files.mounts(container, parts)]
     for mount in container.record.mounts:
         if mount.kind == "bind":
@@ -106,6 +108,13 @@ async def _view(container: ManagedContainer, parts: Parts) -> _View:
             place = Path(parts.volumes.inspect(mount.name).mountpoint) / mount.subpath
             over.append((mount, str(place)))
     return _View(await parts.engine.root(container.identifier), tuple(over))
+
+
+async def _view_of_kept(container: ManagedContainer, parts: Parts) -> _View:
+    """Another engine's mounts are in its own mount namespace: they are seen while it runs."""
+    if container.running:
+        return _View(Path(f"/proc/{container.process}/root"), ())
+    return _View(await parts.engine.root(container.identifier), ())
 
 
 def _in_root(view: _View, work: Callable[[int], _Result]) -> _Result:

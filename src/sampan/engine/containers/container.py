@@ -4,6 +4,7 @@ It holds state and tells those who wait for it; what is done, and when, is other
 """
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -30,11 +31,16 @@ class ManagedContainer:
     """`lock` is held by whoever changes what it is or whether it runs.
 
     `sources` are where its mounts' files lie in this run, `first_run` is True until it was
-    started once. `kept_at_end` puts removal at the end off for a restart.
+    started once. `kept_at_end` puts removal at the end off for a restart. `keeper` is the engine
+    that it belongs to, "" for the machine's own; another's has its `log` where that wants it.
     """
 
-    def __init__(self, record: ContainerRecord) -> None:
+    def __init__(
+        self, record: ContainerRecord, *, keeper: str = "", log: Path | None = None
+    ) -> None:
         self.record = record
+        self.keeper = keeper
+        self.log = log
         self.lock = asyncio.Lock()
         self.running = False
         self.paused = False

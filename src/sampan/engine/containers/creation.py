@@ -126,7 +126,7 @@ class Creation:
         """A container that this one leans on. Raises InvalidConfiguration: clients take NotFound
         for the image's, and pull it."""
         try:
-            return self._registry.find(reference)
+            return self._registry.find_own(reference)
         except ContainerNotFound as error:
             raise InvalidConfiguration(str(error)) from error
 

@@ -67,6 +67,8 @@ def _identified(name: str, settings: EndpointSettings, parts: Parts) -> Endpoint
 
 def _log_path(container: ManagedContainer, parts: Parts) -> str:
     """None before there is something to be logged."""
+    if container.log is not None:
+        return str(container.log)
     kept = container.record.host.log_configuration.kind != "none"
     return str(parts.log_file(container.identifier)) if kept and _was_run(container) else ""
 

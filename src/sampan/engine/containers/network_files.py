@@ -28,12 +28,13 @@ def of_sandbox(sandbox: Sandbox) -> dict[str, str]:
 
 
 def places(container: ManagedContainer, parts: Parts) -> dict[str, str]:
-    """Where the files lie now, by where they are seen; none before the first run."""
+    """Where the files lie now, by where they are seen; none before the first run, nor for another
+    engine's container, which has them among its mounts."""
     sandbox = parts.networks.sandbox(container.identifier) if container.running else None
     if sandbox is not None:
         return of_sandbox(sandbox)
     end = container.record.end
-    if not (end.started or end.error):
+    if container.keeper or not (end.started or end.error):
         return {}
     return {target: str(_kept(parts, container, target)) for target in (HOSTS, RESOLVER, HOSTNAME)}
 

@@ -9,7 +9,12 @@ from sampan.engine.containers import names
 from sampan.engine.containers.container import ManagedContainer
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.record import KIND, ContainerRecord, decoded, encoded
-from sampan.engine.contract import ContainerNotFound, InvalidConfiguration, NameInUse
+from sampan.engine.contract import (
+    ContainerNotFound,
+    Forbidden,
+    InvalidConfiguration,
+    NameInUse,
+)
 from sampan.engine.events import EventKind
 
 _EVENT_KIND: EventKind = "container"
@@ -41,6 +46,19 @@ class Registry:
             raise ContainerNotFound(f"No such container: {reference[:300]}")
         return alike[0]
 
+    def find_own(self, reference: str) -> ManagedContainer:
+        """One that is the machine's own: its life is ours to decide.
+
+        Raises Forbidden for another engine's, ContainerNotFound, InvalidConfiguration.
+        """
+        container = self.find(reference)
+        if container.keeper:
+            raise Forbidden(
+                f"container {container.record.name} belongs to {container.keeper}: it can be "
+                "looked at, entered and stopped here; the rest is for who made it there"
+            )
+        return container
+
     def get(self, identifier: str) -> ManagedContainer | None:
         return self._containers.get(identifier)
 
@@ -63,11 +81,12 @@ class Registry:
 
     def add(self, container: ManagedContainer) -> None:
         self._containers[container.identifier] = container
-        self._names[container.record.name] = container.identifier
+        self._names.setdefault(container.record.name, container.identifier)
 
     def discard(self, container: ManagedContainer) -> None:
         self._containers.pop(container.identifier, None)
-        self.free_name(container.record.name)
+        if self._names.get(container.record.name) == container.identifier:
+            self.free_name(container.record.name)
 
     async def save(self, record: ContainerRecord) -> None:
         """On the disk when it returns. Raises EngineError."""

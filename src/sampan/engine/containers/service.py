@@ -48,6 +48,7 @@ from sampan.engine.containers.contract import (
 )
 from sampan.engine.containers.creation import Creation
 from sampan.engine.containers.executions import Executions
+from sampan.engine.containers.kept_elsewhere import KeptElsewhere
 from sampan.engine.containers.launch import Launch
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.registry import Registry
@@ -56,6 +57,7 @@ from sampan.engine.containers.restoration import Restoration
 from sampan.engine.containers.supervision import Supervision
 from sampan.engine.contract import Conflict, InvalidConfiguration, NotImplementedHere
 from sampan.engine.log_rotation import rotate
+from sampan.engine.peers.peers import Display
 
 
 class MachineContainers:
@@ -69,6 +71,11 @@ class MachineContainers:
         launch = Launch(parts, self._registry)
         self._supervision = Supervision(parts, self._registry, self._removal, launch)
         self._executions = Executions(parts.engine, self._registry)
+
+    @property
+    def display(self) -> Display:
+        """Where the containers of other engines of the machine are to be shown."""
+        return KeptElsewhere(self._parts, self._registry)
 
     @classmethod
     async def open(cls, parts: Parts) -> "MachineContainers":
@@ -98,13 +105,13 @@ class MachineContainers:
         return await self._creation.create(name, configuration, host, networking, platform)
 
     async def start(self, reference: str) -> None:
-        await self._supervision.start(self._registry.find(reference))
+        await self._supervision.start(self._registry.find_own(reference))
 
     async def stop(self, reference: str, grace: float | None = None, signal: str = "") -> None:
         await self._supervision.stop(self._registry.find(reference), grace, signal)
 
     async def restart(self, reference: str, grace: float | None = None, signal: str = "") -> None:
-        await self._supervision.restart(self._registry.find(reference), grace, signal)
+        await self._supervision.restart(self._registry.find_own(reference), grace, signal)
 
     async def kill(self, reference: str, signal: str = "") -> None:
         await self._supervision.kill(self._registry.find(reference), signal)
@@ -116,7 +123,7 @@ class MachineContainers:
         await self._supervision.unpause(self._registry.find(reference))
 
     async def rename(self, reference: str, name: str) -> None:
-        container = self._registry.find(reference)
+        container = self._registry.find_own(reference)
         async with container.lock:
             before = container.record.name
             if not name or names.checked(name) == before:
@@ -137,7 +144,7 @@ class MachineContainers:
         self._registry.publish(container, "rename", oldName=f"/{before}")
 
     async def update(self, reference: str, changes: UpdateConfiguration) -> tuple[str, ...]:
-        container = self._registry.find(reference)
+        container = self._registry.find_own(reference)
         async with container.lock:
             if container.removing:
                 raise Conflict('Container is marked for removal and cannot be "update".')
@@ -156,7 +163,7 @@ class MachineContainers:
         return ()
 
     async def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
-        container = self._registry.find(reference)
+        container = self._registry.find_own(reference)
         if container.removing:
             raise Conflict(f"removal of container {container.identifier} is already in progress")
         _check_removable(container, force=force)
@@ -220,11 +227,11 @@ class MachineContainers:
         self._registry.publish(container, "resize", height=str(rows), width=str(columns))
 
     async def connect(self, reference: str, network: str, settings: EndpointSettings) -> None:
-        container = self._registry.find(reference)
+        container = self._registry.find_own(reference)
         await plugging.connect(container, network, settings, self._parts, self._registry)
 
     async def disconnect(self, reference: str, network: str, *, force: bool = False) -> None:
-        container = self._registry.find(reference)
+        container = self._registry.find_own(reference)
         await plugging.disconnect(container, network, self._parts, self._registry, force=force)
 
     async def exec_create(self, reference: str, configuration: ExecConfiguration) -> str:
@@ -307,7 +314,12 @@ class MachineContainers:
         removed, space = [], 0
         for container in self._registry:
             ended = not container.running and container.restarting is None
-            if not ended or container.removing or not predicate(self._described(container)):
+            if (
+                container.keeper
+                or not ended
+                or container.removing
+                or not predicate(self._described(container))
+            ):
                 continue
             written = (await observation.sizes(container, self._parts)).written
             await self.remove(container.identifier)
@@ -326,7 +338,7 @@ class MachineContainers:
     def _read_logs(
         self, container: ManagedContainer, options: LogOptions
     ) -> AsyncIterator[LogEntry]:
-        log = self._parts.log_file(container.identifier)
+        log = container.log or self._parts.log_file(container.identifier)
         return log_reading.read(log, options, container.ended)
 
     async def _keep_logs_small(self) -> None:
@@ -334,7 +346,7 @@ class MachineContainers:
             await asyncio.sleep(log_files.PERIOD_SECONDS)
             for container in self._registry:
                 limits = log_files.log_limits(container.record.host.log_configuration)
-                if container.running and limits is not None:
+                if container.running and limits is not None and not container.keeper:
                     log = self._parts.log_file(container.identifier)
                     await rotate(self._parts.engine, container.identifier, log, limits)
 

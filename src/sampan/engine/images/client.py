@@ -83,8 +83,7 @@ class ImageClient:
         reader, writer = self._streams
         try:
             writer.write(question)
-            received, length = frames.header(await reader.readexactly(frames.HEADER.size))
-            payload = await reader.readexactly(length)
+            received, payload = await frames.read_frame(reader)
         except BaseException:
             # Half an answer would be taken for the next one's.
             await self.close()

@@ -18,6 +18,7 @@ class Roster:
         self._containers: dict[str, FollowedContainer] = {}
         self._names: dict[str, str] = {}
         self._callbacks: list[Callable[[ContainerStatus], None]] = []
+        self._removal_callbacks: list[Callable[[str], None]] = []
 
     def __iter__(self) -> Iterator[FollowedContainer]:
         return iter(tuple(self._containers.values()))
@@ -49,6 +50,8 @@ class Roster:
     def remove(self, record: ContainerRecord) -> None:
         del self._containers[record.identifier]
         del self._names[record.configuration.name]
+        for callback in self._removal_callbacks:
+            callback(record.identifier)
 
     def find(self, reference: str) -> FollowedContainer:
         """By identifier or name. Raises ContainerNotFound."""
@@ -70,6 +73,9 @@ class Roster:
 
     def on_change(self, callback: Callable[[ContainerStatus], None]) -> None:
         self._callbacks.append(callback)
+
+    def on_removal(self, callback: Callable[[str], None]) -> None:
+        self._removal_callbacks.append(callback)
 
     def tell(self, container: FollowedContainer) -> None:
         """Let everyone know of a container's present status."""

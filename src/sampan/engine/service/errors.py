@@ -13,6 +13,8 @@ _KINDS: dict[str, type[contract.EngineError]] = {
     for kind in (
         contract.EngineError,
         contract.NotFound,
+        contract.Conflict,
+        contract.NotModified,
         contract.Forbidden,
         contract.ImageNotFound,
         contract.ContainerNotFound,

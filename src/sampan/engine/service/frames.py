@@ -1,9 +1,11 @@
-"""The frames of the engine's socket.
+"""The frames of the engines' sockets.
 
 A frame is one byte for its kind, four for the length of its payload (big-endian), and the
-payload. A client asks one question at a time.
+payload. A client asks one question at a time; some questions stay open, and both sides send
+further frames then.
 """
 
+import asyncio
 import json
 import struct
 from typing import Any
@@ -11,6 +13,14 @@ from typing import Any
 QUESTION = b"Q"  # {"method": …, "arguments": …}
 ANSWER = b"A"  # JSON
 ERROR = b"E"  # {"kind": the error's class, "message": …, "exit_code": …}
+NOTICE = b"N"  # JSON: what has happened meanwhile
+STARTED = b"S"  # a command's streams are there
+STDOUT = b"O"
+STDERR = b"R"
+INPUT = b"I"
+INPUT_END = b"Z"
+RESIZE = b"W"  # [columns, rows]
+KILL = b"K"
 
 PAYLOAD_LIMIT = 4 << 20
 HEADER = struct.Struct(">cI")
@@ -34,3 +44,9 @@ def header(data: bytes) -> tuple[bytes, int]:
 
 def question(method: str, arguments: Any) -> bytes:
     return frame(QUESTION, json.dumps({"method": method, "arguments": arguments}).encode())
+
+
+async def read_frame(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Kind and payload of the next one. Raises BrokenFrame, IncompleteReadError at the end."""
+    kind, length = header(await reader.readexactly(HEADER.size))
+    return kind, await reader.readexactly(length)

@@ -1,6 +1,7 @@
-"""The engine's socket: takes questions of local root, hands them to handlers by method.
+"""An engine's socket: takes questions of local root, hands them to handlers by method.
 
-What the methods do is not known here. Each connection has at most one question open.
+What the methods do is not known here. Each connection has at most one question open; what else
+the client sends meanwhile is that question's.
 """
 
 import asyncio
@@ -8,7 +9,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from sampan.engine.service.errors import encode_error
 
 _log = logging.getLogger(__name__)
 _CREDENTIALS = struct.Struct("3i")
+_FRAMES_WAITING = 64
 _Arguments = TypeVar("_Arguments")
 
 
@@ -29,10 +31,13 @@ class _Question(msgspec.Struct):
 
 
 class Call:
-    """One question while it is being answered."""
+    """One question while it is being answered; `process` is who asks."""
 
-    def __init__(self, arguments: msgspec.Raw) -> None:
+    def __init__(self, arguments: msgspec.Raw, writer: asyncio.StreamWriter, process: int) -> None:
+        self.process = process
         self._arguments = arguments
+        self._writer = writer
+        self._received: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue(_FRAMES_WAITING)
 
     def arguments(self, kind: type[_Arguments]) -> _Arguments:
         """Raises InvalidConfiguration."""
@@ -40,6 +45,20 @@ class Call:
             return msgspec.json.decode(self._arguments, type=kind)
         except msgspec.DecodeError as error:
             raise InvalidConfiguration(f"the arguments are invalid: {error}") from error
+
+    async def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """A frame to the client, at its pace. Raises ConnectionError."""
+        self._writer.write(frames.frame(kind, payload))
+        await self._writer.drain()
+
+    async def received(self) -> AsyncIterator[tuple[bytes, bytes]]:
+        """Further frames of the client; the call is cancelled when it goes away."""
+        while True:
+            yield await self._received.get()
+
+    async def take(self, kind: bytes, payload: bytes) -> None:
+        """A further frame has come; returns when there is room for it."""
+        await self._received.put((kind, payload))
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -78,8 +97,9 @@ class EngineServer:
         assert task is not None
         self._connections.add(task)
         try:
-            if _is_root(writer):
-                await _Conversation(self._handlers, writer).hold(reader)
+            process, user = _peer(writer)
+            if user in (0, os.geteuid()):
+                await _Conversation(self._handlers, writer, process).hold(reader)
         except (ConnectionError, asyncio.IncompleteReadError):
             _log.debug("a client of the engine went away")
         except asyncio.CancelledError:
@@ -90,11 +110,15 @@ class EngineServer:
 
 
 class _Conversation:
-    """One connection: questions one after another."""
+    """One connection: questions one after another, and what belongs to the one that is open."""
 
-    def __init__(self, handlers: Mapping[str, Handler], writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, handlers: Mapping[str, Handler], writer: asyncio.StreamWriter, process: int
+    ) -> None:
         self._handlers = handlers
         self._writer = writer
+        self._process = process
+        self._call: Call | None = None
         self._answering: asyncio.Task[None] | None = None
 
     async def hold(self, reader: asyncio.StreamReader) -> None:
@@ -102,9 +126,10 @@ class _Conversation:
         try:
             while (received := await _next_frame(reader)) is not None:
                 kind, payload = received
-                if kind != frames.QUESTION:
-                    raise frames.BrokenFrame("a frame that is no question")
-                await self._open(payload)
+                if kind == frames.QUESTION:
+                    await self._open(payload)
+                else:
+                    await self._pass_on(kind, payload)
         finally:
             if self._answering is not None:
                 self._answering.cancel()
@@ -117,40 +142,45 @@ class _Conversation:
             question = msgspec.json.decode(payload, type=_Question)
         except msgspec.DecodeError as error:
             raise frames.BrokenFrame(f"a question can't be read: {error}") from error
-        call = Call(question.arguments)
-        self._answering = asyncio.ensure_future(self._answer(question.method, call))
+        self._call = Call(question.arguments, self._writer, self._process)
+        self._answering = asyncio.ensure_future(self._answer(question.method, self._call))
+
+    async def _pass_on(self, kind: bytes, payload: bytes) -> None:
+        """To the open question; what comes after its end is dropped."""
+        if self._call is None or self._answering is None:
+            raise frames.BrokenFrame("a frame that is no question")
+        taking = asyncio.ensure_future(self._call.take(kind, payload))
+        await asyncio.wait((taking, self._answering), return_when=asyncio.FIRST_COMPLETED)
+        taking.cancel()
 
     async def _answer(self, method: str, call: Call) -> None:
         handler = self._handlers.get(method)
         try:
             if handler is None:
                 raise EngineError(f"the engine has no method {method!r}")
-            await self._send(frames.ANSWER, msgspec.json.encode(await handler(call)))
+            await call.send(frames.ANSWER, msgspec.json.encode(await handler(call)))
         except ConnectionError:
             _log.debug("the client of %s went away", method)
+            self._writer.close()
         except (EngineError, OSError) as error:
             if isinstance(error, OSError):
                 _log.warning("%s failed", method, exc_info=error)
-            await self._send(frames.ERROR, encode_error(error))
-
-    async def _send(self, kind: bytes, payload: bytes) -> None:
-        self._writer.write(frames.frame(kind, payload))
-        await self._writer.drain()
+            await call.send(frames.ERROR, encode_error(error))
 
 
 async def _next_frame(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:
     """None when the peer has closed."""
     try:
-        kind, length = frames.header(await reader.readexactly(frames.HEADER.size))
-        return kind, await reader.readexactly(length)
+        return await frames.read_frame(reader)
     except asyncio.IncompleteReadError as error:
         if error.partial:
             raise
         return None
 
 
-def _is_root(writer: asyncio.StreamWriter) -> bool:
-    """Whether the peer is root or runs as we do (SO_PEERCRED, unix(7))."""
+def _peer(writer: asyncio.StreamWriter) -> tuple[int, int]:
+    """Process and user of who has connected (SO_PEERCRED, unix(7))."""
     peer = writer.get_extra_info("socket")
     credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return _CREDENTIALS.unpack(credentials)[1] in (0, os.geteuid())
+    process, user, _ = _CREDENTIALS.unpack(credentials)
+    return process, user
