@@ -6,7 +6,10 @@ from pathlib import Path
 
 
 def tree_size(folder: Path) -> int:
-    """Bytes of the regular files below a folder, each counted once; what vanishes is left out."""
+    """Bytes of the files below a folder, each counted once, symlinks as long as what they say.
+
+    What vanishes meanwhile is left out.
+    """
     total, seen = 0, set()
     folders = [os.fspath(folder)]
     while folders:
@@ -22,7 +25,11 @@ def tree_size(folder: Path) -> int:
                     continue
                 if stat.S_ISDIR(status.st_mode):
                     folders.append(entry.path)
-                elif stat.S_ISREG(status.st_mode) and status.st_ino not in seen:
+                elif _has_size(status.st_mode) and status.st_ino not in seen:
                     seen.add(status.st_ino)
                     total += status.st_size
     return total
+
+
+def _has_size(mode: int) -> bool:
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)

@@ -8,7 +8,7 @@ container brings; two of a client's own at one place are refused.
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -87,7 +87,7 @@ def planned_mounts(
         own.add(mount.target)
         found[mount.target] = mount
     for target in configuration.volumes or ():
-        place = _target(target, target)
+        place = _target(target, f"invalid volume specification: '{target[:300]}': ")
         if place not in found:
             found[place] = PlannedMount(kind="volume", target=place, driver=host.volume_driver)
     return tuple(sorted(found.values(), key=lambda mount: mount.target.count("/")))
@@ -119,7 +119,7 @@ def _own(host: HostConfiguration) -> Iterator[PlannedMount]:
     for mount in host.mounts or ():
         yield _mount(mount)
     for target, options in (host.tmpfs or {}).items():
-        yield _tmpfs(_target(target, target), [word for word in options.split(",") if word])
+        yield _tmpfs(_target(target, ""), [word for word in options.split(",") if word])
 
 
 def _of_another(
@@ -131,7 +131,7 @@ def _of_another(
     for mount in others[name]:
         if mount.kind != "tmpfs":
             writable = mount.writable and "ro" not in mode.split(",")
-            yield msgspec.structs.replace(mount, writable=writable, copies_content=False)
+            yield msgspec.structs.replace(mount, mode="", writable=writable, copies_content=False)
 
 
 def _bind(text: str, driver: str) -> PlannedMount:
@@ -145,7 +145,9 @@ def _bind(text: str, driver: str) -> PlannedMount:
     allowed = ("ro", "rw", "nocopy", *_IGNORED_MODES, *_PROPAGATIONS)
     if any(word not in allowed for word in words) or len(propagations) > 1:
         raise InvalidConfiguration(f"invalid mode: {mode[:100]}")
-    target = _target(parts[-1] if len(parts) == 1 else parts[1], text)
+    kind = "bind" if source.startswith("/") else "volume"
+    refused = f"invalid volume specification: '{text[:300]}': {_refused(kind)}"
+    target = _target(parts[-1] if len(parts) == 1 else parts[1], refused)
     writable = "ro" not in words
     if source.startswith("/"):
         return PlannedMount(
@@ -159,9 +161,9 @@ def _bind(text: str, driver: str) -> PlannedMount:
         )
     if source and not (len(source) > 1 and _VOLUME_NAME.fullmatch(source)):
         raise InvalidConfiguration(
-            f"{source[:300]!r} includes invalid characters for a local volume name, only "
-            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, '
-            "use absolute path".replace("'", '"')
+            f'create {source[:300]}: "{source[:300]}" includes invalid characters for a local '
+            'volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass '
+            "a host directory, use absolute path"
         )
     if propagations:
         raise InvalidConfiguration(f"invalid volume specification: '{text[:300]}'")
@@ -177,10 +179,12 @@ def _bind(text: str, driver: str) -> PlannedMount:
 
 
 def _mount(mount: Mount) -> PlannedMount:
-    refused = f'invalid mount config for type "{mount.kind}": '
+    refused = _refused(mount.kind)
+    if mount.kind not in get_args(MountKind):
+        raise InvalidConfiguration(refused + "mount type unknown")
     if not mount.target:
         raise InvalidConfiguration(refused + "field Target must not be empty")
-    target = _target(mount.target, mount.target)
+    target = _target(mount.target, refused)
     writable = not mount.read_only
     if mount.kind == "tmpfs":
         if mount.source:
@@ -188,8 +192,6 @@ def _mount(mount: Mount) -> PlannedMount:
         return _planned_tmpfs(target, mount.tmpfs_options or TmpfsOptions(), writable=writable)
     if mount.kind == "volume":
         return _volume(mount, target)
-    if mount.kind != "bind":
-        raise InvalidConfiguration(f'invalid mount config: mount type unknown: "{mount.kind[:40]}"')
     if not mount.source:
         raise InvalidConfiguration(refused + "field Source must not be empty")
     if not mount.source.startswith("/"):
@@ -281,15 +283,17 @@ def _bytes(text: str) -> int:
     return int(found[1]) << _UNITS[found[2].lower()]
 
 
-def _target(path: str, specification: str) -> str:
+def _refused(kind: str) -> str:
+    return f'invalid mount config for type "{kind[:40]}": '
+
+
+def _target(path: str, refused: str) -> str:
+    """Where it is mounted. Raises InvalidConfiguration, with `refused` before the reason."""
     if not path.startswith("/"):
         raise InvalidConfiguration(
-            f"invalid volume specification: '{specification[:300]}': invalid mount config for "
-            f"type \"volume\": invalid mount path: '{path[:300]}' mount path must be absolute"
+            f"{refused}invalid mount path: '{path[:300]}' mount path must be absolute"
         )
     target = "/" + posixpath.normpath(path).lstrip("/")
     if target == "/":
-        raise InvalidConfiguration(
-            f"invalid volume specification: '{specification[:300]}': destination can't be '/'"
-        )
+        raise InvalidConfiguration(f"{refused}invalid specification: destination can't be '/'")
     return target

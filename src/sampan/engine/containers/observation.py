@@ -60,7 +60,8 @@ async def top(container: ManagedContainer, parts: Parts, arguments: str) -> Top:
     except FileNotFoundError as error:
         raise EngineError("ps is not installed on this machine") from error
     if result.exit_code != 0:
-        said = result.output.decode(errors="replace").strip()
+        # Its first line says why; behind it comes all that ps(1) can do.
+        said = result.output.decode(errors="replace").strip().partition("\n")[0]
         raise EngineError(f"ps: {said}")
     return table(result.output.decode(errors="replace"), frozenset(inside))
 

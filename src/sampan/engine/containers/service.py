@@ -55,7 +55,12 @@ from sampan.engine.containers.registry import Registry
 from sampan.engine.containers.removal import Removal
 from sampan.engine.containers.restoration import Restoration
 from sampan.engine.containers.supervision import Supervision
-from sampan.engine.contract import Conflict, InvalidConfiguration, NotImplementedHere
+from sampan.engine.contract import (
+    Conflict,
+    InvalidConfiguration,
+    NameInUse,
+    NotImplementedHere,
+)
 from sampan.engine.log_rotation import rotate
 from sampan.engine.peers.peers import Display
 
@@ -132,7 +137,10 @@ class MachineContainers:
                     if not name
                     else "Renaming a container with the same name as its current name"
                 )
-            taken = self._registry.take_name(name, container.identifier)
+            try:
+                taken = self._registry.take_name(name, container.identifier)
+            except NameInUse as error:
+                raise NameInUse(f"Error when allocating new name: {error}") from error
             try:
                 await self._registry.save(container.change(name=taken))
             except BaseException:

@@ -16,6 +16,7 @@ from sampan.engine.containers.configuration import (
     Resources,
 )
 from sampan.engine.contract import InvalidConfiguration
+from sampan.engine.runtime import capabilities
 
 _LEAST_MEMORY = 6 << 20
 _MILLISECOND = 1_000_000
@@ -78,11 +79,23 @@ def _problems(
     if host.auto_remove and host.restart_policy.name not in ("", "no"):
         yield "can't create 'AutoRemove' container with restart policy"
     yield from (*_cpu(host, processors), *_memory(host), *_rates(host))
+    yield from _privileges(host)
     score = host.out_of_memory_score_adjustment
     if not -1000 <= score <= 1000:
         yield f"Invalid value {score}, range for oom score adj is [-1000, 1000]"
     if host.shared_memory_size < 0:
         yield "SHM size can not be less than 0"
+
+
+def _privileges(host: HostConfiguration) -> Iterator[str]:
+    for field, names in (
+        ("CapAdd", host.capabilities_added),
+        ("CapDrop", host.capabilities_dropped),
+    ):
+        for name in capabilities.unknown(names or ()):
+            yield f'invalid {field}: unknown capability: "{name[:80]}"'
+    if host.isolation not in ("", "default"):
+        yield f"invalid isolation: \"{host.isolation[:80]}\" - linux only supports 'default'"
 
 
 def _modes(configuration: Configuration, host: HostConfiguration) -> Iterator[str]:

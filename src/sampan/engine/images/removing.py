@@ -49,7 +49,9 @@ class ImageRemover:
                 self._publish("untag", image.identifier, {"name": name})
             removed += await self._delete(image, prune_parents=True)
         after = self._store.blobs.total(), self._unpacked()
-        return Pruned(removed=tuple(removed), space=sum(before) - sum(after))
+        space = sum(before) - sum(after)
+        self._publish("prune", "", {"reclaimed": str(space)})
+        return Pruned(removed=tuple(removed), space=space)
 
     async def _delete(self, image: StoredImage, *, prune_parents: bool) -> list[Removed]:
         manifests = self._store.same(image)

@@ -31,7 +31,7 @@ from sampan.engine.networks.contract import (
     Sandbox,
 )
 from sampan.engine.networks.definitions import Surroundings, defined_network, predefined_network
-from sampan.engine.networks.endpoint_plan import EndpointWish
+from sampan.engine.networks.endpoint_plan import endpoint_wishes
 from sampan.engine.networks.live_sandbox import LiveSandbox
 from sampan.engine.networks.record import NETWORK_KIND, NetworkRecord
 from sampan.engine.networks.registry import NetworkRegistry
@@ -44,7 +44,6 @@ from sampan.network.bridges.bridges import Bridges
 from sampan.network.bridges.contract import Bridge
 
 _DEVICE_DIGITS = 7
-_NO_WISH = EndpointSettings()
 _log = logging.getLogger(__name__)
 
 
@@ -221,6 +220,7 @@ class ContainerNetworks:
                     continue
                 await self._remove(network)
                 removed.append(network.name)
+        self._events.publish("network", "prune", "", {"reclaimed": "0"})
         return removed
 
     # Containers
@@ -229,7 +229,7 @@ class ContainerNetworks:
         """As the contract says."""
         container = request.identity.identifier
         await self.release(container)
-        wishes = self._wishes(request)
+        wishes = endpoint_wishes(request, self._registry.find)
         if any(wish.network.name == BRIDGE for wish in wishes):
             await self._use_default()
         await self._sandboxes.open(request, wishes)
@@ -239,29 +239,6 @@ class ContainerNetworks:
             raise EngineError(f"the network of {request.identity.name} was taken away meanwhile")
         self._tell_of_endpoints("connect", live.record)
         return shown
-
-    def _wishes(self, request: AttachmentRequest) -> list[EndpointWish]:
-        """That of the mode first, then the others by name."""
-        if not SandboxRecord(request=request).is_private:
-            return []
-        main = self._registry.find(request.mode)
-        asked: dict[str, EndpointSettings] = {}
-        networks: dict[str, NetworkRecord] = {}
-        for reference, settings in (request.endpoints or {main.identifier: _NO_WISH}).items():
-            network = self._registry.find(reference)
-            networks[network.identifier] = network
-            asked[network.identifier] = settings
-        order = sorted(networks.values(), key=lambda each: (each is not main, each.name))
-        return [
-            EndpointWish(
-                network=network,
-                settings=asked[network.identifier],
-                mac_address=request.mac_address if network is main else "",
-                rate_in=request.rate_in,
-                rate_out=request.rate_out,
-            )
-            for network in order
-        ]
 
     async def _use_default(self) -> None:
         if not self._default_is_used:

@@ -1,7 +1,7 @@
 """From a container's wishes to its places on networks: addresses, names, interfaces. Pure."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 
 import msgspec
@@ -13,10 +13,11 @@ from sampan.engine.networks.contract import (
     RATE_IN_OPTION,
     RATE_OUT_OPTION,
     AddressPool,
+    AttachmentRequest,
     ContainerIdentity,
 )
 from sampan.engine.networks.record import NetworkRecord
-from sampan.engine.networks.sandbox_record import PlacedEndpoint
+from sampan.engine.networks.sandbox_record import PlacedEndpoint, SandboxRecord
 from sampan.network.bridges.rates import bytes_a_second
 from sampan.network.hardware_address import container_hardware_address
 
@@ -25,6 +26,7 @@ _INTERFACE_OPTION = "com.docker.network.endpoint.ifname"
 _HARDWARE_FORM = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _INTERFACE_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _GROUP_BIT = 0x01
+_NO_WISH = EndpointSettings()
 
 
 class EndpointWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,44 @@ class Identifiers(msgspec.Struct, frozen=True, kw_only=True):
 
     endpoint: str
     device: str
+
+
+def endpoint_wishes(
+    request: AttachmentRequest, find: Callable[[str], NetworkRecord]
+) -> list[EndpointWish]:
+    """The wish for the network of the mode first, then the others by name.
+
+    `find` knows networks by references. Raises InvalidConfiguration, and what `find` raises.
+    """
+    if not SandboxRecord(request=request).is_private:
+        if any(_wants_address(settings) for settings in request.endpoints.values()):
+            raise InvalidConfiguration(
+                "user specified IP address is supported on user defined networks only"
+            )
+        return []
+    main = find(request.mode)
+    asked: dict[str, EndpointSettings] = {}
+    networks: dict[str, NetworkRecord] = {}
+    for reference, settings in (request.endpoints or {main.identifier: _NO_WISH}).items():
+        network = find(reference)
+        networks[network.identifier] = network
+        asked[network.identifier] = settings
+    order = sorted(networks.values(), key=lambda each: (each is not main, each.name))
+    return [
+        EndpointWish(
+            network=network,
+            settings=asked[network.identifier],
+            mac_address=request.mac_address if network is main else "",
+            rate_in=request.rate_in,
+            rate_out=request.rate_out,
+        )
+        for network in order
+    ]
+
+
+def _wants_address(settings: EndpointSettings) -> bool:
+    wanted = settings.ipam_configuration
+    return wanted is not None and bool(wanted.ipv4_address or wanted.ipv6_address)
 
 
 def placed_endpoint(

@@ -43,12 +43,18 @@ def effective(
     return (base | wanted) & available
 
 
+def unknown(names: Iterable[str]) -> list[str]:
+    """The full names of those that there are not."""
+    return [name for name in map(_full, names) if name != _WHOLE_SET and name not in ALL]
+
+
 def _named(names: Iterable[str]) -> frozenset[str]:
-    found = set()
-    for name in names:
-        upper = name.upper()
-        full = upper if upper == _WHOLE_SET else "CAP_" + upper.removeprefix("CAP_")
-        if full != _WHOLE_SET and full not in ALL:
-            raise InvalidConfiguration(f"there is no capability {name!r}")
-        found.add(full)
-    return frozenset(found)
+    found = tuple(names)
+    for name in unknown(found):
+        raise InvalidConfiguration(f'unknown capability: "{name}"')
+    return frozenset(map(_full, found))
+
+
+def _full(name: str) -> str:
+    upper = name.upper()
+    return upper if upper == _WHOLE_SET else "CAP_" + upper.removeprefix("CAP_")

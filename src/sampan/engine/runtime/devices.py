@@ -180,5 +180,5 @@ def _rule(line: str) -> dict[str, Any]:
 
 def _missing(source: str, why: str) -> EngineError:
     return EngineError(
-        f"error gathering device information while adding custom device {source!r}: {why}"
+        f'error gathering device information while adding custom device "{source}": {why.lower()}'
     )

@@ -121,7 +121,7 @@ def _tmpfs_options(mount: Mount) -> list[str]:
     for option in mount.options:
         if option not in _TMPFS_FLAGS and not _TMPFS_VALUE.fullmatch(option):
             raise InvalidConfiguration(f"invalid tmpfs option [{option!r}]")
-    usual = ["nosuid", "nodev", f"mode={mount.mode:o}"]
+    usual = ["nosuid", "nodev", "noexec", f"mode={mount.mode:o}"]
     if mount.size:
         usual.append(f"size={mount.size}")
     usual.append("ro" if mount.read_only else "rw")

@@ -15,8 +15,10 @@ def signal_number(name: str) -> int:
     """
     text = (name or _DEFAULT_STOP_SIGNAL).upper().removeprefix("SIG")
     number = int(text) if text.isascii() and text.isdecimal() else _named(text)
-    if number not in range(1, signal.NSIG):
+    if number == 0:
         raise InvalidConfiguration(f"invalid signal: {name}")
+    if number >= signal.NSIG:
+        raise InvalidConfiguration(f"the linux daemon does not support signal {number}")
     return number
 
 

@@ -40,7 +40,9 @@ def resolve_user(
     elif _is_digits(name):
         uid, gid, home = _number(name), 0, ""
     else:
-        raise InvalidConfiguration(f"user {name!r} is not in the image's /etc/passwd")
+        raise InvalidConfiguration(
+            f"unable to find user {name}: no matching entries in passwd file"
+        )
     if group_name:
         gid = _group(group_name, group)
         groups: set[int] = set()
@@ -70,7 +72,7 @@ def _group(name: str, text: str) -> int:
         return int(entry[2])
     if _is_digits(name):
         return _number(name)
-    raise InvalidConfiguration(f"group {name!r} is not in the image's /etc/group")
+    raise InvalidConfiguration(f"unable to find group {name}: no matching entries in group file")
 
 
 def _number(digits: str) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from sampan.engine.contract import Conflict, EngineError, NotFound
+from sampan.engine.contract import Conflict, EngineError, InvalidConfiguration, NotFound
 from sampan.engine.events import Events
 from sampan.engine.state import State
 from sampan.engine.volumes.content import copy_content
@@ -102,7 +102,10 @@ class LocalVolumes:
         volume = recorded_volume(
             definition, name=fresh_name or secrets.token_hex(32), created=created
         )
-        mount_plan(volume.options)
+        try:
+            mount_plan(volume.options)
+        except InvalidConfiguration as problem:
+            raise InvalidConfiguration(f"create {volume.name}: {problem}") from problem
         await self._state.put(VOLUME_KIND, volume.name, msgspec.json.encode(volume))
         await asyncio.to_thread(_make_folder, self._place(volume.name))
         self._volumes[volume.name] = volume
@@ -164,6 +167,7 @@ class LocalVolumes:
                     space += max(0, await asyncio.to_thread(self._size, name))
                     await self._remove(name)
                     removed.append(name)
+        self._events.publish("volume", "prune", "", {"reclaimed": str(space)})
         return PrunedVolumes(names=tuple(removed), space_reclaimed=space)
 
     # Containers that hold them

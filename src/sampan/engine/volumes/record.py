@@ -55,7 +55,7 @@ def recorded_volume(definition: VolumeDefinition, *, name: str, created: str) ->
         name=definition.name or name,
         created=created,
         labels=labels,
-        options=definition.driver_options or None,
+        options=definition.driver_options,
     )
 
 

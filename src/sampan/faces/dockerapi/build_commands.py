@@ -34,6 +34,8 @@ _PRUNE = frozenset(
         "description",
         "id",
         "inuse",
+        "label",
+        "label!",
         "parent",
         "private",
         "shared",
@@ -42,8 +44,8 @@ _PRUNE = frozenset(
         "until",
     ]
 )
-
-
+# `docker system prune` gives its filters to all that it prunes.
+_NO_LABELS: dict[str, str] = {}
 _CONFIGURATION_HEADER = "x-registry-config"
 _DOCKER_HUB = ("docker.io", "https://index.docker.io/v1/")
 
@@ -160,6 +162,7 @@ def _fits(record: CacheRecord, filters: Filters) -> bool:
         and filters.exact("type", record.kind)
         and filters.matches("description", record.description)
         and filters.exact("parent", *record.parents)
+        and filters.labels(_NO_LABELS)
         and filters.flag("inuse") in (None, record.is_in_use)
         and filters.flag("shared") in (None, record.is_shared)
         and filters.flag("private") in (None, not record.is_shared)

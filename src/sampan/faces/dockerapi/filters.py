@@ -44,7 +44,7 @@ class Filters:
             return default
         found = {_truth(value) for value in values}
         if len(found) != 1 or None in found:
-            raise InvalidConfiguration(f"invalid filter '{name}={list(values)}'")
+            raise InvalidConfiguration(f"invalid filter '{name}=[{' '.join(values)[:80]}]'")
         return found.pop()
 
     def one(self, name: str) -> str:

@@ -50,7 +50,7 @@ def _fits(network: NetworkDetail, filters: Filters, used: Mapping[str, bool]) ->
     predefined = network.name in PREDEFINED
     for kind in filters.values("type"):
         if kind not in ("custom", "builtin"):
-            raise InvalidConfiguration(f"invalid filter 'type={kind[:80]}'")
+            raise InvalidConfiguration(f"invalid filter: 'type'='{kind[:80]}'")
     dangling = filters.flag("dangling")
     idle = not predefined and not used.get(network.name, False)
     return (
