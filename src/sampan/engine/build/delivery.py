@@ -229,8 +229,8 @@ class Delivery:
         """The manifest of the image that nothing was added to, "" for any other."""
         if state.is_changed or not state.base:
             return ""
-        known = {image.identifier: image.digest for image in self._store.distinct()}
-        return known.get(state.base, "")
+        known = self._store.identified(state.base)
+        return known.digest if known is not None else ""
 
     async def _compressed(self, blobs: Sequence[Descriptor]) -> list[Descriptor]:
         return [

@@ -72,6 +72,7 @@ class ImageDetail(msgspec.Struct, frozen=True, kw_only=True):
 
     `layers` go from the bottom up, `folders` (where they are unpacked) from the top down.
     `target` is what its name leads to: a manifest or an index. `containers` hold leases on it.
+    An intermediate one has no name and only served to make others.
     """
 
     identifier: str
@@ -92,11 +93,12 @@ class ImageDetail(msgspec.Struct, frozen=True, kw_only=True):
     folders: tuple[str, ...]
     target: Descriptor
     containers: tuple[str, ...] = ()
+    is_intermediate: bool = False
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `docker history`, the newest first; `identifier` is "<missing>" but for the
-    image itself."""
+    """A line of `docker history`, the newest first; `identifier` is that of the image as the
+    step left it, "<missing>" where that is not known here."""
 
     identifier: str
     created: float

@@ -1,5 +1,10 @@
 """What is told of an image: its details and its history, out of its documents."""
 
+from collections.abc import Iterator
+from itertools import islice, zip_longest
+
+import msgspec
+
 from sampan.engine.images.contract import HistoryEntry, ImageDetail, LayerDetail
 from sampan.engine.images.documents import Descriptor
 from sampan.engine.images.layers import chain_identifiers
@@ -17,13 +22,12 @@ def detail_of(store: ImageStore, image: StoredImage) -> ImageDetail:
     targets = [names.tags[tag] for tag in tags]
     configuration = image.configuration
     layers = layers_of(store, image)
-    known = [names.images[manifest] for manifest in manifests]
     target = targets[0] if targets else store.target(image.digest)
     return ImageDetail(
         identifier=image.identifier,
         tags=tuple(familiar(tag) for tag in tags),
         digests=tuple(familiar(name) for name in names.digests_of(manifests)),
-        parent=next((it.parent for it in known if it.parent), ""),
+        parent=store.lineage.parent_of(image.identifier),
         comment=configuration.comment or _last_comment(image),
         author=configuration.author,
         created=configuration.created,
@@ -38,6 +42,7 @@ def detail_of(store: ImageStore, image: StoredImage) -> ImageDetail:
         folders=tuple(str(path) for path in store.layers.folders(image.diff_ids)),
         target=Descriptor(media_type=target.media_type, digest=target.digest, size=target.size),
         containers=store.leases.holders(manifests),
+        is_intermediate=store.lineage.is_intermediate(image.identifier),
     )
 
 
@@ -80,19 +85,24 @@ def history_of(store: ImageStore, image: StoredImage) -> list[HistoryEntry]:
         for step in steps
     ]
     entries.reverse()
-    tags = tuple(familiar(tag) for tag in store.names.tags_of(store.same(image)))
-    if not entries:
-        return entries
-    first = entries[0]
-    entries[0] = HistoryEntry(
-        identifier=image.identifier,
-        created=first.created,
-        created_by=first.created_by,
-        size=first.size,
-        comment=first.comment,
-        tags=tags,
-    )
-    return entries
+    return [
+        msgspec.structs.replace(entry, identifier=made.identifier, tags=_tags(store, made))
+        if made is not None
+        else entry
+        for entry, made in zip_longest(entries, islice(_line(store, image), len(entries)))
+    ]
+
+
+def _line(store: ImageStore, image: StoredImage) -> Iterator[StoredImage]:
+    """An image and those that it was made from, as far as they are here."""
+    known: StoredImage | None = image
+    while known is not None:
+        yield known
+        known = store.identified(store.lineage.parent_of(known.identifier))
+
+
+def _tags(store: ImageStore, image: StoredImage) -> tuple[str, ...]:
+    return tuple(familiar(tag) for tag in store.names.tags_of(store.same(image)))
 
 
 def _last_comment(image: StoredImage) -> str:

@@ -48,10 +48,9 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     digests: Mapping[str, Target] = {}
     images: Mapping[str, KnownImage] = {}
 
-    def with_image(self, manifest: str, known: KnownImage) -> "Names":
-        if manifest in self.images and not known.parent:
-            return self
-        return msgspec.structs.replace(self, images={**self.images, manifest: known})
+    def with_images(self, fresh: Mapping[str, KnownImage]) -> "Names":
+        """Further images by their manifests; those that are there stay as they are."""
+        return msgspec.structs.replace(self, images={**fresh, **self.images})
 
     def with_tag(self, name: str, target: Target) -> "Names":
         return msgspec.structs.replace(self, tags={**self.tags, name: target})

@@ -55,7 +55,7 @@ class ImageRemover:
 
     async def _delete(self, image: StoredImage, *, prune_parents: bool) -> list[Removed]:
         manifests = self._store.same(image)
-        parent = self._parent_of(manifests)
+        parent = self._store.lineage.parent_of(image.identifier)
         is_unpacked = self._store.layers.is_unpacked
         chain = [each for each in chain_identifiers(image.diff_ids) if is_unpacked(each)]
         await self._store.change_names(lambda names: names.without_images(manifests))
@@ -63,7 +63,7 @@ class ImageRemover:
         self._publish("delete", image.identifier, {"name": image.identifier})
         removed = [Removed(deleted=image.identifier)]
         removed += [Removed(deleted=each) for each in reversed(chain) if not is_unpacked(each)]
-        above = self._identified(parent) if parent and prune_parents else None
+        above = self._store.identified(parent) if prune_parents else None
         if above is not None and may_go_with_child(self._standing(above)):
             removed += await self._delete(above, prune_parents=True)
         return removed
@@ -77,17 +77,10 @@ class ImageRemover:
             identifier=image.identifier,
             tags=names.tags_of(manifests),
             digests=names.digests_of(manifests),
-            has_children=any(it.parent == image.identifier for it in names.images.values()),
+            has_children=self._store.lineage.has_children(image.identifier),
             running=running,
             stopped=tuple(each for each in holders if each not in running),
         )
-
-    def _parent_of(self, manifests: set[str]) -> str:
-        known = (self._store.names.images[each] for each in manifests)
-        return next((it.parent for it in known if it.parent), "")
-
-    def _identified(self, identifier: str) -> StoredImage | None:
-        return next((it for it in self._store.distinct() if it.identifier == identifier), None)
 
     def _unpacked(self) -> int:
         return sum(map(self._store.layers.size, self._store.layers.chains()))

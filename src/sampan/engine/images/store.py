@@ -34,6 +34,7 @@ from sampan.engine.images.documents import (
 from sampan.engine.images.keyed_locks import KeyedLocks
 from sampan.engine.images.layers import LayerStore, chain_identifiers
 from sampan.engine.images.leases import Leases
+from sampan.engine.images.lineage import Lineage
 from sampan.engine.images.names import KnownImage, Names, Target, index_of, names_in
 from sampan.engine.images.pins import PinBoard, PinSet
 from sampan.engine.images.reference import (
@@ -93,8 +94,7 @@ class ImageStore:
         self.layers.clear_unfinished()
         (folder / "oci-layout").write_bytes(_LAYOUT)
         self.names = self._read_names()
-        self._groups: dict[str, set[str]] = {}
-        self._grouped: Names | None = None
+        self.lineage = Lineage(lambda: self.names, self._identifier_of)
 
     def resolve(self, reference: str) -> StoredImage:
         """By name, by name and digest, or by (the start of) an identifier.
@@ -128,15 +128,12 @@ class ImageStore:
 
     def same(self, image: StoredImage) -> set[str]:
         """The manifests in the index that lead to the same configuration."""
-        return self._manifests_by_identifier().get(image.identifier, set())
+        return self.lineage.same(image.identifier)
 
-    def _manifests_by_identifier(self) -> dict[str, set[str]]:
-        if self._grouped is not self.names:
-            self._groups = {}
-            for image in filter(None, map(self._readable, self.names.images)):
-                self._groups.setdefault(image.identifier, set()).add(image.digest)
-            self._grouped = self.names
-        return self._groups
+    def identified(self, identifier: str) -> StoredImage | None:
+        """The image of a whole identifier, None if it isn't here."""
+        manifests = self.lineage.same(identifier)
+        return self.stored(min(manifests)) if manifests else None
 
     def stored(self, digest: str) -> StoredImage:
         """The image of a manifest's digest. Raises InvalidImage."""
@@ -160,6 +157,10 @@ class ImageStore:
             _log.warning("image %s can't be read: %s", digest, error)
             return None
 
+    def _identifier_of(self, digest: str) -> str:
+        image = self._readable(digest)
+        return image.identifier if image is not None else ""
+
     def describe(self, image: StoredImage) -> ImageDescription:
         layers = sum(layer.size for layer in image.manifest.layers)
         return ImageDescription(
@@ -174,11 +175,16 @@ class ImageStore:
         )
 
     def images(self) -> list[ImageDescription]:
-        return [self.describe(image) for image in self.distinct()]
+        """All but those that only served to make others."""
+        return [
+            self.describe(image)
+            for image in self.distinct()
+            if not self.lineage.is_intermediate(image.identifier)
+        ]
 
     def distinct(self) -> list[StoredImage]:
         """Each image once, however many manifests lead to its configuration."""
-        groups = self._manifests_by_identifier()
+        groups = self.lineage.manifests()
         return [self.stored(min(manifests)) for _, manifests in sorted(groups.items())]
 
     async def acquire(self, reference: str, owner: str, container: str) -> AcquiredImage:
@@ -254,10 +260,19 @@ class ImageStore:
 
     async def keep(self, digest: str, parent: str = "") -> None:
         """Put an image into the index, at first without a name. Raises InvalidImage."""
-        image = self.stored(digest)
-        known = KnownImage(self.blobs.size(digest), image.manifest.media_type, parent)
-        if digest not in self.names.images:
-            await self.change_names(lambda names: names.with_image(digest, known))
+        await self.keep_all({digest: parent})
+
+    async def keep_all(self, parents: Mapping[str, str]) -> None:
+        """Put images into the index at once, each by its manifest's digest, with its parent."""
+        fresh = {
+            digest: KnownImage(
+                self.blobs.size(digest), self.stored(digest).manifest.media_type, parent
+            )
+            for digest, parent in parents.items()
+            if digest not in self.names.images
+        }
+        if fresh:
+            await self.change_names(lambda names: names.with_images(fresh))
 
     def target(self, digest: str, image: str = "", moment: float = 0) -> Target:
         """What a name leads to: `digest`, a manifest, or an index and the `image` of it."""
@@ -333,7 +348,7 @@ class ImageStore:
         start = text if text.startswith("sha256:") else f"sha256:{text}"
         found = [
             min(manifests)
-            for identifier, manifests in self._manifests_by_identifier().items()
+            for identifier, manifests in self.lineage.manifests().items()
             if identifier.startswith(start) or any(it.startswith(start) for it in manifests)
         ]
         return found[0] if len(found) == 1 else None

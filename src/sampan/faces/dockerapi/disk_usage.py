@@ -56,7 +56,7 @@ def _brief(
 
 
 async def _images(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
-    images = await call.engine.images.list()
+    images = [one for one in await call.engine.images.list() if not one.is_intermediate]
     used, shared = await containers_of(call), shared_sizes(images)
     layers = {layer.chain: layer.size for image in images for layer in image.layers}
     kept = {layer.chain for image in images if used.get(image.identifier) for layer in image.layers}

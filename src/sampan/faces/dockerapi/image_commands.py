@@ -14,7 +14,7 @@ from sampan.foundation.wire.message import Response
 async def list_images(call: Call) -> Response:
     images = await call.engine.images.list()
     filters = call.filters()
-    shown = image_filters.chosen(images, filters, time.time_ns())
+    shown = image_filters.chosen(images, filters, time.time_ns(), every=call.flag("all"))
     containers: dict[str, int] | None = None
     if call.version >= (1, 51):
         containers = await containers_of(call)

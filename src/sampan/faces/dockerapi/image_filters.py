@@ -15,8 +15,13 @@ KNOWN = frozenset(["before", "dangling", "label", "label!", "reference", "since"
 _PRUNE = frozenset(["dangling", "label", "label!", "until"])
 
 
-def chosen(images: Sequence[ImageDetail], filters: Filters, now: int) -> list[ImageDetail]:
-    """Those to be shown, the newest first. Raises InvalidConfiguration, ImageNotFound."""
+def chosen(
+    images: Sequence[ImageDetail], filters: Filters, now: int, *, every: bool = False
+) -> list[ImageDetail]:
+    """Those to be shown, the newest first; with `every`, intermediate ones as well.
+
+    Raises InvalidConfiguration, ImageNotFound.
+    """
     filters.check(KNOWN)
     dangling = filters.flag("dangling")
     before = _named(images, filters.one("before"))
@@ -25,7 +30,8 @@ def chosen(images: Sequence[ImageDetail], filters: Filters, now: int) -> list[Im
     found = [
         image
         for image in images
-        if (dangling is None or dangling is not bool(image.tags))
+        if not (image.is_intermediate and (dangling or not every))
+        and (dangling is None or dangling is not bool(image.tags))
         and (before is None or image.created < before.created)
         and (since is None or image.created > since.created)
         and (not until or times.read(image.created, now) < until)
