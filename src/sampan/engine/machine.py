@@ -23,7 +23,7 @@ from sampan.engine.images.local import LocalImages
 from sampan.engine.images.machine_images import MachineImages
 from sampan.engine.images.platforms import machine_platform, platform_text
 from sampan.engine.images.registry.registries import Registries
-from sampan.engine.images.registry.settings import read_settings
+from sampan.engine.images.registry.settings import SettingsFile
 from sampan.engine.images.store import ImageStore
 from sampan.engine.networks.container_networks import ContainerNetworks
 from sampan.engine.networks.settings import network_settings
@@ -121,6 +121,6 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
 def _images(instance: Instance) -> tuple[ImageStore, Registries]:
     store = ImageStore(instance.state_folder / "images")
     configuration = instance.configuration_folder
-    settings = read_settings(configuration / "registries.yaml")
+    settings = SettingsFile(configuration / "registries.yaml")
     credentials = configuration / "registry-credentials.json"
     return store, Registries(store, settings, time.time, credentials)

@@ -10,7 +10,12 @@ from sampan.engine.images.platforms import chosen_of, fits, parse_platform, plat
 from sampan.engine.images.registry.challenges import Challenge, parse_challenges
 from sampan.engine.images.registry.refusals import pull_refused, push_refused, refusal_of
 from sampan.engine.images.registry.registries import registry_of
-from sampan.engine.images.registry.settings import RegistrySettings, read_settings
+from sampan.engine.images.registry.settings import (
+    NoRegistry,
+    RegistrySettings,
+    SettingsFile,
+    read_settings,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +62,36 @@ def test_settings_are_read_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "wrong").write_text("insekure: [a]\n")
     with pytest.raises(InvalidConfiguration):
         read_settings(tmp_path / "wrong")
+
+
+def test_names_without_a_registry_need_one_to_be_said(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path / "registries.yaml")
+    with pytest.raises(NoRegistry) as refused:
+        file.addresses("docker.io", "team/app:2", with_mirrors=True)
+    assert str(refused.value) == (
+        '"team/app:2" names no registry and none is configured: write '
+        f"`endpoints: {{docker.io: https://ADDRESS}}` into {file.path}, "
+        "or name one: ADDRESS/team/app:2"
+    )
+    with pytest.raises(NoRegistry, match="no registry is named and none is configured"):
+        file.addresses("docker.io", with_mirrors=False)
+    assert [it.url for it in file.addresses("a.example", "a.example/x", with_mirrors=True)] == [
+        "https://a.example"
+    ]
+    # What the message says is what helps, and at once.
+    file.path.write_text("endpoints: {docker.io: https://b.example}\n")
+    assert [it.url for it in file.addresses("docker.io", "x", with_mirrors=True)] == [
+        "https://b.example"
+    ]
+
+
+def test_a_mirror_is_enough_to_pull_but_not_to_push(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path / "registries.yaml")
+    file.path.write_text("mirrors: {docker.io: [https://m.example]}\n")
+    found = file.addresses("docker.io", "x", with_mirrors=True)
+    assert [(it.url, it.is_mirror) for it in found] == [("https://m.example", True)]
+    with pytest.raises(NoRegistry):
+        file.addresses("docker.io", "x", with_mirrors=False)
 
 
 def test_challenges() -> None:

@@ -22,7 +22,7 @@ from sampan.engine.events import Event, Events
 from sampan.engine.images.local import LocalImages
 from sampan.engine.images.machine_images import MachineImages
 from sampan.engine.images.registry.registries import Registries
-from sampan.engine.images.registry.settings import RegistrySettings
+from sampan.engine.images.registry.settings import SettingsFile
 from sampan.engine.networks.contract import AttachmentRequest, NetworkDetail, Sandbox
 from sampan.engine.state import State
 from sampan.engine.volumes.contract import AcquiredVolume, VolumeDefinition, VolumeDetail
@@ -140,7 +140,7 @@ async def opened(place: Place, boot: str = "") -> Stage:
     events = Events()
     images = MachineImages(
         place.store,
-        Registries(place.store, RegistrySettings(), lambda: 0.0),
+        Registries(place.store, SettingsFile(place.folder / "registries.yaml"), lambda: 0.0),
         publish=lambda action, identifier, attributes: events.publish(
             "image", action, identifier, attributes
         ),

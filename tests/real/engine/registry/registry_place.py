@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
+import msgspec.yaml
+
 from sampan.engine.images.contract import LayerProgress
 from sampan.engine.images.documents import (
     LAYER_TYPE,
@@ -25,7 +27,7 @@ from sampan.engine.images.documents import (
 )
 from sampan.engine.images.machine_images import MachineImages
 from sampan.engine.images.registry.registries import Registries
-from sampan.engine.images.registry.settings import RegistrySettings
+from sampan.engine.images.registry.settings import RegistrySettings, SettingsFile
 from sampan.engine.images.store import ImageStore
 
 _CLONE_NEWNS = 0x20000
@@ -101,10 +103,11 @@ class Told(list[LayerProgress]):
 
 
 def machine_images(folder: Path, settings: RegistrySettings | None = None) -> MachineImages:
-    store = ImageStore(folder)
+    store, said = ImageStore(folder), folder / "registries.yaml"
+    said.write_bytes(msgspec.yaml.encode(settings or RegistrySettings()))
     return MachineImages(
         store,
-        Registries(store, settings or RegistrySettings(), time.time),
+        Registries(store, SettingsFile(said), time.time),
         publish=lambda *_: None,
         apply_changes=lambda execution, _: execution,
         clock=time.time,

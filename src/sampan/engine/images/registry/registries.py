@@ -42,7 +42,7 @@ from sampan.engine.images.registry.refusals import (
     push_refused,
 )
 from sampan.engine.images.registry.repository import RegistryRepository
-from sampan.engine.images.registry.settings import Endpoint, RegistrySettings
+from sampan.engine.images.registry.settings import Endpoint, SettingsFile
 from sampan.engine.images.store import ImageStore
 
 # What nobody has tried to finish for so long is not worth its space (seconds).
@@ -64,7 +64,7 @@ class Registries:
     def __init__(
         self,
         store: ImageStore,
-        settings: RegistrySettings,
+        settings: SettingsFile,
         clock: Callable[[], float],
         credential_file: Path | None = None,
     ) -> None:
@@ -73,7 +73,7 @@ class Registries:
         self._clock = clock
         self._downloads = BlobDownloads(store.blobs)
         store.blobs.clear_partial(clock() - _PARTIAL_AGE)
-        self.settings = settings
+        self._settings = settings
 
     async def pull(
         self,
@@ -89,21 +89,25 @@ class Registries:
         Raises InvalidReference, NotFound, Forbidden, InvalidImage, EngineError, OSError.
         """
         reference = parse_reference(name)
-        candidates = list(self.settings.candidates(reference.registry, with_mirrors=True))
-        mirrors = [it for it in candidates if it.is_mirror]
+        candidates = self._addresses(reference, with_mirrors=True)
         origin = [it for it in candidates if not it.is_mirror]
         pull = _Pull(reference, platform, progress, all_tags)
-        for mirror in mirrors:
-            try:
-                return await self._pull_from([mirror], pull, None)
-            except (RegistryRefusal, RegistryUnreachable, Forbidden):
-                continue
         try:
+            for mirror in (it for it in candidates if it.is_mirror):
+                try:
+                    return await self._pull_from([mirror], pull, None)
+                except (RegistryRefusal, RegistryUnreachable, Forbidden):
+                    if mirror is candidates[-1]:
+                        raise
             known = credentials or await self._known(reference.registry)
             return await self._pull_from(origin, pull, known)
         except RegistryRefusal as error:
             shown = familiar(str(reference))
             raise pull_refused(error, shown, familiar(reference.repository)) from error
+
+    def _addresses(self, reference: Reference, *, with_mirrors: bool) -> list[Endpoint]:
+        image = familiar(str(reference))
+        return self._settings.addresses(reference.registry, image, with_mirrors=with_mirrors)
 
     async def pull_with_any(self, name: str, credentials: Sequence[Credentials]) -> str:
         """The same for this machine's platform, with the first credentials that will do."""
@@ -164,7 +168,7 @@ class Registries:
         sources = blob_sources(self._store, reference)
         scopes = [f"repository:{reference.path}:pull,push"]
         scopes += [f"repository:{source}:pull" for source in sorted(set(sources.values()))]
-        candidates = list(self.settings.candidates(reference.registry, with_mirrors=False))
+        candidates = self._addresses(reference, with_mirrors=False)
         known = credentials or await self._known(reference.registry)
         try:
             async with _opened(candidates, reference.path, scopes, known) as connection:
@@ -195,7 +199,7 @@ class Registries:
     async def distribution(self, name: str, credentials: Credentials | None) -> Distribution:
         """What a registry has under a name, without bringing it. Raises as `pull`."""
         reference = parse_reference(name)
-        candidates = list(self.settings.candidates(reference.registry, with_mirrors=False))
+        candidates = self._addresses(reference, with_mirrors=False)
         scopes = [f"repository:{reference.path}:pull"]
         try:
             async with _opened(candidates, reference.path, scopes, credentials) as connection:
@@ -215,7 +219,7 @@ class Registries:
     ) -> AsyncIterator[RegistryRepository]:
         """A tag as a place for what is no image, for a `with` block. Raises as `pull`."""
         reference = parse_reference(name)
-        candidates = list(self.settings.candidates(reference.registry, with_mirrors=False))
+        candidates = self._addresses(reference, with_mirrors=False)
         scopes = [f"repository:{reference.path}:{'pull,push' if writes else 'pull'}"]
         known = credentials or await self._known(reference.registry)
         async with _opened(candidates, reference.path, scopes, known) as connection:
@@ -225,7 +229,7 @@ class Registries:
         """An identity token, or "" where passwords are all there is. Raises Forbidden,
         RegistryUnreachable."""
         registry = registry_of(credentials.server)
-        candidates = list(self.settings.candidates(registry, with_mirrors=False))
+        candidates = self._settings.addresses(registry, with_mirrors=False)
         try:
             async with opened(candidates, "", (), credentials, wants_identity=True) as connection:
                 return connection.identity_token

@@ -17,10 +17,15 @@ from pathlib import Path
 
 import msgspec
 
-from sampan.engine.contract import InvalidConfiguration
+from sampan.engine.contract import EngineError, InvalidConfiguration
+from sampan.engine.images.reference import DEFAULT_REGISTRY
 
 _LOOPBACK_NAME = "localhost"
 _FILE_LIMIT = 1 << 20
+
+
+class NoRegistry(EngineError):
+    """The registry of names that name none is nowhere: a machine comes without one."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +53,10 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             for url in self.mirrors.get(registry, ()):
                 yield from self._of(url.rstrip("/"), is_mirror=True)
         yield from self._of(self.endpoints.get(registry, registry).rstrip("/"), is_mirror=False)
+
+    def knows(self, registry: str) -> bool:
+        """Whether a registry has an address: what stands for none in names has to be given one."""
+        return registry != DEFAULT_REGISTRY or registry in self.endpoints
 
     def _of(self, address: str, *, is_mirror: bool) -> Iterator[Endpoint]:
         scheme, separator, host = address.partition("://")
@@ -78,6 +87,28 @@ class RegistrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
                 yield ipaddress.ip_network(text)
             except ValueError:  # a name, which `is_insecure` has compared
                 continue
+
+
+class SettingsFile(msgspec.Struct, frozen=True):
+    """Read whenever a registry is asked for, so that a change holds at once."""
+
+    path: Path
+
+    def addresses(self, registry: str, image: str = "", *, with_mirrors: bool) -> list[Endpoint]:
+        """As `candidates`, for an `image` if it is for one. Raises InvalidConfiguration,
+        NoRegistry."""
+        settings = read_settings(self.path)
+        found = list(settings.candidates(registry, with_mirrors=with_mirrors))
+        if settings.knows(registry):
+            return found
+        mirrors = [endpoint for endpoint in found if endpoint.is_mirror]
+        if mirrors:
+            return mirrors
+        raise NoRegistry(
+            (f'"{image}" names no registry' if image else "no registry is named")
+            + f" and none is configured: write `endpoints: {{{registry}: https://ADDRESS}}` into "
+            f"{self.path}" + (f", or name one: ADDRESS/{image}" if image else "")
+        )
 
 
 def read_settings(path: Path) -> RegistrySettings:
