@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 
@@ -101,7 +102,9 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
     runner = StepRunner(
         instance.run_folder / "builds", f"{instance.cgroup}/{_BUILDS}", DEFAULT_RUNTIME, networks
     )
-    builds = MachineBuilds(store, runner, images, registries)
+    builds = MachineBuilds(
+        store, runner, images, registries, publish=partial(events.publish, "container")
+    )
     await builds.recover()
     return Machine(
         store=store,

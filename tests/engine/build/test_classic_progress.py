@@ -9,9 +9,11 @@ from sampan.engine.build.contract import (
     ClassicImage,
     ClassicMessage,
     ClassicText,
-    StageEnded,
+    DockerfileWarnings,
+    InstructionEnded,
     Step,
     StepContainer,
+    StepContainerRemoved,
     StepEnded,
     StepOutput,
     StepStarted,
@@ -38,29 +40,36 @@ def test_a_later_stage_waits_for_its_turn() -> None:
     messages = told(
         StepStarted(FIRST),
         StepStarted(THIRD),
-        StepEnded(step=THIRD),
-        StageEnded("b", IDENTIFIER),
+        InstructionEnded(THIRD, True),
+        StepEnded(step=THIRD, identifier=IDENTIFIER, ends_stage=True),
         StepEnded(step=FIRST, identifier=IDENTIFIER),
         StepStarted(SECOND),
         StepContainer(SECOND, "c" * 64),
         StepOutput(SECOND, b"out\n"),
         StepOutput(SECOND, b"err\n", is_error_output=True),
-        StepEnded(step=SECOND, identifier=IDENTIFIER, container="c" * 64),
+        StepContainerRemoved(SECOND, "c" * 64, False),
+        InstructionEnded(SECOND, False),
+        StepEnded(step=SECOND, identifier=IDENTIFIER, ends_stage=True),
         BuildWarning("careful"),
         BuildEnded(IDENTIFIER),
         BuildTagged("docker.io/library/x:1"),
     )
     assert messages == [
-        ClassicText("Step 1/3 : FROM x\n"),
+        ClassicText("Step 1/3 : FROM x"),
+        ClassicText("\n"),
         ClassicText(" ---> 0123456789ab\n"),
-        ClassicText("Step 2/3 : RUN one\n"),
+        ClassicText("Step 2/3 : RUN one"),
+        ClassicText("\n"),
         ClassicText(" ---> Running in cccccccccccc\n"),
         ClassicText("out\n"),
         ClassicText("err\n", is_error_output=True),
-        ClassicText(" ---> Removed intermediate container cccccccccccc\n"),
+        ClassicText("Removing intermediate container cccccccccccc\n"),
         ClassicText(" ---> 0123456789ab\n"),
-        ClassicText("Step 3/3 : FROM y\n"),
-        ClassicText(" ---> \n"),
+        ClassicImage(IDENTIFIER),
+        ClassicText("Step 3/3 : FROM y"),
+        ClassicText("\n"),
+        ClassicText(" ---> Using cache\n"),
+        ClassicText(" ---> 0123456789ab\n"),
         ClassicImage(IDENTIFIER),
         ClassicText("[Warning] careful\n"),
         ClassicText("Successfully built 0123456789ab\n"),
@@ -70,4 +79,25 @@ def test_a_later_stage_waits_for_its_turn() -> None:
 
 def test_a_step_that_failed_shows_no_image() -> None:
     messages = told(StepStarted(FIRST), StepEnded(step=FIRST, error="no"))
-    assert messages == [ClassicText("Step 1/3 : FROM x\n")]
+    assert messages == [ClassicText("Step 1/3 : FROM x"), ClassicText("\n")]
+
+
+def test_of_containers_that_went_is_told_when_wanted() -> None:
+    for removes, removes_failed, told_of in (
+        (True, False, ["succeeded"]),
+        (False, False, []),
+        (True, True, ["succeeded", "has_failed"]),
+    ):
+        messages: list[ClassicMessage] = []
+        progress = classic_progress(messages.append, removes=removes, removes_failed=removes_failed)
+        progress(StepContainerRemoved(FIRST, "succeeded", False))
+        progress(StepContainerRemoved(FIRST, "has_failed", True))
+        assert messages == [
+            ClassicText(f"Removing intermediate container {name}\n") for name in told_of
+        ]
+
+
+def test_warnings_of_the_dockerfile_stand_apart() -> None:
+    assert told(DockerfileWarnings(("one", "two"))) == [
+        ClassicText("[WARNING]: one\n[WARNING]: two\n", is_error_output=True)
+    ]

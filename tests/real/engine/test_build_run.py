@@ -13,6 +13,7 @@ from sampan.engine.build.contract import StepResources
 from sampan.engine.build.errors import BuildFailed
 from sampan.engine.configuration import Limits
 from sampan.engine.images.contract import Credentials
+from sampan.engine.runtime.specification import DEFAULT_PATH
 
 pytestmark = pytest.mark.real
 
@@ -170,7 +171,7 @@ def test_triggers_run_in_the_image_that_begins_with_theirs(tmp_path: Path) -> No
         assert "# Executing 2 build triggers\n" in told
         assert "\ntrig\n" in told
         assert image.configuration.execution.on_build is None
-        assert image.configuration.execution.env == ("T=1",)
+        assert image.configuration.execution.env == (f"PATH={DEFAULT_PATH}", "T=1")
 
     in_own_process(tmp_path, body)
 

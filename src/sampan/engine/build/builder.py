@@ -17,6 +17,7 @@ from sampan.engine.build.contract import (
     BuildProgress,
     BuildWarning,
     ClientSources,
+    DockerfileWarnings,
     Step,
     StepEnded,
     StepPulling,
@@ -30,6 +31,8 @@ from sampan.engine.build.stage_builder import StageBuilder
 from sampan.engine.build.stage_parts import StageParts
 from sampan.engine.build.stage_state import StageState, state_of_image
 from sampan.engine.build.stages import SCRATCH, Stage
+from sampan.engine.build.step_containers import PublishContainer, StepContainers
+from sampan.engine.build.step_images import StepImages
 from sampan.engine.build.workspace import Workspace
 from sampan.engine.contract import EngineError, ImageNotFound, NotFound
 from sampan.engine.images.contract import Images
@@ -52,11 +55,13 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     caches: CacheMounts
     runner: StepRunner
     clock: Callable[[], float]
+    publish: PublishContainer | None
 
 
 class Builder:
     """`contexts` are folders by the names that the request gives them; `donors` are names of
-    images that may lend layers. `used` gets the records of the cache that the steps need."""
+    images that may lend layers. `used` gets the records of the cache that the steps need,
+    `images`, for the classic builder alone, those of the steps."""
 
     def __init__(
         self,
@@ -71,6 +76,7 @@ class Builder:
         imports: CacheImports,
         donors: Sequence[str],
         used: dict[str, CachedStep],
+        images: StepImages | None,
     ) -> None:
         self._plan = plan
         self._around = surroundings
@@ -85,6 +91,7 @@ class Builder:
         self._parts: StageParts | None = None
         self._imports = imports
         self._donor_names = donors
+        self._images = images
         self.used = used
 
     async def build(self) -> StageState:
@@ -111,6 +118,10 @@ class Builder:
             progress=self._progress,
             sources=self._sources,
             origins=self,
+            containers=StepContainers(
+                self._progress, self._around.publish if self._images is not None else None
+            ),
+            images=self._images,
         )
         try:
             await _until_one_fails([self._task(stage) for stage in self._plan.needed])
@@ -120,11 +131,11 @@ class Builder:
             self._warn()
 
     def _declare(self) -> None:
+        if self._plan.dockerfile.warnings:
+            self._progress(DockerfileWarnings(self._plan.dockerfile.warnings))
         for step in self._plan.steps[-1]:
             self._progress(StepStarted(step))
             self._progress(StepEnded(step=step, has_image=False))
-        for warning in self._plan.dockerfile.warnings:
-            self._progress(BuildWarning(warning))
 
     def _warn(self) -> None:
         consumed = {name for builder in self._builders for name in builder.consumed}

@@ -150,10 +150,23 @@ class StepStarted(msgspec.Struct, frozen=True):
 
 
 class StepContainer(msgspec.Struct, frozen=True):
-    """The container of a RUN step begins."""
+    """The container of an instruction begins: of a RUN, or, in name alone, of another."""
 
     step: Step
     container: str
+
+
+class StepContainerRemoved(msgspec.Struct, frozen=True):
+    step: Step
+    container: str
+    has_failed: bool
+
+
+class InstructionEnded(msgspec.Struct, frozen=True):
+    """One instruction of a step is done: its own, or a trigger of ONBUILD."""
+
+    step: Step
+    is_cached: bool
 
 
 class StepOutput(msgspec.Struct, frozen=True):
@@ -172,22 +185,22 @@ class StepPulling(msgspec.Struct, frozen=True):
 class StepEnded(msgspec.Struct, frozen=True, kw_only=True):
     """`identifier` is that of an image as the step left it, "" for an empty one or a failure.
 
-    `container` was the step's; `has_image` is False for an argument before the first stage.
+    `has_image` is False for an argument before the first stage; with `ends_stage` the image is
+    that of the stage.
     """
 
     step: Step
     identifier: str = ""
     is_cached: bool = False
     error: str = ""
-    container: str = ""
     has_image: bool = True
+    ends_stage: bool = False
 
 
-class StageEnded(msgspec.Struct, frozen=True):
-    """The last step of a stage is done; `identifier` is that of the stage's image."""
+class DockerfileWarnings(msgspec.Struct, frozen=True):
+    """What is read, but will not be for ever."""
 
-    stage: str
-    identifier: str
+    texts: tuple[str, ...]
 
 
 class BuildWarning(msgspec.Struct, frozen=True):
@@ -220,10 +233,12 @@ class TaskEnded(msgspec.Struct, frozen=True):
 BuildEvent = (
     StepStarted
     | StepContainer
+    | StepContainerRemoved
     | StepOutput
     | StepPulling
+    | InstructionEnded
     | StepEnded
-    | StageEnded
+    | DockerfileWarnings
     | BuildWarning
     | BuildEnded
     | BuildTagged

@@ -11,7 +11,7 @@ from sampan.engine.build.download import download
 from sampan.engine.build.metadata import Scope
 from sampan.engine.build.patterns import parse_ignore_rules
 from sampan.engine.build.source_tree import SourceTree
-from sampan.engine.build.stage_parts import Done, StageParts, StageRoots
+from sampan.engine.build.stage_parts import StageParts, StageRoots
 from sampan.engine.build.stage_state import StageState
 from sampan.engine.build.stages import Stage
 from sampan.engine.build.workspace import View
@@ -25,7 +25,7 @@ class CopyInstruction:
         self._roots = StageRoots(stage, parts)
         self._use_cache = use_cache
 
-    async def apply(self, state: StageState, instruction: Instruction, scope: Scope) -> Done:
+    async def apply(self, state: StageState, instruction: Instruction, scope: Scope) -> bool:
         step = parse_copy(instruction, state.execution, scope)
         async with AsyncExitStack() as stack:
             tree = await stack.enter_async_context(self._tree(step))
@@ -57,7 +57,7 @@ class CopyInstruction:
                 step.links,
                 [(one.path, one.kept, one.digest, one.is_archive) for one in found],
             )
-            taken = await self._parts.layering.add(
+            return await self._parts.layering.add(
                 state,
                 told,
                 inputs,
@@ -65,7 +65,6 @@ class CopyInstruction:
                 use_cache=self._use_cache,
                 independent=step.links,
             )
-            return Done(taken)
 
     @asynccontextmanager
     async def _tree(self, step: CopyStep) -> AsyncIterator[SourceTree]:

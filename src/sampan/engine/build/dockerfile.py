@@ -93,6 +93,8 @@ def parse_dockerfile(text: str) -> Dockerfile:
     instructions = tuple(reader.instructions())
     if not instructions:
         raise InvalidDockerfile("file with no instructions")
+    if reader.warnings:
+        reader.warnings.append("Empty continuation lines will become errors in a future release.")
     return Dockerfile(escape, instructions, directives, tuple(reader.warnings))
 
 
@@ -141,7 +143,7 @@ class _Reader:
             text += line
             break
         if has_gap:
-            self.warnings.append(f"Empty continuation line found in: {text.strip()[:200]}")
+            self.warnings.append(f"Empty continuation line found in:\n    {text.strip()[:200]}")
         return (text.strip(), start) if text.strip() else None
 
     def _heredocs(self, instruction: Instruction) -> Iterator[Heredoc]:

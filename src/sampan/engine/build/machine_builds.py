@@ -24,11 +24,15 @@ from sampan.engine.build.contract import (
     Context,
 )
 from sampan.engine.build.delivery import Built, Delivery
+from sampan.engine.build.errors import BuildFailed
 from sampan.engine.build.outputs import ArchiveOutput, StoreOutput
 from sampan.engine.build.plan import read_plan
 from sampan.engine.build.run_step import StepRunner
+from sampan.engine.build.stage_state import StageState
+from sampan.engine.build.step_containers import PublishContainer
+from sampan.engine.build.step_images import StepImages
 from sampan.engine.build.workspace import Workspace, clear_workspaces
-from sampan.engine.contract import InvalidConfiguration
+from sampan.engine.contract import EngineError, InvalidConfiguration
 from sampan.engine.images.contract import Images
 from sampan.engine.images.reference import InvalidReference, parse_reference
 from sampan.engine.images.registry.registries import Registries
@@ -38,7 +42,8 @@ CACHE_LIMIT = 20 << 30
 
 
 class MachineBuilds:
-    """Implements the contract's Builds. `clock` gives seconds since the epoch."""
+    """Implements the contract's Builds. `clock` gives seconds since the epoch; `publish` is told
+    what happens to the containers of steps."""
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class MachineBuilds:
         *,
         cache_limit: int = CACHE_LIMIT,
         clock: Callable[[], float] = time.time,
+        publish: PublishContainer | None = None,
     ) -> None:
         folder = store.folder / "build-cache"
         self._store = store
@@ -60,6 +66,7 @@ class MachineBuilds:
         self._caches = CacheMounts(folder / "mounts")
         self._cache_limit = cache_limit
         self._clock = clock
+        self._publish = publish
         self._running: list[Builder] = []
 
     async def recover(self) -> None:
@@ -98,6 +105,7 @@ class MachineBuilds:
             imports = CacheImports(self._store, self._cache, pins, self._clock)
             donors = [*request.cache_from, *await transfers.open_imports(stack, imports)]
             built, used = [], dict[str, CachedStep]()
+            images = StepImages(self._store, pins) if request.history == "classic" else None
             for plan in plans:
                 builder = Builder(
                     plan,
@@ -110,10 +118,11 @@ class MachineBuilds:
                     imports=imports,
                     donors=donors,
                     used=used,
+                    images=images,
                 )
                 self._running.append(builder)
                 stack.callback(self._running.remove, builder)
-                built.append(Built(await builder.build(), plan.latest))
+                built.append(Built(await self._built(builder, images), plan.latest))
             delivery = Delivery(
                 self._store,
                 self._images,
@@ -129,6 +138,20 @@ class MachineBuilds:
         await self._shrink()
         return msgspec.structs.replace(result, cache=written)
 
+    async def _built(self, builder: Builder, images: StepImages | None) -> StageState:
+        """The images of the steps stay when one of them failed: they can be looked into."""
+        try:
+            state = await builder.build()
+        except (EngineError, OSError):
+            if images is not None:
+                await images.keep()
+            raise
+        if images is not None:
+            await images.keep()
+            if not state.identifier():
+                raise BuildFailed("No image was generated. Is your Dockerfile empty?")
+        return state
+
     def _surroundings(self) -> Surroundings:
         return Surroundings(
             store=self._store,
@@ -137,6 +160,7 @@ class MachineBuilds:
             caches=self._caches,
             runner=self._runner,
             clock=self._clock,
+            publish=self._publish,
         )
 
     async def cache_usage(self) -> list[CacheRecord]:

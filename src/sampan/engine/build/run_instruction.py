@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from sampan.engine.build import arguments, history
-from sampan.engine.build.contract import Step, StepContainer, StepOutput
+from sampan.engine.build.contract import Step, StepOutput
 from sampan.engine.build.dockerfile import Instruction
 from sampan.engine.build.errors import BuildFailed, InvalidDockerfile
 from sampan.engine.build.heredoc import parse_heredoc
@@ -23,7 +23,7 @@ from sampan.engine.build.metadata import (
 from sampan.engine.build.run_mounts import RunMount, parse_run_mounts
 from sampan.engine.build.run_step import RunCommand
 from sampan.engine.build.source_tree import SourceTree, digest_of_source
-from sampan.engine.build.stage_parts import Done, StageParts, StageRoots
+from sampan.engine.build.stage_parts import StageParts, StageRoots
 from sampan.engine.build.stage_state import StageState
 from sampan.engine.build.stages import Stage
 from sampan.engine.build.step_mounts import MountMaker
@@ -46,7 +46,7 @@ class RunInstruction:
 
     async def apply(
         self, state: StageState, instruction: Instruction, scope: Scope, step: Step
-    ) -> Done:
+    ) -> bool:
         network = self._network(instruction)
         mounts = parse_run_mounts(
             instruction,
@@ -56,14 +56,10 @@ class RunInstruction:
         command, script = _run_command(instruction, state)
         seen = self._seen(state)
         told = history.run_told(command, seen)
-        container = self._parts.runner.new_identifier()
-        ran = False
+        image = state.identifier()
 
         async def make(view: View) -> None:
-            nonlocal ran
-            ran = True
             _check_architecture(state.platform.architecture, self._plan.machine.architecture)
-            self._parts.progress(StepContainer(step, container))
             async with (
                 self._parts.running,
                 MountMaker(
@@ -88,15 +84,17 @@ class RunInstruction:
                     resources=request.resources,
                     cgroup_parent=request.cgroup_parent,
                 )
-                view.touched.extend(
-                    await self._parts.runner.run(
-                        wanted,
-                        container,
-                        lambda data, is_error: self._parts.progress(
-                            StepOutput(step, data, is_error)
-                        ),
+                with self._parts.containers.living(step, image, state.execution) as (name, tell):
+                    view.touched.extend(
+                        await self._parts.runner.run(
+                            wanted,
+                            name,
+                            lambda data, is_error: self._parts.progress(
+                                StepOutput(step, data, is_error)
+                            ),
+                            tell,
+                        )
                     )
-                )
 
         inputs = (
             "RUN",
@@ -110,8 +108,7 @@ class RunInstruction:
             self._plan.request.extra_hosts,
             await self._mount_inputs(mounts, instruction.line),
         )
-        taken = await self._parts.layering.add(state, told, inputs, make, use_cache=self._use_cache)
-        return Done(taken, container if ran else "")
+        return await self._parts.layering.add(state, told, inputs, make, use_cache=self._use_cache)
 
     def _network(self, instruction: Instruction) -> str:
         for flag, _ in instruction.flags:

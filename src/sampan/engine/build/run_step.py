@@ -8,7 +8,7 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,19 +22,24 @@ from sampan.engine.contract import EngineError, InvalidConfiguration
 from sampan.engine.images.documents import ExecutionConfiguration
 from sampan.engine.networks.contract import AttachmentRequest, ContainerIdentity, Networks, Sandbox
 from sampan.engine.runtime.host_facts import host_facts
-from sampan.engine.runtime.oci_runtime import ENVIRONMENT, OciRuntime, command_exit_code
+from sampan.engine.runtime.oci_runtime import (
+    ENVIRONMENT,
+    OciRuntime,
+    command_exit_code,
+    refusal,
+)
 from sampan.engine.runtime.specification import runtime_specification
 from sampan.engine.runtime.users import user_in_root
 from sampan.engine.snapshots import overlay
 from sampan.host import cgroups, paths, processes
 
 _PIDS = 32_768
-_KEPT_ERROR_OUTPUT = 4096
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 _RUNTIME_TARGETS = ("/dev", "/proc", "/sys")
 _HOST_FILES = ("/etc/hosts", "/etc/resolv.conf")
 
 Output = Callable[[bytes, bool], None]
+Tell = Callable[[str, Mapping[str, str]], None]
 
 
 class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,16 +91,21 @@ class StepRunner:
     def new_identifier() -> str:
         return secrets.token_hex(32)
 
-    async def run(self, command: RunCommand, identifier: str, on_output: Output) -> list[str]:
-        """The folders in the root that mounts were put into.
+    async def run(
+        self, command: RunCommand, identifier: str, on_output: Output, tell: Tell
+    ) -> list[str]:
+        """The folders in the root that mounts were put into. `tell` is told what happens.
 
         Raises BuildFailed with the command's exit code, EngineError, OSError.
         """
+        tell("attach", {})
         bundle = self._bundles / identifier
         bundle.mkdir(mode=0o700)
         try:
             async with self._network(command, identifier, bundle) as sandbox:
-                return await self._run_in(command, identifier, bundle, sandbox, on_output)
+                return await self._run_in(
+                    command, identifier, bundle, sandbox, on_output, tell=tell
+                )
         finally:
             await self._runtime.delete(identifier)
             overlay.remove_snapshot(bundle)
@@ -107,6 +117,8 @@ class StepRunner:
         bundle: Path,
         sandbox: Sandbox,
         on_output: Output,
+        *,
+        tell: Tell,
     ) -> list[str]:
         configuration = self._configuration(command, identifier, sandbox)
         document = runtime_specification(
@@ -122,12 +134,15 @@ class StepRunner:
             targets = [mount.target for mount in configuration.mounts]
             points = find_points(root, (*_RUNTIME_TARGETS, *targets))
             try:
-                started = self._runtime.command("run", "--bundle", str(bundle), identifier)
-                exit_code, said = await _run(started, on_output)
+                log = bundle / "log"
+                words = ("--log", str(log), "run", "--bundle", str(bundle), identifier)
+                tell("start", {})
+                exit_code = await _run(self._runtime.command(*words), on_output)
+                tell("die", {"exitCode": str(exit_code)})
             finally:
                 await asyncio.to_thread(remove_points, root, points)
         if exit_code != 0:
-            raise _failure(command, exit_code, said)
+            raise _failure(command, exit_code, log.read_text() if log.exists() else "")
         return list(points.folders)
 
     def _configuration(
@@ -202,20 +217,13 @@ def _split_hosts(entries: tuple[str, ...]) -> list[tuple[str, str, str]]:
     return [entry.replace("=", ":", 1).partition(":") for entry in entries]
 
 
-async def _run(command: tuple[str, ...], on_output: Output) -> tuple[int, bytes]:
-    """The exit code, and the end of what came on stderr."""
-    said = bytearray()
-
-    def take_error(piece: bytes) -> None:
-        said.extend(piece)
-        del said[:-_KEPT_ERROR_OUTPUT]
-        on_output(piece, True)
-
+async def _run(command: tuple[str, ...], on_output: Output) -> int:
+    """The exit code."""
     out, out_writer = _pipe()
     error, error_writer = _pipe()
     readers = [
         processes.PipeReader(out, lambda piece: on_output(piece, False)),
-        processes.PipeReader(error, take_error),
+        processes.PipeReader(error, lambda piece: on_output(piece, True)),
     ]
     try:
         try:
@@ -233,7 +241,7 @@ async def _run(command: tuple[str, ...], on_output: Output) -> tuple[int, bytes]
     finally:
         for reader in readers:
             reader.finish()
-    return exit_code, bytes(said)
+    return exit_code
 
 
 def _pipe() -> tuple[int, int]:
@@ -242,9 +250,12 @@ def _pipe() -> tuple[int, int]:
     return reader, writer
 
 
-def _failure(command: RunCommand, exit_code: int, said: bytes) -> EngineError:
-    known = command_exit_code(said.decode(errors="replace"))
-    code = known or exit_code
+def _failure(command: RunCommand, exit_code: int, told: str) -> EngineError:
+    """`told` is what the runtime itself had to say."""
+    refused = command_exit_code(told)
+    if refused:
+        return BuildFailed(refusal(command.arguments[0], refused))
     return BuildFailed(
-        f"The command '{command.shown}' returned a non-zero code: {code}", exit_code=code
+        f"The command '{command.shown}' returned a non-zero code: {exit_code}",
+        exit_code=exit_code,
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from sampan.engine.build import arguments, history
 from sampan.engine.build.contract import (
-    StageEnded,
+    InstructionEnded,
     Step,
     StepEnded,
     StepOutput,
@@ -22,17 +22,20 @@ from sampan.engine.build.metadata import (
     Scope,
     change_of,
     required,
+    variables_of,
     working_folder,
 )
 from sampan.engine.build.run_instruction import RunInstruction
-from sampan.engine.build.stage_parts import Done, StageParts
+from sampan.engine.build.stage_parts import StageParts
 from sampan.engine.build.stage_state import StageState
 from sampan.engine.build.stages import Stage
 from sampan.engine.build.tree_copy import make_folders
 from sampan.engine.build.workspace import View
+from sampan.engine.runtime.specification import DEFAULT_PATH
 from sampan.host import paths
 
-_SCRIPTS = "/dev/pipes"
+# RUN has one that it runs in; what copies files never had any.
+_WITH_OTHER_CONTAINERS = ("RUN", "COPY", "ADD")
 
 
 class StageBuilder:
@@ -49,20 +52,29 @@ class StageBuilder:
 
     async def build(self) -> StageState:
         """Raises BuildFailed, EngineError, OSError."""
-        steps = self._plan.steps[self._stage.number]
-        state = await self._begin(steps[0])
-        for step, instruction in zip(steps[1:], self._stage.instructions, strict=True):
-            await self._told(step, state, partial(self._located, state, instruction, step))
-        self._parts.progress(StageEnded(self._stage.label, state.identifier()))
+        first, *others = self._plan.steps[self._stage.number]
+        state = StageState(platform=self._plan.platform)
+
+        async def begin() -> bool:
+            nonlocal state
+            state = await self._begin(first)
+            return False
+
+        await self._told(first, begin, lambda: state, ends_stage=not others)
+        for step, instruction in zip(others, self._stage.instructions, strict=True):
+            await self._told(
+                step,
+                partial(self._located, state, instruction, step),
+                lambda: state,
+                ends_stage=step is others[-1],
+            )
         return state
 
     async def _begin(self, step: Step) -> StageState:
-        self._parts.progress(StepStarted(step))
-        try:
-            state = await self._parts.origins.start(self._stage, step)
-        except Exception as error:
-            self._parts.progress(StepEnded(step=step, error=str(error)))
-            raise
+        state = await self._parts.origins.start(self._stage, step)
+        if "PATH" not in variables_of(state.execution):
+            env = (*(state.execution.env or ()), f"PATH={DEFAULT_PATH}")
+            state.execution = msgspec.structs.replace(state.execution, env=env)
         triggers = state.execution.on_build or ()
         if triggers:
             plural = "" if len(triggers) == 1 else "s"
@@ -72,36 +84,50 @@ class StageBuilder:
             for text in triggers:
                 for instruction in parse_dockerfile(text).instructions:
                     await self._located(state, instruction, step)
-        self._parts.progress(StepEnded(step=step, identifier=state.identifier()))
         return state
 
     async def _told(
-        self, step: Step, state: StageState, act: Callable[[], Awaitable[Done]]
+        self,
+        step: Step,
+        act: Callable[[], Awaitable[bool]],
+        state: Callable[[], StageState],
+        *,
+        ends_stage: bool,
     ) -> None:
         progress = self._parts.progress
         progress(StepStarted(step))
         try:
-            done = await act()
+            is_cached = await act()
         except Exception as error:
             progress(StepEnded(step=step, error=str(error)))
             raise
         progress(
             StepEnded(
                 step=step,
-                identifier=state.identifier(),
-                is_cached=done.is_cached,
-                container=done.container,
+                identifier=state().identifier(),
+                is_cached=is_cached,
+                ends_stage=ends_stage,
             )
         )
 
-    async def _located(self, state: StageState, instruction: Instruction, step: Step) -> Done:
+    async def _located(self, state: StageState, instruction: Instruction, step: Step) -> bool:
+        """Whether an earlier result was taken."""
+        parent = state.identifier()
         try:
-            return await self._apply(state, instruction, step)
+            is_cached = await self._apply(state, instruction, step)
         except BuildFailed as error:
             error.line = error.line or instruction.line
             raise
+        images = self._parts.images
+        if images is not None:
+            if not is_cached and instruction.name not in _WITH_OTHER_CONTAINERS:
+                with self._parts.containers.living(step, parent, state.execution):
+                    pass  # nothing runs in it
+            images.add(state, parent)
+        self._parts.progress(InstructionEnded(step, is_cached))
+        return is_cached
 
-    async def _apply(self, state: StageState, instruction: Instruction, step: Step) -> Done:
+    async def _apply(self, state: StageState, instruction: Instruction, step: Step) -> bool:
         scope = Scope(state.variables, self._escape)
         match instruction.name:
             case name if name in CHANGES:
@@ -119,11 +145,11 @@ class StageBuilder:
                 return await self._copies.apply(state, instruction, scope)
         raise InvalidDockerfile(f"unknown instruction: {instruction.name}", instruction.line)
 
-    async def _plain(self, state: StageState, words: str) -> Done:
+    async def _plain(self, state: StageState, words: str) -> bool:
         told = history.change_told(state.execution, words)
-        return Done(await self._parts.layering.change(state, told, use_cache=self._use_cache))
+        return await self._parts.layering.change(state, told, use_cache=self._use_cache)
 
-    async def _change(self, state: StageState, instruction: Instruction, scope: Scope) -> Done:
+    async def _change(self, state: StageState, instruction: Instruction, scope: Scope) -> bool:
         changed = change_of(state.execution, instruction, scope)
         execution = changed.execution
         if instruction.name == "ENTRYPOINT" and not state.sets_command:
@@ -132,7 +158,7 @@ class StageBuilder:
         state.execution = execution
         return await self._plain(state, changed.told)
 
-    async def _argument(self, state: StageState, instruction: Instruction, scope: Scope) -> Done:
+    async def _argument(self, state: StageState, instruction: Instruction, scope: Scope) -> bool:
         plan = self._plan
         automatic = {**plan.automatic, "TARGETSTAGE": self._stage.name or str(self._stage.number)}
         inherited = {**automatic, **plan.stages.arguments}
@@ -146,7 +172,7 @@ class StageBuilder:
 
     async def _change_folder(
         self, state: StageState, instruction: Instruction, scope: Scope
-    ) -> Done:
+    ) -> bool:
         text = scope.expand(required(instruction), instruction.line)
         folder = working_folder(state.execution, text)
         state.execution = msgspec.structs.replace(state.execution, working_dir=folder)
@@ -158,6 +184,4 @@ class StageBuilder:
         classic = history.files_told(state.execution, f"WORKDIR {folder}", "").classic
         told = history.Told(classic, f"WORKDIR {folder}")
         inputs = ("WORKDIR", folder)
-        return Done(
-            await self._parts.layering.add(state, told, inputs, make, use_cache=self._use_cache)
-        )
+        return await self._parts.layering.add(state, told, inputs, make, use_cache=self._use_cache)

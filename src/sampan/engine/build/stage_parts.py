@@ -16,6 +16,8 @@ from sampan.engine.build.plan import BuildPlan
 from sampan.engine.build.run_step import StepRunner
 from sampan.engine.build.stage_state import StageState
 from sampan.engine.build.stages import Stage
+from sampan.engine.build.step_containers import StepContainers
+from sampan.engine.build.step_images import StepImages
 from sampan.engine.build.workspace import Workspace
 
 
@@ -29,6 +31,9 @@ class Origins(Protocol):
 
 
 class StageParts(msgspec.Struct, frozen=True, kw_only=True):
+    """`images` takes those of the steps; without it they leave none, nor do any but RUN have a
+    container."""
+
     plan: BuildPlan
     layering: Layering
     workspace: Workspace
@@ -38,13 +43,8 @@ class StageParts(msgspec.Struct, frozen=True, kw_only=True):
     progress: BuildProgress
     sources: ClientSources | None
     origins: Origins
-
-
-class Done(msgspec.Struct, frozen=True):
-    """How a step went: whether an earlier result was taken, and which container it had."""
-
-    is_cached: bool = False
-    container: str = ""
+    containers: StepContainers
+    images: StepImages | None
 
 
 class StageRoots:

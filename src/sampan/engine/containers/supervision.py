@@ -28,6 +28,7 @@ from sampan.engine.contract import (
     EngineError,
     NotModified,
 )
+from sampan.engine.runtime.oci_runtime import refusal
 from sampan.engine.runtime.signals import signal_number
 
 _log = logging.getLogger(__name__)
@@ -206,7 +207,10 @@ class Supervision:
         """Note why; the error to be raised, in Docker's words where it is the command's."""
         code, message = _NOT_STARTED, str(error)
         if isinstance(error, CommandNotFound):
-            code, message = error.exit_code, _command_refused(container, error)
+            code = error.exit_code
+            configuration = container.record.configuration
+            words = (configuration.entrypoint or ()) + (configuration.command or ())
+            message = refusal(words[0], code)
         end = msgspec.structs.replace(container.record.end, exit_code=code, error=message)
         container.change(end=end)
         if container.record.host.auto_remove:
@@ -335,18 +339,6 @@ class Supervision:
         before, container.health = container.health, state
         if before is None or before.status != state.status:
             self._registry.publish(container, f"health_status: {state.status}")
-
-
-def _command_refused(container: ManagedContainer, error: CommandNotFound) -> str:
-    """The words by which Docker's clients tell exit codes 127 and 126 from 125."""
-    words = (container.record.configuration.entrypoint or ()) + (
-        container.record.configuration.command or ()
-    )
-    why = "permission denied" if error.exit_code == 126 else "executable file not found in $PATH"
-    return (
-        "failed to create task for container: failed to create shim task: OCI runtime create "
-        f'failed: unable to start container process: exec: "{words[0]}": {why}: unknown'
-    )
 
 
 def _end_of(status: ContainerStatus) -> RecordedEnd:

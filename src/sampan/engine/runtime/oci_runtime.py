@@ -73,3 +73,12 @@ def command_exit_code(message: str) -> int:
     if _NOT_FOUND.search(message):
         return 127
     return 126 if _NOT_EXECUTABLE.search(message) else 0
+
+
+def refusal(program: str, exit_code: int) -> str:
+    """The words by which Docker's clients tell exit codes 127 and 126 from 125."""
+    why = "permission denied" if exit_code == 126 else "executable file not found in $PATH"
+    return (
+        "failed to create task for container: failed to create shim task: OCI runtime create "
+        f'failed: unable to start container process: exec: "{program}": {why}: unknown'
+    )

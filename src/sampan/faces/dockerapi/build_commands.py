@@ -18,7 +18,7 @@ from sampan.engine.build.contract import (
     Context,
     RemoteContext,
 )
-from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.engine.contract import EngineError, InvalidConfiguration, NotImplementedHere
 from sampan.engine.images.contract import Credentials
 from sampan.faces.dockerapi import bodies, json_stream, times
 from sampan.faces.dockerapi.build_request import build_request
@@ -87,12 +87,18 @@ async def build(call: Call) -> Response:
     quiet = call.flag("q")
 
     async def run(tell: Tell) -> None:
-        def told(message: ClassicMessage) -> None:
-            if not quiet or isinstance(message, ClassicImage):
+        held: list[ClassicMessage] = []
+        progress = classic_progress(
+            held.append if quiet else lambda message: tell(_document(message)),
+            removes=call.flag("rm", default=True),
+            removes_failed=call.flag("forcerm"),
+        )
+        try:
+            built = await call.engine.builds.build(request, context, progress, sources)
+        except (EngineError, OSError):
+            for message in held:  # what went wrong is of interest even so
                 tell(_document(message))
-
-        progress = classic_progress(told)
-        built = await call.engine.builds.build(request, context, progress, sources)
+            raise
         if quiet:
             tell({"stream": f"{built.identifier}\n"})
 
@@ -101,7 +107,8 @@ async def build(call: Call) -> Response:
 
 def _document(message: ClassicMessage) -> dict[str, Any]:
     if isinstance(message, ClassicText):
-        return {"stream": message.text}
+        text = f"\x1b[91m{message.text}\x1b[0m" if message.is_error_output else message.text
+        return {"stream": text}
     if isinstance(message, ClassicImage):
         return {"aux": {"ID": message.identifier}}
     return progress_message(message)
