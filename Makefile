@@ -25,6 +25,8 @@ PROGRAMS := crun:crun conmon:conmon nft:nftables tini-static:tini
 TEST_PROGRAMS := ip:iproute2 curl:curl etcd:etcd-server node:nodejs npm:npm \
 	docker-registry:docker-registry skopeo:skopeo umoci:umoci htpasswd:apache2-utils \
 	qemu-system-x86_64:qemu-system-x86
+# The engines that benchmarks measure ours beside.
+BENCH_PROGRAMS := dockerd:docker.io podman:podman
 CLIENTS := tests/real/clients
 CAN_MAKE_VENV := python3 -c 'import ensurepip' 2>/dev/null
 
@@ -53,7 +55,7 @@ test: packages $(VENV)/.development clients
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m pytest
 
-bench: PROGRAMS += $(TEST_PROGRAMS)
+bench: PROGRAMS += $(TEST_PROGRAMS) $(BENCH_PROGRAMS)
 bench: packages $(VENV)/.development
 	@$(PYTHON) -m bench
 

@@ -22,7 +22,7 @@ _BENCHES = (
     "api_restart",
     "cluster_start",
     "pod_start",
-    "container_run",
+    "container_engines",
     "image_pull",
 )
 _INSIDE = "SAMPAN_BENCH_INSIDE"

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from bench.image_root import gather_root
 from bench.measurement import NotMeasured
 from sampan.foundation.pki.cluster import ClusterCredentials
 from sampan.foundation.pki.contexts import client_context
@@ -78,14 +79,11 @@ class BenchCluster(msgspec.Struct, frozen=True):
         status: dict[str, Any] = json.loads(self.sampan("status", "-o", "json"))
         return status
 
-    def build_image(self) -> Path:
-        """Make the image for containers out of this machine's files; gives its root folder."""
-        context = self.folder / "image"
-        gather = _PROJECT / "examples" / "hello" / "gather.py"
-        subprocess.run(["/usr/bin/python3", "-I", "-S", str(gather), str(context)], check=True)
+    def build_image(self) -> None:
+        """Make the image for containers."""
+        context = gather_root(self.folder).parent
         (context / "Dockerfile").write_text(_DOCKERFILE)
         self.sampan("build", "-t", IMAGE, str(context))
-        return context / "rootfs"
 
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[ApiClient]:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.engines import podman_command
 from bench.measurement import Measurement, NotMeasured, milliseconds, quantile
 from sampan.engine.images.machine_images import MachineImages
 from sampan.engine.images.registry.registries import Registries
@@ -55,23 +56,27 @@ def _measured(folder: Path, archive: Path, compression: str) -> Measurement:
         f"--dest-compress-format={compression}",
         *(f"docker-archive:{archive}", f"docker://{image}"),
     )
-    ours, theirs = [], []
+    ours = []
+    theirs: dict[str, list[float]] = {}
     for number in range(_RUNS):
         place = folder / f"{compression}-{number}"
         place.mkdir()
         start = time.perf_counter()
         asyncio.run(_pull(place / "store", image))
         ours.append(time.perf_counter() - start)
+        # umoci unpacks no zstd.
         if compression == "gzip":
-            theirs.append(_others(place, image))
+            theirs.setdefault("skopeo copy, umoci unpack", []).append(_others(place, image))
+        if shutil.which("podman"):
+            theirs.setdefault("podman pull", []).append(_podman(place, image))
         shutil.rmtree(place)
-    reference = (
-        f"skopeo copy, umoci unpack: p50 {milliseconds(quantile(theirs, 0.5))}"
-        if theirs
-        else "umoci unpacks no zstd"
+    mine = quantile(ours, 0.5)
+    reference = "; ".join(
+        f"{name} {milliseconds(quantile(seconds, 0.5))} (we: {mine / quantile(seconds, 0.5):.2f})"
+        for name, seconds in theirs.items()
     )
     work = f"pull and unpack 200 MB, {compression}"
-    return Measurement(work, f"p50 {milliseconds(quantile(ours, 0.5))}", "", reference)
+    return Measurement(work, f"p50 {milliseconds(mine)}", "", reference)
 
 
 async def _pull(folder: Path, image: str) -> None:
@@ -91,6 +96,12 @@ def _others(place: Path, image: str) -> float:
     layout = f"{place}/layout:it"
     _run("skopeo", "copy", "-q", "--src-tls-verify=false", f"docker://{image}", f"oci:{layout}")
     _run("umoci", "unpack", "--image", layout, f"{place}/bundle")
+    return time.perf_counter() - start
+
+
+def _podman(place: Path, image: str) -> float:
+    start = time.perf_counter()
+    _run(*podman_command(place / "podman"), "pull", "-q", "--tls-verify=false", image)
     return time.perf_counter() - start
 
 

@@ -25,6 +25,8 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def milliseconds(seconds: float) -> str:
+    if seconds >= 10:
+        return f"{seconds:,.1f} s"
     return f"{seconds * 1000:,.1f} ms" if seconds < 0.1 else f"{seconds * 1000:,.0f} ms"
 
 
