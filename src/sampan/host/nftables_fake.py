@@ -126,6 +126,8 @@ class FakeRules:
                 del table.chains[name]
             case "add", "set":
                 table.sets[name] = {}
+            case "flush", "set":
+                table.sets[name].clear()
             case "delete", "set":
                 del table.sets[name]
             case "add", "rule":
@@ -153,7 +155,8 @@ class FakeRules:
                 table.chains[name] = []
                 self._chain(table, name, lines)
             else:
-                table.sets[name] = {}
+                # As in the kernel, one that is there already keeps what it holds.
+                table.sets.setdefault(name, {})
                 _until_closed(line, lines)
 
     def _chain(self, table: FakeTable, name: str, lines: Iterator[str]) -> None:

@@ -123,8 +123,16 @@ def test_a_change_that_the_kernel_never_takes_is_not_remembered() -> None:
 def test_ports_outlive_a_change_of_bridges() -> None:
     kernel, _, rules = _made()
     rules.add_ports([PORT])
+    rules.publish("a", (_published("127.0.0.1"),))
+    before, rule_count = kernel.transactions, len(kernel.rules("inet", "t"))
     rules.set_bridges([BRIDGE, Bridge(device="t-b1", gateway=None)])
+    # In one transaction: there is no moment without them.
+    assert kernel.transactions == before + 1
     assert len(_keys(kernel, "bridge", "stations")) == 1
+    assert len(_keys(kernel, "ip", "published")) == 1
+    rules.set_bridges([BRIDGE])
+    assert len(kernel.rules("inet", "t")) == rule_count
+    rules.set_bridges([BRIDGE, Bridge(device="t-b1", gateway=None)])
     before = kernel.transactions
     rules.set_bridges([Bridge(device="t-b1", gateway=None), BRIDGE])
     assert kernel.transactions == before

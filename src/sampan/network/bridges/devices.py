@@ -7,7 +7,6 @@ down, so they are made from a thread. Whom a port is for is not known here.
 import os
 from ipaddress import (
     IPv4Address,
-    IPv4Interface,
     IPv4Network,
     IPv6Address,
     IPv6Interface,
@@ -146,8 +145,3 @@ class BridgeDevices:
             for route in self._netlink.routes()
             if route.destination.prefixlen and route.device not in without
         ]
-
-
-def interface_of(address: IPv4Address, network: IPv4Network) -> IPv4Interface:
-    """An address with the prefix length of its network."""
-    return IPv4Interface((address, network.prefixlen))

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Iterable
 
 from sampan.host.netlink_message import NetlinkError
+from sampan.host.nftables import NftablesError
 from sampan.host.nftables_netlink import ElementChange
 from sampan.network.bridges.contract import Bridge, BridgeSettings, Port, PublishedPort
 from sampan.network.bridges.elements import port_changes, publication_changes
-from sampan.network.bridges.tables import FAMILIES, bridge_tables
+from sampan.network.bridges.tables import FAMILIES, bridge_tables, changed_bridges
 from sampan.network.forward_policy import ForwardPolicy
 from sampan.network.ruleset import Ruleset
 
@@ -34,12 +35,24 @@ class BridgeRules:
             return
         before, self._bridges = self._bridges, wanted
         try:
-            self.build()
+            self._change_bridges()
         except BaseException:
             self._bridges = before
             raise
         self._ruleset.add(self)
         self._set_passages()
+
+    def _change_bridges(self) -> None:
+        if self._rule_count is None:
+            self.build()
+            return
+        try:
+            with self._ruleset.exclusive():
+                self._ruleset.run(changed_bridges(self._settings.table, self._in_order()))
+                self._rule_count = self._count()
+        except NftablesError as refusal:
+            _log.warning("the packet rules are not what they were, and made anew: %s", refusal)
+            self.build()
 
     def _set_passages(self) -> None:
         """Foreign rules that drop what they don't know let our bridges through."""
@@ -55,10 +68,9 @@ class BridgeRules:
 
     def build(self) -> None:
         """Make all of it anew."""
-        table = self._settings.table
-        bridges = [self._bridges[device] for device in sorted(self._bridges)]
+        table, prefix = self._settings.table, self._settings.port_prefix
         with self._ruleset.exclusive():
-            self._ruleset.run(bridge_tables(table, self._settings.port_prefix, bridges))
+            self._ruleset.run(bridge_tables(table, prefix, self._in_order()))
             self._ruleset.apply(
                 [
                     *port_changes(table, self._ports.values()),
@@ -70,6 +82,9 @@ class BridgeRules:
                 ]
             )
             self._rule_count = self._count()
+
+    def _in_order(self) -> list[Bridge]:
+        return [self._bridges[device] for device in sorted(self._bridges)]
 
     def _count(self) -> int:
         table = self._settings.table

@@ -2,7 +2,8 @@
 
 `ip` and `ip6` translate published ports, `inet` guards and separates bridges, `bridge` guards their
 ports. What changes with every container is an element of a set or map; what changes with
-bridges alone is text, put in the place of what was there in one transaction.
+bridges alone is text, put in the place of what was there in one transaction, by which no port is
+lost for a moment.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -12,6 +13,7 @@ from sampan.network.bridges.contract import Bridge, GatewayMode
 FAMILIES = ("ip", "ip6", "inet", "bridge")
 # A container's frames reach this chain before anything else looks at them.
 _FIRST = -300
+_SETS_OF_BRIDGES = ("bridges", "internal", "joined")
 # The target address of a neighbour advertisement (RFC 4861, section 4.4).
 _ADVERTISED = "@th,64,128"
 _PROTOCOLS = "meta l4proto { tcp, udp, sctp }"
@@ -30,15 +32,30 @@ def bridge_tables(table: str, port_prefix: str, bridges: Collection[Bridge]) -> 
             {_translation("ip6")}
         }}
         table inet {table} {{
-            {_sets(bridges)}
-            {_guard()}
-            {_separation(bridges)}
-            {_masquerade(bridges)}
+            {_sets_of_ports()}
+            {_guard_and_separation(bridges)}
         }}
         table bridge {table} {{
             {_port_guard(port_prefix)}
         }}
     """
+
+
+def changed_bridges(table: str, bridges: Collection[Bridge]) -> str:
+    """What differs in the same tables for other bridges; what they hold of ports stays there."""
+    emptied = "\n".join(f"flush set inet {table} {name}" for name in _SETS_OF_BRIDGES)
+    return f"""
+        flush table inet {table}
+        {emptied}
+        table inet {table} {{
+            {_guard_and_separation(bridges)}
+        }}
+    """
+
+
+def _guard_and_separation(bridges: Collection[Bridge]) -> str:
+    parts = (_sets(bridges), _guard(), _separation(bridges), _masquerade(bridges))
+    return "\n".join(parts)
 
 
 def removal(family: str, table: str) -> str:
@@ -71,15 +88,21 @@ def _translation(family: str) -> str:
     """
 
 
+def _sets_of_ports() -> str:
+    return """
+            set opened4 { typeof ip daddr . meta l4proto . th dport
+            }
+            set opened6 { typeof ip6 daddr . meta l4proto . th dport
+            }
+    """
+
+
 def _sets(bridges: Collection[Bridge]) -> str:
     every = [bridge.device for bridge in bridges]
     inside = [bridge.device for bridge in bridges if bridge.internal]
     joined = [f'{bridge.device}" . "{bridge.device}' for bridge in bridges if not bridge.isolated]
-    return (
-        _set("bridges", "ifname", every)
-        + _set("internal", "ifname", inside)
-        + _set("joined", "ifname . ifname", joined)
-    )
+    kinds = ("ifname", "ifname", "ifname . ifname")
+    return "".join(map(_set, _SETS_OF_BRIDGES, kinds, (every, inside, joined)))
 
 
 def _set(name: str, kind: str, elements: Iterable[str]) -> str:
@@ -111,10 +134,6 @@ def _separation(bridges: Collection[Bridge]) -> str:
         rule for bridge in bridges for rule in _let_in(bridge) if not bridge.internal
     )
     return f"""
-            set opened4 {{ typeof ip daddr . meta l4proto . th dport
-            }}
-            set opened6 {{ typeof ip6 daddr . meta l4proto . th dport
-            }}
             chain forwarded {{
                 type filter hook forward priority filter; policy accept;
                 ct state established,related accept

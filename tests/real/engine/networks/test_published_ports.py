@@ -1,5 +1,6 @@
 """Ports of the machine lead to containers, and to nobody's but theirs."""
 
+import asyncio
 import socket
 from pathlib import Path
 
@@ -185,6 +186,27 @@ def test_rules_that_somebody_flushed_are_back(tmp_path: Path) -> None:
             other = await host.run("other")
             host.serve(other.namespace, 80, "other")
             assert await answers(web.namespace, address(other), 80)
+
+    on_own_host(tmp_path, body)
+
+
+def test_ports_are_there_while_networks_come_and_go(tmp_path: Path) -> None:
+    async def body(host: Host) -> None:
+        web = await host.run("web", ports={"80/tcp": _at("8080")})
+        host.serve(web.namespace, 80, "web")
+
+        async def come_and_go() -> None:
+            for number in range(15):
+                await host.define(f"other-{number}")
+                await host.networks.remove(f"other-{number}")
+
+        changing = asyncio.ensure_future(come_and_go())
+        asked = 0
+        while not changing.done():
+            assert await fetch(host.here, "127.0.0.1", 8080) == "web 10.45.0.1"
+            asked += 1
+        await changing
+        assert asked > 15
 
     on_own_host(tmp_path, body)
 
