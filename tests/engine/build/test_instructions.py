@@ -72,10 +72,7 @@ def test_changes(text: str, told: str, field: str, value: object) -> None:
         ("ENV A", "ENV must have two arguments"),
         ("ENV A=1 B", 'can\'t find = in "B"'),
         ("ENV =1", "ENV names can not be blank"),
-        ("EXPOSE 80/icmp", "Invalid proto: icmp"),
-        ("EXPOSE 9-8", "Invalid containerPort: 9-8"),
         ("USER", "USER requires exactly one argument"),
-        ("STOPSIGNAL a b", "Invalid signal"),
         ("VOLUME", "VOLUME requires at least one argument"),
         ("SHELL x", "SHELL requires the arguments to be in JSON form"),
         ("HEALTHCHECK", "HEALTHCHECK requires at least one argument"),
@@ -91,6 +88,21 @@ def test_changes(text: str, told: str, field: str, value: object) -> None:
 def test_refusals(text: str, message: str) -> None:
     with pytest.raises(InvalidDockerfile, match=f"^dockerfile parse error on line 2: .*{message}"):
         change_of(ExecutionConfiguration(), instruction(text), SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("EXPOSE 80/icmp", "Invalid proto: icmp"),
+        ("EXPOSE 9-8", "Invalid containerPort: 9-8"),
+        ("STOPSIGNAL a b", "Invalid signal: a b"),
+        ("STOPSIGNAL SIGNOSUCH", "Invalid signal: SIGNOSUCH"),
+    ],
+)
+def test_refused_values(text: str, message: str) -> None:
+    with pytest.raises(BuildFailed, match=f"^{message}$") as caught:
+        change_of(ExecutionConfiguration(), instruction(text), SCOPE)
+    assert caught.value.line == 2
 
 
 def test_changes_of_a_commit() -> None:

@@ -137,7 +137,7 @@ def test_the_words_of_the_classic_builder(tmp_path: Path) -> None:
             "err",
             'Step 4/6 : SHELL ["/bin/sh", "-ec"]',
             "Step 5/6 : CMD echo hi",
-            "Step 6/6 : LABEL a='b c'",
+            "Step 6/6 : LABEL a=b c",
             "[Warning] One or more build-args [UNUSED] were not consumed",
             lines[-2],
             "Successfully tagged built:latest",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from sampan.engine.build.dockerfile import Instruction
 from sampan.engine.build.errors import InvalidDockerfile
 from sampan.engine.build.expansion import words
+from sampan.engine.build.metadata import check_flags
 from sampan.engine.images.documents import Platform
 from sampan.engine.images.platforms import platform_text
 
@@ -61,8 +62,7 @@ def defaults(
 ) -> dict[str, str | None]:
     """The names of an ARG, with what stands behind their `=`. Raises InvalidDockerfile."""
     line = instruction.line
-    for flag, _ in instruction.flags:
-        raise InvalidDockerfile(f"unknown flag: --{flag[:60]}", line)
+    check_flags(instruction)
     raw = words(instruction.text, variables, escape, line)
     if not raw:
         raise InvalidDockerfile("ARG requires at least one argument", line)

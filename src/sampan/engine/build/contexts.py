@@ -61,8 +61,11 @@ async def _fetch(url: str, folder: Path, content: Path) -> None:
             "here: clone it and build from the folder"
         )
     if not url.startswith(("http://", "https://")):
-        raise InvalidConfiguration(f"unable to prepare context: {url[:100]} is no URL")
-    file = await download(url, folder)
+        raise InvalidConfiguration(f"remoteURL ({url[:100]}) could not be recognized as URL")
+    try:
+        file = await download(url, folder)
+    except BuildFailed as error:
+        raise BuildFailed(f"error downloading remote context {url}: {error}") from error
     await asyncio.to_thread(_place, file, content)
 
 

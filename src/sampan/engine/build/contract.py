@@ -118,7 +118,6 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     cache_imports: tuple[CacheLocation, ...] = ()
     cache_exports: tuple[CacheLocation, ...] = ()
     has_inline_cache: bool = False
-    squash: bool = False
     history: Literal["classic", "buildkit"] = "classic"
     named_contexts: dict[str, Context] = {}
 

@@ -8,6 +8,7 @@ from sampan.engine.build import copying, history
 from sampan.engine.build.copy_step import CopyStep, parse_copy
 from sampan.engine.build.dockerfile import Instruction
 from sampan.engine.build.download import download
+from sampan.engine.build.errors import BuildFailed
 from sampan.engine.build.metadata import Scope
 from sampan.engine.build.patterns import parse_ignore_rules
 from sampan.engine.build.source_tree import SourceTree
@@ -86,5 +87,8 @@ class CopyInstruction:
             (folder / file.name).write_bytes(file.content)
             (folder / file.name).chmod(0o644)
         for url in step.urls:
-            await download(url, folder, step.checksum)
+            try:
+                await download(url, folder, step.checksum)
+            except BuildFailed as error:
+                raise step.fail(str(error)) from error
         return SourceTree(stack.enter_context(paths.opened_folder(folder)))

@@ -11,14 +11,9 @@ import msgspec
 from sampan.engine.build.dockerfile import Instruction
 from sampan.engine.build.errors import BuildFailed, InvalidDockerfile
 from sampan.engine.build.file_mode import FileMode, parse_file_mode
-from sampan.engine.build.metadata import Scope, working_folder
+from sampan.engine.build.metadata import Scope, check_flags, working_folder
 from sampan.engine.images.documents import ExecutionConfiguration
 
-_COMMON_FLAGS = {"chown", "chmod", "link", "exclude", "parents"}
-_FLAGS = {
-    "COPY": _COMMON_FLAGS | {"from"},
-    "ADD": _COMMON_FLAGS | {"checksum", "keep-git-dir", "unpack"},
-}
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _GIT = re.compile(r"git@|ssh://|git://|https?://[^?#]*\.git(?:[#?]|$)", re.IGNORECASE)
 _CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
@@ -60,16 +55,7 @@ def parse_copy(
 ) -> CopyStep:
     """Raises InvalidDockerfile, BuildFailed."""
     name, line = instruction.name, instruction.line
-    for flag, _ in instruction.flags:
-        if flag not in _FLAGS[name]:
-            raise InvalidDockerfile(f"unknown flag: --{flag[:60]}", line)
-    *sources, destination = _listed(instruction, scope)
-    if not sources:
-        raise InvalidDockerfile(
-            f"{name} requires at least two arguments, but only one was provided. "
-            "Destination could not be determined",
-            line,
-        )
+    *sources, destination = check_copy(instruction, scope)
     files = {heredoc.name: heredoc for heredoc in instruction.heredocs}
     inline = [source for source in sources if _heredoc_name(source) in files]
     plain = [source for source in sources if source not in inline]
@@ -105,7 +91,9 @@ def parse_copy(
     return step
 
 
-def _listed(instruction: Instruction, scope: Scope) -> list[str]:
+def check_copy(instruction: Instruction, scope: Scope) -> list[str]:
+    """The sources, and at last the destination. Raises InvalidDockerfile, BuildFailed."""
+    check_flags(instruction)
     listed = instruction.json_form()
     if listed is None:
         listed = scope.words(instruction)
@@ -114,6 +102,12 @@ def _listed(instruction: Instruction, scope: Scope) -> list[str]:
     if not listed:
         raise InvalidDockerfile(
             f"{instruction.name} requires at least one argument", instruction.line
+        )
+    if len(listed) == 1:
+        raise InvalidDockerfile(
+            f"{instruction.name} requires at least two arguments, but only one was provided. "
+            "Destination could not be determined",
+            instruction.line,
         )
     return listed
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from sampan.engine.build.copy_step import CopyStep
-from sampan.engine.build.patterns import IgnoreRule
+from sampan.engine.build.errors import BuildFailed
+from sampan.engine.build.patterns import IgnoreRule, has_wildcard
 from sampan.engine.build.source_tree import SourceTree, digest_of_source
 from sampan.engine.build.tree_copy import Ownership, clamped, copy_into, is_folder
 from sampan.engine.build.unpacking import is_archive, unpack_into
@@ -40,6 +41,8 @@ def find(step: CopyStep, tree: SourceTree, gathered: SourceTree | None) -> list[
         unpacks = step.unpacks is True
         names = gathered.matches("*")
         found += [_found(step, gathered, name, "", may_unpack=unpacks) for name in names]
+    if not found:
+        raise step.fail("no source files were specified")
     if len(found) > 1 and not step.folder_wanted and not step.keeps_parents:
         raise step.fail(
             "when copying more than one source file, the destination must be a directory and end "
@@ -52,13 +55,11 @@ def _matches(step: CopyStep, tree: SourceTree, source: str) -> Iterable[Found]:
     before, pivot, rest = source.partition("/./")
     pattern = posixpath.normpath(source).lstrip("/")
     paths_found = tree.matches(pattern)
-    if not paths_found:
+    if not paths_found and not has_wildcard(pattern):
+        missing = f"stat {source.lstrip('/')[:200]}: file does not exist"
         if step.origin:
-            raise step.fail(f"stat {source[:200]}: file does not exist")
-        raise step.fail(
-            "file not found in build context or excluded by .dockerignore: "
-            f"stat {source[:200]}: file does not exist"
-        )
+            raise step.fail(missing)
+        raise step.fail(f"file not found in build context or excluded by .dockerignore: {missing}")
     dropped = posixpath.normpath(before).lstrip("/") if pivot and rest else ""
     for path in paths_found:
         kept = path.removeprefix(dropped).lstrip("/") if step.keeps_parents else ""
@@ -131,8 +132,13 @@ def _ownership(step: CopyStep, accounts: Path) -> Ownership:
     try:
         user = user_in_root(accounts, step.owner, ())
     except InvalidConfiguration as error:
-        raise step.fail(
-            f"unable to convert uid/gid chown string to host mapping: {error}"
+        owner, _, group = step.owner.partition(":")
+        is_group = "group" in str(error)
+        kind, what, name = ("gid", "group", group) if is_group else ("uid", "user", owner)
+        raise BuildFailed(
+            "unable to convert uid/gid chown string to host mapping: "
+            f"can't find {kind} for {what} {name}: no such {what}: {name}",
+            step.line,
         ) from error
     # A number without a group means the same number for the group.
     gid = user.uid if step.owner.isdecimal() else user.gid

@@ -39,6 +39,11 @@ async def download(url: str, folder: Path, checksum: str = "") -> Path:
                 raise BuildFailed(f"failed to GET {url} with status {answer.status}")
             digest = await _write(answer.content, path)
             modified = answer.headers.get("Last-Modified", "")
+    except aiohttp.ClientConnectorError as error:
+        why = os.strerror(error.errno).lower() if error.errno else str(error.os_error)
+        raise BuildFailed(
+            f'Get "{url}": dial tcp {error.host}:{error.port}: connect: {why}'
+        ) from error
     except aiohttp.ClientError as error:
         raise BuildFailed(f"failed to GET {url}: {error}") from error
     except TimeoutError as error:

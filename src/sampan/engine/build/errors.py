@@ -16,5 +16,5 @@ class InvalidDockerfile(BuildFailed):
     """The Dockerfile breaks the rules of its language."""
 
     def __init__(self, message: str, line: int = 0) -> None:
-        where = f"dockerfile parse error on line {line}: " if line else ""
-        super().__init__(where + message, line)
+        where = f"dockerfile parse error on line {line}" if line else "failed to parse Dockerfile"
+        super().__init__(f"{where}: {message}", line)

@@ -7,7 +7,7 @@ shell's quoting. Pure.
 import re
 from collections.abc import Iterator, Mapping
 
-from sampan.engine.build.errors import InvalidDockerfile
+from sampan.engine.build.errors import BuildFailed, InvalidDockerfile
 from sampan.engine.build.substitution import BadSubstitution, substitute
 
 # Names, and the parameters of a shell, which a Dockerfile never has.
@@ -16,19 +16,19 @@ _NESTING_LIMIT = 16
 
 
 def words(text: str, variables: Mapping[str, str], escape: str, line: int) -> list[str]:
-    """The words of a text, unquoted and with variables replaced. Raises InvalidDockerfile."""
+    """The words of a text, unquoted and with variables replaced. Raises BuildFailed."""
     return [word for word, _ in _Scanner(text, variables, escape, line).words()]
 
 
 def expand(text: str, variables: Mapping[str, str], escape: str, line: int) -> str:
-    """The whole text as one word, blanks kept. Raises InvalidDockerfile."""
+    """The whole text as one word, blanks kept. Raises BuildFailed."""
     return _Scanner(text, variables, escape, line).whole()
 
 
 def expand_text(text: str, variables: Mapping[str, str], escape: str, line: int) -> str:
     """A here-document's text: variables replaced, quotes as they stand.
 
-    Raises InvalidDockerfile.
+    Raises BuildFailed.
     """
     return _Scanner(text, variables, escape, line, has_quotes=False).whole()
 
@@ -36,7 +36,7 @@ def expand_text(text: str, variables: Mapping[str, str], escape: str, line: int)
 def assignments(
     text: str, variables: Mapping[str, str], escape: str, line: int, instruction: str = "ENV"
 ) -> dict[str, str]:
-    """`A=1 B="2 3"`, or the older `A the rest`. Raises InvalidDockerfile."""
+    """`A=1 B="2 3"`, or the older `A the rest`. Raises BuildFailed."""
     found = list(_Scanner(text, variables, escape, line).words())
     if not found:
         raise InvalidDockerfile(f"{instruction} requires at least one argument", line)
@@ -112,7 +112,7 @@ class _Scanner:
                 out += letter
         if quote:
             kind = "single" if quote == "'" else "double"
-            raise InvalidDockerfile(
+            raise BuildFailed(
                 f'failed to process "{self._text[:100]}": unexpected end of statement while '
                 f"looking for matching {kind}-quote",
                 self._line,
@@ -143,14 +143,14 @@ class _Scanner:
         self._position = end + 1
         match = _NAME.match(content)
         if match is None:
-            raise InvalidDockerfile(
+            raise BuildFailed(
                 f'failed to process "{self._text[:100]}": bad substitution', self._line
             )
         value = self._variables.get(match[0])
         try:
             return substitute(match[0], value, content[match.end() :], self._nested)
         except BadSubstitution as error:
-            raise InvalidDockerfile(
+            raise BuildFailed(
                 f'failed to process "{self._text[:100]}": {error}', self._line
             ) from error
 
@@ -163,13 +163,13 @@ class _Scanner:
                 depth -= 1
                 if depth == 0:
                     return position
-        raise InvalidDockerfile(
+        raise BuildFailed(
             f"failed to process \"{self._text[:100]}\": syntax error: missing '}}'", self._line
         )
 
     def _nested(self, word: str) -> str:
         if self._depth >= _NESTING_LIMIT:
-            raise InvalidDockerfile("variables are nested too deeply", self._line)
+            raise BuildFailed("variables are nested too deeply", self._line)
         return _Scanner(
             word, self._variables, self._escape, self._line, depth=self._depth + 1
         ).whole()

@@ -243,7 +243,7 @@ def _check_names(request: BuildRequest) -> None:
                 if parse_reference(name).digest:
                     raise InvalidConfiguration("refusing to create a tag with a digest reference")
             except InvalidReference as error:
-                raise InvalidConfiguration(f"invalid reference format: {error}") from error
+                raise InvalidConfiguration(str(error)) from error
 
 
 def _short(key: str) -> str:

@@ -5,28 +5,27 @@ of Docker's classic builder, which later builds compare. Source: the Dockerfile 
 """
 
 import posixpath
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from sampan.engine.build.dockerfile import Instruction, parse_dockerfile, parse_instruction
-from sampan.engine.build.errors import InvalidDockerfile
+from sampan.engine.build.errors import BuildFailed, InvalidDockerfile
 from sampan.engine.build.expansion import assignments, expand, expand_text, words
 from sampan.engine.build.health import health_check, health_told
 from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.images.documents import ExecutionConfiguration
+from sampan.engine.runtime.signals import signal_number
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
 _PROTOCOLS = ("tcp", "udp", "sctp")
-_SIGNAL = re.compile(r"(?:SIG)?[A-Za-z][A-Za-z0-9+-]{1,15}|[0-9]{1,3}")
 _PORT_RANGE_LIMIT = 65_536
 
 
 class Scope(msgspec.Struct, frozen=True):
     """What an instruction may refer to: variables, and the file's escape character."""
 
-    variables: dict[str, str]
+    variables: Mapping[str, str]
     escape: str
 
     def words(self, instruction: Instruction) -> list[str]:
@@ -80,12 +79,17 @@ def quoted(texts: Iterable[str]) -> str:
 
 
 def change_of(execution: ExecutionConfiguration, instruction: Instruction, scope: Scope) -> Changed:
-    """Apply one of `CHANGES`. Raises InvalidDockerfile."""
-    known = _FLAGS.get(instruction.name, ())
+    """Apply one of `CHANGES`. Raises BuildFailed."""
+    check_flags(instruction)
+    return CHANGES[instruction.name](execution, instruction, scope)
+
+
+def check_flags(instruction: Instruction) -> None:
+    """Raises InvalidDockerfile."""
+    known = _FLAGS.get(instruction.name, frozenset())
     for flag, _ in instruction.flags:
         if flag not in known:
             raise InvalidDockerfile(f"unknown flag: --{flag[:60]}", instruction.line)
-    return CHANGES[instruction.name](execution, instruction, scope)
 
 
 def required(instruction: Instruction) -> str:
@@ -143,19 +147,19 @@ def _ports(text: str, line: int) -> list[str]:
     numbers, _, protocol = text.partition("/")
     protocol = protocol.lower() or "tcp"
     if protocol not in _PROTOCOLS:
-        raise InvalidDockerfile(f"Invalid proto: {protocol[:40]}", line)
+        raise BuildFailed(f"Invalid proto: {protocol[:40]}", line)
     # What stands before the container's own port says where to publish it: no image's business.
     first, _, last = numbers.rpartition(":")[2].partition("-")
     start, end = _port(first, text, line), _port(last or first, text, line)
     if end < start:
-        raise InvalidDockerfile(f"Invalid containerPort: {text[:60]}", line)
+        raise BuildFailed(f"Invalid containerPort: {text[:60]}", line)
     return [f"{number}/{protocol}" for number in range(start, end + 1)]
 
 
 def _port(digits: str, text: str, line: int) -> int:
     is_number = digits.isascii() and digits.isdecimal() and len(digits) <= 5
     if not is_number or int(digits) >= _PORT_RANGE_LIMIT:
-        raise InvalidDockerfile(f"Invalid containerPort: {text[:60]}", line)
+        raise BuildFailed(f"Invalid containerPort: {text[:60]}", line)
     return int(digits)
 
 
@@ -168,8 +172,10 @@ def _stop_signal(
     execution: ExecutionConfiguration, instruction: Instruction, scope: Scope
 ) -> Changed:
     name = scope.expand(required(instruction), instruction.line)
-    if not _SIGNAL.fullmatch(name):
-        raise InvalidDockerfile(f"Invalid signal: {name[:40]}", instruction.line)
+    try:
+        signal_number(name)
+    except InvalidConfiguration as error:
+        raise BuildFailed(f"Invalid signal: {name[:40]}", instruction.line) from error
     return Changed(msgspec.structs.replace(execution, stop_signal=name), f"STOPSIGNAL {name}")
 
 
@@ -237,8 +243,13 @@ CHANGES: dict[str, Change] = {
     "HEALTHCHECK": _health,
     "ONBUILD": _trigger,
 }
+_COPYING = frozenset(["chown", "chmod", "link", "exclude", "parents"])
 _FLAGS = {
-    "HEALTHCHECK": ("interval", "timeout", "start-period", "start-interval", "retries"),
+    "FROM": frozenset(["platform"]),
+    "RUN": frozenset(["mount", "network", "security", "device"]),
+    "COPY": _COPYING | {"from"},
+    "ADD": _COPYING | {"checksum", "keep-git-dir", "unpack"},
+    "HEALTHCHECK": frozenset(["interval", "timeout", "start-period", "start-interval", "retries"]),
 }
 
 
@@ -248,17 +259,20 @@ def apply_changes(
     """Instructions as `commit` and `import` take them. Raises InvalidConfiguration."""
     try:
         for text in changes:
+            _check_change(text.split(maxsplit=1)[0] if text.strip() else "")
             for instruction in parse_dockerfile(text).instructions:
                 if instruction.name == "WORKDIR":
                     folder = working_folder(execution, required(instruction))
                     execution = msgspec.structs.replace(execution, working_dir=folder)
-                elif instruction.name in CHANGES:
+                else:
+                    _check_change(instruction.name)
                     scope = Scope(variables_of(execution), "\\")
                     execution = change_of(execution, instruction, scope).execution
-                else:
-                    raise InvalidConfiguration(
-                        f"{instruction.name.lower()} is not a valid change command"
-                    )
-    except InvalidDockerfile as error:
+    except BuildFailed as error:
         raise InvalidConfiguration(str(error)) from error
     return execution
+
+
+def _check_change(name: str) -> None:
+    if name and name.upper() != "WORKDIR" and name.upper() not in CHANGES:
+        raise InvalidConfiguration(f"{name[:60].lower()} is not a valid change command")

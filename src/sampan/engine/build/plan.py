@@ -19,7 +19,8 @@ from sampan.engine.build.dockerfile import (
 )
 from sampan.engine.build.patterns import IgnoreRule, parse_ignore_rules
 from sampan.engine.build.stages import Stage, Stages, split_stages
-from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.engine.build.syntax import check_syntax
+from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.images.documents import Platform
 from sampan.engine.images.platforms import machine_platform, parse_platform, platform_text
 from sampan.host import paths
@@ -50,12 +51,11 @@ class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
 def read_plan(request: BuildRequest, context: Path, wanted: str = "") -> BuildPlan:
     """For a platform, "" being the machine's. Blocks.
 
-    Raises InvalidDockerfile, InvalidConfiguration, NotImplementedHere, OSError.
+    Raises BuildFailed, InvalidConfiguration, OSError.
     """
-    if request.squash:
-        raise NotImplementedHere("squash is not supported: layers are shared, not merged")
     name, content = _dockerfile(request, context)
     dockerfile = parse_dockerfile(content)
+    check_syntax(dockerfile)
     machine = machine_platform()
     platform = parse_platform(wanted) if wanted else machine
     shown = platform_text(platform) if len(request.platforms) > 1 else ""
@@ -83,6 +83,10 @@ def read_plan(request: BuildRequest, context: Path, wanted: str = "") -> BuildPl
 
 def _dockerfile(request: BuildRequest, context: Path) -> tuple[str, str]:
     name = posixpath.normpath(request.dockerfile or _NAME).lstrip("/")
+    if name.startswith("../"):
+        raise InvalidConfiguration(
+            f"forbidden path outside the build context: {request.dockerfile} ()"
+        )
     if request.dockerfile_content is not None:
         data: bytes | None = request.dockerfile_content
     else:
@@ -121,13 +125,17 @@ def _date(text: str) -> int | None:
 
 
 def _with_labels(needed: list[Stage], target: Stage, labels: dict[str, str]) -> list[Stage]:
-    """Labels of the request are one more instruction of the target."""
-    if not labels:
-        return needed
-    words = (f"{shlex.quote(key)}={shlex.quote(value)}" for key, value in sorted(labels.items()))
-    text = " ".join(words)
-    label = Instruction(line=target.start.line, name="LABEL", text=text, original=f"LABEL {text}")
-    labelled = msgspec.structs.replace(target, instructions=(*target.instructions, label))
+    """Labels of the request are further instructions of the target."""
+    more = (
+        Instruction(
+            line=target.start.line,
+            name="LABEL",
+            text=f"{shlex.quote(key)}={shlex.quote(value)}",
+            original=f"LABEL {key}={value}",
+        )
+        for key, value in sorted(labels.items())
+    )
+    labelled = msgspec.structs.replace(target, instructions=(*target.instructions, *more))
     return [labelled if stage.number == target.number else stage for stage in needed]
 
 

@@ -1,6 +1,7 @@
 """RUN: what its command is, what it depends on, and running it."""
 
 import asyncio
+import os
 import posixpath
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from sampan.engine.build.errors import BuildFailed, InvalidDockerfile
 from sampan.engine.build.heredoc import parse_heredoc
 from sampan.engine.build.metadata import (
     Scope,
+    check_flags,
     command_line,
     shell_of,
     variables_of,
@@ -27,8 +29,10 @@ from sampan.engine.build.stage_parts import StageParts, StageRoots
 from sampan.engine.build.stage_state import StageState
 from sampan.engine.build.stages import Stage
 from sampan.engine.build.step_mounts import MountMaker
+from sampan.engine.build.tree_copy import make_folders
 from sampan.engine.build.workspace import View
 from sampan.engine.configuration import Mount
+from sampan.engine.volumes.content import copy_content
 from sampan.host import paths
 
 _SCRIPTS = "/dev/pipes"
@@ -70,6 +74,7 @@ class RunInstruction:
                     instruction.line,
                 ).made(mounts) as made,
                 self._script(script) as scripts,
+                self._volumes(state, view) as volumes,
             ):
                 request = self._plan.request
                 wanted = RunCommand(
@@ -78,7 +83,7 @@ class RunInstruction:
                     shown=" ".join(command),
                     execution=state.execution,
                     environment=self._environment(state) | made.environment,
-                    mounts=(*made.mounts, *scripts),
+                    mounts=(*volumes, *made.mounts, *scripts),
                     network=network,
                     extra_hosts=request.extra_hosts,
                     resources=request.resources,
@@ -107,13 +112,12 @@ class RunInstruction:
             network,
             self._plan.request.extra_hosts,
             await self._mount_inputs(mounts, instruction.line),
+            *self._passing(state),
         )
         return await self._parts.layering.add(state, told, inputs, make, use_cache=self._use_cache)
 
     def _network(self, instruction: Instruction) -> str:
-        for flag, _ in instruction.flags:
-            if flag not in ("mount", "network", "security", "device"):
-                raise InvalidDockerfile(f"unknown flag: --{flag[:60]}", instruction.line)
+        check_flags(instruction)
         security = instruction.flag("security")
         if security not in ("", "sandbox"):
             raise BuildFailed(f"security.{security[:40]} is not allowed", instruction.line)
@@ -166,6 +170,32 @@ class RunInstruction:
             if not tree.matches(path):
                 raise BuildFailed(f"failed to mount {source[:200]}: not found", line)
             return digest_of_source(tree, path)
+
+    def _passing(self, state: StageState) -> tuple[str, ...]:
+        """The image's volumes, which the containers of the classic builder have: what a command
+        writes there is gone with its container. Builds like BuildKit's keep it."""
+        return tuple(sorted(state.execution.volumes or ())) if self._parts.images else ()
+
+    @asynccontextmanager
+    async def _volumes(self, state: StageState, view: View) -> AsyncIterator[tuple[Mount, ...]]:
+        """Volumes with what the image has in their places; these are made where they aren't."""
+        targets = self._passing(state)
+        if not targets:
+            yield ()
+            return
+        async with self._parts.workspace.scratch() as folder:
+            made = []
+            with paths.opened_folder(view.root) as root:
+                for number, target in enumerate(targets):
+                    place = folder / str(number)
+                    place.mkdir(mode=0o755)
+                    origin = make_folders(root, target)
+                    try:
+                        await asyncio.to_thread(copy_content, f"/proc/self/fd/{origin}", place)
+                    finally:
+                        os.close(origin)
+                    made.append(Mount(source=str(place), target=target, recursive=False))
+            yield tuple(made)
 
     @asynccontextmanager
     async def _script(self, script: tuple[str, str] | None) -> AsyncIterator[tuple[Mount, ...]]:

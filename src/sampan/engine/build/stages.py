@@ -9,6 +9,7 @@ from sampan.engine.build.arguments import declared
 from sampan.engine.build.dockerfile import Dockerfile, Instruction
 from sampan.engine.build.errors import BuildFailed, InvalidDockerfile
 from sampan.engine.build.expansion import expand
+from sampan.engine.build.metadata import check_flags
 
 SCRATCH = "scratch"
 _NAME = re.compile(r"[a-z][a-z0-9_.-]*")
@@ -118,9 +119,7 @@ def _stage(
     instruction: Instruction, number: int, variables: Mapping[str, str], escape: str
 ) -> Stage:
     line = instruction.line
-    for flag, _ in instruction.flags:
-        if flag != "platform":
-            raise InvalidDockerfile(f"unknown flag: --{flag[:60]}", line)
+    check_flags(instruction)
     match instruction.text.split():
         case [base]:
             name = ""
@@ -136,7 +135,7 @@ def _stage(
             raise InvalidDockerfile("FROM requires either one or three arguments", line)
     expanded = expand(base, variables, escape, line)
     if not expanded:
-        raise InvalidDockerfile(f"base name ({base[:80]}) should not be blank", line)
+        raise BuildFailed(f"base name ({base[:80]}) should not be blank", line)
     return Stage(
         number=number,
         name=name,

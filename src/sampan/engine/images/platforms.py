@@ -30,7 +30,9 @@ def parse_platform(text: str) -> Platform:
     """`linux/arm64/v8`, or an architecture alone. Raises InvalidConfiguration."""
     parts = [part.lower() for part in text.split("/")]
     if not all(parts) or len(parts) > 3:
-        raise InvalidConfiguration(f"{text[:80]!r} is not a platform: use os/architecture/variant")
+        raise InvalidConfiguration(
+            f'"{text[:80]}": cannot parse platform specifier: invalid argument'
+        )
     os_name, architecture, variant = _LINUX, parts[0], ""
     if len(parts) == 1 and parts[0] == _LINUX:
         architecture = architecture_of(platform.machine())

@@ -74,8 +74,11 @@ class GivenCredentials:
 
 
 async def build(call: Call) -> Response:
-    if call.text("version", "1") != "1":
+    version = call.text("version", "1")
+    if version == "2":
         raise NotImplementedHere("this endpoint speaks with clients of the classic builder alone")
+    if version != "1":
+        raise InvalidConfiguration(f'invalid version "{version[:20]}"')
     request = build_request(call)
     remote = call.text("remote")
     context: Context = (

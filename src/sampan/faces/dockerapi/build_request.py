@@ -14,10 +14,12 @@ from sampan.faces.dockerapi.call import Call
 from sampan.faces.dockerapi.platforms import platform_of
 
 _DEFAULT_DOCKERFILE = "Dockerfile"
+_SHOWN = {"buildargs": "build args", "ulimits": "ulimit settings", "cachefrom": "cache sources"}
 
 
 def build_request(call: Call) -> BuildRequest:
     """Raises InvalidConfiguration."""
+    _refuse(call)
     platform = platform_of(call.text("platform"))
     return BuildRequest(
         dockerfile=call.text("dockerfile") or _DEFAULT_DOCKERFILE,
@@ -35,8 +37,20 @@ def build_request(call: Call) -> BuildRequest:
         pull=call.flag("pull"),
         use_cache=not call.flag("nocache"),
         cache_from=tuple(_parsed(call, "cachefrom", list[str], [])),
-        squash=call.flag("squash"),
     )
+
+
+def _refuse(call: Call) -> None:
+    """What Docker's engine doesn't do either, unless it is experimental or runs on Windows."""
+    if call.flag("squash"):
+        raise InvalidConfiguration("squash is only supported with experimental mode")
+    isolation = call.text("isolation")
+    if isolation.lower() not in ("", "default"):
+        raise InvalidConfiguration(f'Unsupported isolation: "{isolation[:40]}"')
+    if call.texts("securityopt"):
+        raise InvalidConfiguration(
+            "The daemon on this platform does not support setting security options on build"
+        )
 
 
 def _resources(call: Call) -> StepResources:
@@ -66,4 +80,4 @@ def _parsed(call: Call, name: str, kind: Any, default: Any) -> Any:
     try:
         return msgspec.json.decode(text.encode(), type=kind)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise InvalidConfiguration(f"error reading {name}: {error}") from error
+        raise InvalidConfiguration(f"error reading {_SHOWN.get(name, name)}: {error}") from error
