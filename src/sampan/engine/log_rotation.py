@@ -12,6 +12,7 @@ import logging
 import re
 import shutil
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -42,8 +43,10 @@ def rotated_file(log: Path, number: int = 1, ending: str = "") -> Path:
 
 
 def older_parts(log: Path) -> list[Path]:
-    """The parts of a log that were set aside, the oldest first."""
-    return [path for _, path in sorted(_numbered_parts(log), reverse=True)]
+    """The parts of a log that were set aside, the oldest first; each in one form."""
+    parts = sorted(_numbered_parts(log), reverse=True)
+    names = {path.name for _, path in parts}
+    return [path for _, path in parts if path.name + COMPRESSED not in names]
 
 
 async def keep_logs_small(engine: Engine, limits: LogLimits) -> None:
@@ -64,30 +67,37 @@ async def rotate_once(
 
 async def rotate(engine: Engine, identifier: str, log: Path, limits: LogLimits) -> None:
     """Set the log of one running container aside if it has grown too large."""
-    if not _is_larger(log, limits.size):
+    if not is_larger(log, limits.size):
         return
     try:
-        _set_aside(log, limits.files)
+        set_aside(log, limits.files)
         await engine.reopen_log(identifier)
         if limits.compress and limits.files > 1:
             # Only once conmon writes elsewhere.
-            await asyncio.to_thread(_compress, rotated_file(log))
+            await asyncio.to_thread(compress_parts, log)
     except (EngineError, OSError):
         _log.exception("the log of container %s could not be rotated", identifier)
 
 
 def remove_log(log: Path) -> None:
     """Delete a log with its older parts; no error if there is none."""
-    for part in older_parts(log):
+    for _, part in _numbered_parts(log):
         part.unlink(missing_ok=True)
     log.unlink(missing_ok=True)
 
 
-def _set_aside(log: Path, files: int) -> None:
-    for number, part in sorted(_numbered_parts(log), reverse=True):
-        if number + 1 >= files:
+def set_aside(log: Path, files: int) -> None:
+    """Make a log the newest of its older parts; the oldest beyond `files` goes. Raises OSError.
+
+    One that was cut off has left a gap among the numbers: those beyond it stay where they are.
+    """
+    parts = _numbered_parts(log)
+    numbers = {number for number, _ in parts}
+    gap = next(number for number in count(1) if number not in numbers)
+    for number, part in sorted(parts, reverse=True):
+        if number >= files - (number < gap):
             part.unlink()
-        else:
+        elif number < gap:
             ending = COMPRESSED if part.name.endswith(COMPRESSED) else ""
             part.rename(rotated_file(log, number + 1, ending))
     if files > 1:
@@ -96,12 +106,19 @@ def _set_aside(log: Path, files: int) -> None:
         log.unlink()
 
 
-def _compress(part: Path) -> None:
-    fresh = part.with_name(f"{part.name}{COMPRESSED}.new")
-    with part.open("rb") as plain, gzip.open(fresh, "wb", compresslevel=6) as packed:
-        shutil.copyfileobj(plain, packed, _CHUNK)
-    fresh.rename(part.with_name(part.name + COMPRESSED))
-    part.unlink()
+def compress_parts(log: Path) -> None:
+    """Let the older parts of a log take less room. Raises OSError."""
+    for _, part in _numbered_parts(log):
+        if part.name.endswith(COMPRESSED):
+            continue
+        packed_part = part.with_name(part.name + COMPRESSED)
+        # Both are there where an earlier process was cut off before it deleted one.
+        if not packed_part.exists():
+            fresh = part.with_name(f"{packed_part.name}.new")
+            with part.open("rb") as plain, gzip.open(fresh, "wb", compresslevel=6) as packed:
+                shutil.copyfileobj(plain, packed, _CHUNK)
+            fresh.rename(packed_part)
+        part.unlink()
 
 
 def _numbered_parts(log: Path) -> list[tuple[int, Path]]:
@@ -111,7 +128,8 @@ def _numbered_parts(log: Path) -> list[tuple[int, Path]]:
     return [(int(match[1]), path) for match, path in found if match]
 
 
-def _is_larger(log: Path, size: int) -> bool:
+def is_larger(log: Path, size: int) -> bool:
+    """Whether a file, if it is there, has more than so many bytes."""
     try:
         return log.stat().st_size > size
     except FileNotFoundError:

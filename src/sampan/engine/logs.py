@@ -7,7 +7,7 @@ is not known here.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Literal
@@ -30,6 +30,10 @@ class LogEntry(msgspec.Struct, frozen=True):
     stream: LogStream
     partial: bool
     content: bytes
+    attributes: Mapping[str, str] = {}
+
+
+Parse = Callable[[bytes], LogEntry | None]
 
 
 class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +75,7 @@ async def read_log(
     """
     renderer = _Renderer(options)
     left = options.limit_bytes or None
-    async for entry in read_entries(path, options, ended):
+    async for entry in read_source(LogSource(path), options, ended):
         for piece in renderer.render(entry):
             shown = piece if left is None else piece[:left]
             if shown:
@@ -82,19 +86,24 @@ async def read_log(
                     return
 
 
-def read_entries(
-    path: Path,
-    options: LogOptions,
-    ended: asyncio.Event | None = None,
-    opened: IO[bytes] | None = None,
-) -> AsyncIterator[LogEntry]:
-    """The lines of a log's file as they are there; `opened` is where to begin, if not as told.
+class LogSource(msgspec.Struct, frozen=True):
+    """A log's file; `opened` is where to begin, if not as the options tell, and is closed at the
+    end. `parse` is what a line means, `next_part` gives the part after the one that is read, if
+    it is not what is at the path by now."""
 
-    An opened file is closed at the end. Raises FileNotFoundError when it is iterated.
-    """
+    path: Path
+    opened: IO[bytes] | None = None
+    parse: Parse = parse_entry
+    next_part: Callable[[], IO[bytes] | None] | None = None
+
+
+def read_source(
+    source: LogSource, options: LogOptions, ended: asyncio.Event | None = None
+) -> AsyncIterator[LogEntry]:
+    """The lines of a log's file as they are there. Raises FileNotFoundError when iterated."""
     if options.follow:
-        return _Follower(path, options, ended, opened).entries()
-    return _Reader(path, options, opened).entries()
+        return _Follower(source, options, ended).entries()
+    return _Reader(source, options).entries()
 
 
 class _Renderer:
@@ -116,8 +125,9 @@ class _Renderer:
 class _Lines:
     """Whole lines out of a file that may still grow."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], parse: Parse) -> None:
         self._file = file
+        self._parse = parse
         self._rest = b""
 
     def next_entries(self) -> list[LogEntry] | None:
@@ -128,24 +138,23 @@ class _Lines:
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         if len(self._rest) > _LINE_LIMIT:
             self._rest = b""
-        return [entry for line in lines if (entry := parse_entry(line)) is not None]
+        return [entry for line in lines if (entry := self._parse(line)) is not None]
 
 
 class _Reader:
-    def __init__(self, path: Path, options: LogOptions, opened: IO[bytes] | None) -> None:
-        self._path = path
+    def __init__(self, source: LogSource, options: LogOptions) -> None:
+        self._source = source
         self._options = options
-        self._opened = opened
 
     async def entries(self) -> AsyncIterator[LogEntry]:
         with self._open() as file:
-            async for entry in self._drain(_Lines(file)):
+            async for entry in self._drain(_Lines(file, self._source.parse)):
                 yield entry
 
     def _open(self) -> IO[bytes]:
-        if self._opened is not None:
-            return self._opened
-        file = self._path.open("rb", buffering=0)
+        if self._source.opened is not None:
+            return self._source.opened
+        file = self._source.path.open("rb", buffering=0)
         if self._options.tail is not None:
             file.seek(start_of_tail(file, self._options.tail))
         return file
@@ -159,35 +168,31 @@ class _Reader:
 
 
 class _Follower(_Reader):
-    def __init__(
-        self,
-        path: Path,
-        options: LogOptions,
-        ended: asyncio.Event | None,
-        opened: IO[bytes] | None,
-    ) -> None:
-        super().__init__(path, options, opened)
+    def __init__(self, source: LogSource, options: LogOptions, ended: asyncio.Event | None) -> None:
+        super().__init__(source, options)
         self._ended = ended
         self._changed = asyncio.Event()
 
     async def entries(self) -> AsyncIterator[LogEntry]:
-        watch = inotify.FolderWatch(self._path.parent, _CHANGES, lambda _: self._changed.set())
+        watch = inotify.FolderWatch(
+            self._source.path.parent, _CHANGES, lambda _: self._changed.set()
+        )
         waiting_for_end = asyncio.ensure_future(self._wake_at_end())
         file = None
         try:
             file = self._open()
-            lines = _Lines(file)
+            lines = _Lines(file, self._source.parse)
             while True:
                 self._changed.clear()
                 over = self._ended is not None and self._ended.is_set()
                 async for entry in self._drain(lines):
                     yield entry
-                if not _is_at(file, self._path) and (fresh := self._reopen()) is not None:
+                if (fresh := self._next_part(file)) is not None:
                     # What came into the old file between the last look and its renaming.
                     async for entry in self._drain(lines):
                         yield entry
                     file.close()
-                    file, lines = fresh, _Lines(fresh)
+                    file, lines = fresh, _Lines(fresh, self._source.parse)
                     continue
                 if over:
                     return
@@ -198,9 +203,13 @@ class _Follower(_Reader):
             if file is not None:
                 file.close()
 
-    def _reopen(self) -> IO[bytes] | None:
+    def _next_part(self, file: IO[bytes]) -> IO[bytes] | None:
+        if self._source.next_part is not None:
+            return self._source.next_part()
+        if _is_at(file, self._source.path):
+            return None
         try:
-            return self._path.open("rb", buffering=0)
+            return self._source.path.open("rb", buffering=0)
         except FileNotFoundError:
             return None
 

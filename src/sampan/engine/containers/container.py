@@ -20,6 +20,7 @@ from sampan.engine.containers.record import ContainerRecord
 
 if TYPE_CHECKING:
     from sampan.engine.containers.attaching import LateSession
+    from sampan.engine.containers.log_reading import BegunParts
 
 
 class _Waiter(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ class ManagedContainer:
     `sources` are where its mounts' files lie in this run, `first_run` is True until it was
     started once. `kept_at_end` puts removal at the end off for a restart. `keeper` is the engine
     that it belongs to, "" for the machine's own; another's has its `log` where that wants it.
+    `log_lock` is held by whoever makes its log, `log_made` says whether one was made in this run.
     """
 
     def __init__(
@@ -53,6 +55,10 @@ class ManagedContainer:
         self.health: Health | None = None
         self.health_task: asyncio.Task[None] | None = None
         self.attaching: list[LateSession] = []
+        self.log_lock = asyncio.Lock()
+        self.log_made = False
+        self.log_followers: list[BegunParts] = []
+        self.log_task: asyncio.Task[None] | None = None
         self.ended = asyncio.Event()
         self.ended.set()
         self._waiters: list[_Waiter] = []

@@ -7,7 +7,7 @@ what the container's state doesn't allow, `NotModified` for what is so already,
 `InvalidConfiguration` for what can't be. Containers are known here by names without a slash.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -134,11 +134,15 @@ class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogEntry(msgspec.Struct, frozen=True):
-    """A line of output with its end, or a piece of a long one without."""
+    """A line of output with its end, or a piece of a long one without.
+
+    `attributes` are what the log driver's options have each line tell.
+    """
 
     stream: Literal["stdout", "stderr"]
     time: int
     data: bytes
+    attributes: Mapping[str, str] = {}
 
 
 class AttachOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from sampan.engine.containers import network_files
+from sampan.engine.containers import log_files, network_files
 from sampan.engine.containers.configuration import EndpointSettings
 from sampan.engine.containers.container import ManagedContainer
 from sampan.engine.containers.contract import ContainerDetail
@@ -69,8 +69,11 @@ def _log_path(container: ManagedContainer, parts: Parts) -> str:
     """None before there is something to be logged."""
     if container.log is not None:
         return str(container.log)
-    kept = container.record.host.log_configuration.kind != "none"
-    return str(parts.log_file(container.identifier)) if kept and _was_run(container) else ""
+    if not _was_run(container):
+        return ""
+    folder = parts.log_folder(container.identifier)
+    kind = container.record.host.log_configuration.kind
+    return log_files.shown_log(folder, container.identifier, kind)
 
 
 def _was_run(container: ManagedContainer) -> bool:

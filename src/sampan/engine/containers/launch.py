@@ -7,8 +7,9 @@ import asyncio
 import os
 from pathlib import Path
 
-from sampan.engine.containers import attaching, log_files, network_files
+from sampan.engine.containers import attaching, network_files
 from sampan.engine.containers.container import ManagedContainer
+from sampan.engine.containers.log_keeping import LogKeeping
 from sampan.engine.containers.mount_plan import PlannedMount
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.registry import Registry
@@ -28,9 +29,10 @@ RATE_OUT_LABEL = "sampan.network.rate.out"
 
 
 class Launch:
-    def __init__(self, parts: Parts, registry: Registry) -> None:
+    def __init__(self, parts: Parts, registry: Registry, logs: LogKeeping) -> None:
         self._parts = parts
         self._registry = registry
+        self._logs = logs
 
     async def run(self, container: ManagedContainer) -> None:
         """Start the container's process. After an error nothing of the run is left.
@@ -71,13 +73,9 @@ class Launch:
         record = container.record
         sources = {mount.target: await self._source(container, mount) for mount in record.mounts}
         sandbox = await self._parts.networks.attach(self._attachment(container))
-        log = self._parts.log_file(container.identifier)
-        kept = log_files.log_limits(record.host.log_configuration) is not None
-        if kept:
-            log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return RunFacts(
             cgroup_parent=self._parts.cgroup,
-            log_path=str(log) if kept else "",
+            log_path=await self._logs.settle(container),
             network_namespace=sandbox.namespace,
             hostname=self._hostname(container),
             sources=sources,

@@ -6,6 +6,7 @@ The format of the files, and following one that is set aside meanwhile, are `eng
 import asyncio
 import gzip
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import datetime
@@ -13,17 +14,61 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
+import msgspec
+
 from sampan.engine import logs
 from sampan.engine.containers.contract import LogEntry, LogOptions
 from sampan.engine.log_rotation import COMPRESSED, older_parts
 
 _BATCH = 512
+_LEAST_BEGUN = 16
 _ATTEMPTS = 5
 _NANOSECONDS = 1_000_000_000
 _CHUNK = 1 << 20
 
 
-async def read(log: Path, options: LogOptions, ended: asyncio.Event) -> AsyncIterator[LogEntry]:
+class BegunParts:
+    """The parts of a log that were begun since its reader came, so that none passes him by."""
+
+    def __init__(self, files: int) -> None:
+        self._files: deque[IO[bytes]] = deque()
+        self._limit = max(files, _LEAST_BEGUN)
+
+    def begun(self, log: Path) -> None:
+        """What a reader is this far behind is gone for him, too."""
+        self._files.append(log.open("rb", buffering=0))
+        if len(self._files) > self._limit:
+            self._files.popleft().close()
+
+    def pass_over(self, file: IO[bytes]) -> None:
+        """Those that were begun until this one was."""
+        if any(os.path.sameopenfile(file.fileno(), it.fileno()) for it in self._files):
+            passed = False
+            while not passed:
+                with self._files.popleft() as one:
+                    passed = os.path.sameopenfile(file.fileno(), one.fileno())
+
+    def next(self) -> IO[bytes] | None:
+        return self._files.popleft() if self._files else None
+
+    def close(self) -> None:
+        while self._files:
+            self._files.popleft().close()
+
+
+class Form(msgspec.Struct, frozen=True):
+    """What a line means, and where the next part is found, if not at the log's own path."""
+
+    parse: logs.Parse = logs.parse_entry
+    begun: BegunParts | None = None
+
+
+_PLAIN = Form()
+
+
+async def read(
+    log: Path, options: LogOptions, ended: asyncio.Event, form: Form = _PLAIN
+) -> AsyncIterator[LogEntry]:
     """Entries in their order; with `follow` until `ended` is set and all was read.
 
     A container that has said nothing yet may have no log: that is empty.
@@ -34,14 +79,14 @@ async def read(log: Path, options: LogOptions, ended: asyncio.Event) -> AsyncIte
     with ExitStack() as stack:
         older, living = await asyncio.to_thread(_opened, log, stack)
         await asyncio.to_thread(_skip_to_tail, [*older, *([living] if living else [])], options)
-        async for entry in _entries(log, older, living, options, ended):
+        async for entry in _entries(log, older, living, _How(options.follow, ended, form)):
             time = nanoseconds(entry.time)
             if options.until and time > options.until:
                 return
             wanted = options.stdout if entry.stream == "stdout" else options.stderr
             if wanted and time >= options.since:
                 end = b"" if entry.partial else b"\n"
-                yield LogEntry(entry.stream, time, entry.content + end)
+                yield LogEntry(entry.stream, time, entry.content + end, entry.attributes)
 
 
 def nanoseconds(time: str) -> int:
@@ -54,27 +99,36 @@ def nanoseconds(time: str) -> int:
         return 0
 
 
+class _How(msgspec.Struct, frozen=True):
+    follow: bool
+    ended: asyncio.Event
+    form: Form
+
+
 async def _entries(
     log: Path,
     older: list[IO[bytes]],
     living: IO[bytes] | None,
-    options: LogOptions,
-    ended: asyncio.Event,
+    how: _How,
 ) -> AsyncIterator[logs.LogEntry]:
     for file in older:
-        entries = _entries_in(file)
+        entries = _entries_in(file, how.form.parse)
         while batch := await asyncio.to_thread(list, islice(entries, _BATCH)):
             for entry in batch:
                 yield entry
     if living is not None:
-        following = logs.LogOptions(follow=options.follow)
-        async for entry in logs.read_entries(log, following, ended, living):
+        options = logs.LogOptions(follow=how.follow)
+        begun = how.form.begun
+        if begun is not None:
+            begun.pass_over(living)
+        source = logs.LogSource(log, living, how.form.parse, begun.next if begun else None)
+        async for entry in logs.read_source(source, options, how.ended):
             yield entry
 
 
-def _entries_in(file: IO[bytes]) -> Iterator[logs.LogEntry]:
+def _entries_in(file: IO[bytes], parse: logs.Parse) -> Iterator[logs.LogEntry]:
     for line in file:
-        entry = logs.parse_entry(line.rstrip(b"\n"))
+        entry = parse(line.rstrip(b"\n"))
         if entry is not None:
             yield entry
 

@@ -73,4 +73,4 @@ def keep(container: ManagedContainer, parts: Parts) -> None:
 
 
 def _kept(parts: Parts, container: ManagedContainer, target: str) -> Path:
-    return parts.log_file(container.identifier).with_name(target.rpartition("/")[2])
+    return parts.log_folder(container.identifier) / target.rpartition("/")[2]

@@ -37,9 +37,10 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     platform: str
     host_name: str
     limited_by: LimitedBy = LimitedBy()
+    default_root_size: int = 0
     clock: Callable[[], int] = time.time_ns
     random_source: random.Random = msgspec.field(default_factory=random.SystemRandom)
 
-    def log_file(self, identifier: str) -> Path:
+    def log_folder(self, identifier: str) -> Path:
         """Where a container's output is kept."""
-        return self.logs / identifier / "output.log"
+        return self.logs / identifier

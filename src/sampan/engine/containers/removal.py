@@ -44,5 +44,5 @@ class Removal:
         identifier, engine = container.identifier, self._parts.engine
         await (engine.discard(identifier) if at_once else engine.remove(identifier))
         await self._parts.volumes.release(identifier, remove_anonymous=volumes)
-        remove_logs(self._parts.log_file(identifier))
+        remove_logs(self._parts.log_folder(identifier))
         await self._registry.forget(identifier)

@@ -11,7 +11,6 @@ from sampan.engine.containers import (
     committing,
     inspection,
     log_files,
-    log_reading,
     names,
     observation,
     plugging,
@@ -49,7 +48,6 @@ from sampan.engine.containers.contract import (
 from sampan.engine.containers.creation import Creation
 from sampan.engine.containers.executions import Executions
 from sampan.engine.containers.kept_elsewhere import KeptElsewhere
-from sampan.engine.containers.launch import Launch
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.registry import Registry
 from sampan.engine.containers.removal import Removal
@@ -61,7 +59,6 @@ from sampan.engine.contract import (
     NameInUse,
     NotImplementedHere,
 )
-from sampan.engine.log_rotation import rotate
 from sampan.engine.peers.peers import Display
 
 
@@ -73,8 +70,7 @@ class MachineContainers:
         self._registry = Registry(parts)
         self._removal = Removal(parts, self._registry)
         self._creation = Creation(parts, self._registry, self._removal)
-        launch = Launch(parts, self._registry)
-        self._supervision = Supervision(parts, self._registry, self._removal, launch)
+        self._supervision = Supervision(parts, self._registry, self._removal)
         self._executions = Executions(parts.engine, self._registry)
 
     @property
@@ -206,9 +202,9 @@ class MachineContainers:
 
     def logs(self, reference: str, options: LogOptions) -> AsyncIterator[LogEntry]:
         container = self._registry.find(reference)
-        if container.record.host.log_configuration.kind == "none":
+        if container.record.host.log_configuration.kind == log_files.NONE:
             raise NotImplementedHere("configured logging driver does not support reading")
-        return self._read_logs(container, options)
+        return self._supervision.logs.read(container, options)
 
     async def attach(self, reference: str, options: AttachOptions) -> Session:
         container = self._registry.find(reference)
@@ -222,7 +218,7 @@ class MachineContainers:
                 "wait until the container is running"
             )
         session = await attaching.attach(
-            container, options, self._read_logs, self._parts.engine.attach
+            container, options, self._supervision.logs.read, self._parts.engine.attach
         )
         self._registry.publish(container, "attach")
         return session
@@ -343,20 +339,12 @@ class MachineContainers:
         container = self._registry.get(identifier)
         return container is not None and container.running
 
-    def _read_logs(
-        self, container: ManagedContainer, options: LogOptions
-    ) -> AsyncIterator[LogEntry]:
-        log = container.log or self._parts.log_file(container.identifier)
-        return log_reading.read(log, options, container.ended)
-
     async def _keep_logs_small(self) -> None:
         while True:
             await asyncio.sleep(log_files.PERIOD_SECONDS)
             for container in self._registry:
-                limits = log_files.log_limits(container.record.host.log_configuration)
-                if container.running and limits is not None and not container.keeper:
-                    log = self._parts.log_file(container.identifier)
-                    await rotate(self._parts.engine, container.identifier, log, limits)
+                if container.running:
+                    await self._supervision.logs.keep_small(container)
 
 
 def _check_removable(container: ManagedContainer, *, force: bool) -> None:

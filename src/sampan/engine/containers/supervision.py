@@ -17,6 +17,7 @@ from sampan.engine.containers import health, restart_policy
 from sampan.engine.containers.container import ManagedContainer
 from sampan.engine.containers.contract import Health
 from sampan.engine.containers.launch import Launch
+from sampan.engine.containers.log_keeping import LogKeeping
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.record import RecordedEnd
 from sampan.engine.containers.registry import Registry
@@ -38,12 +39,15 @@ _NOT_STARTED = 128
 
 
 class Supervision:
-    def __init__(self, parts: Parts, registry: Registry, removal: Removal, launch: Launch) -> None:
+    """Use `keep` for work that is to go on beside all else."""
+
+    def __init__(self, parts: Parts, registry: Registry, removal: Removal) -> None:
         self._parts = parts
         self._registry = registry
         self._removal = removal
-        self._launch = launch
         self._tasks: set[asyncio.Task[None]] = set()
+        self.logs = LogKeeping(parts, self.keep)
+        self._launch = Launch(parts, registry, self.logs)
 
     def watch(self) -> None:
         """Hear of the ends of containers from now on."""
@@ -157,6 +161,7 @@ class Supervision:
     async def recall(self, container: ManagedContainer, status: ContainerStatus) -> None:
         """Take up a container that doesn't run, and start it if its policy wants that."""
         record = container.record
+        await self.logs.finish(container)
         if status.started and _nanoseconds(status.started) != record.end.started:
             await self._registry.save(container.change(end=_end_of(status)))
         end = container.record.end
@@ -227,6 +232,7 @@ class Supervision:
         container.process = status.process
         container.started = _nanoseconds(status.started)
         container.ended.clear()
+        self.logs.follow(container)
         if status.phase == "exited":
             self.keep(self._handle_end(container))
 
@@ -255,6 +261,7 @@ class Supervision:
         container.running = container.paused = False
         container.change(end=_end_of(status))
         self._tell_death(container, status)
+        await self.logs.finish(container)
         await self._launch.release(container)
         record = container.record
         if restart_policy.restarts(

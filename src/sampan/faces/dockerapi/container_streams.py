@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote_plus
 
 from sampan.engine.containers.contract import AttachOptions, LogEntry, LogOptions, Session
 from sampan.engine.contract import InvalidConfiguration, NotFound
@@ -26,7 +27,12 @@ async def logs(call: Call) -> Response:
     terminal = container.configuration.terminal
     entries = call.engine.containers.logs(container.identifier, options)
     headers = {"Content-Type": multiplexing.content_type(call.version, terminal=terminal)}
-    body = _lines(entries, timestamps=call.flag("timestamps"), terminal=terminal)
+    body = _lines(
+        entries,
+        timestamps=call.flag("timestamps"),
+        details=call.flag("details"),
+        terminal=terminal,
+    )
     return Response(headers=headers, body=body)
 
 
@@ -44,15 +50,22 @@ def _log_options(call: Call) -> LogOptions:
 
 
 async def _lines(
-    entries: AsyncIterator[LogEntry], *, timestamps: bool, terminal: bool
+    entries: AsyncIterator[LogEntry], *, timestamps: bool, details: bool, terminal: bool
 ) -> AsyncIterator[bytes]:
     begins = True
     async for entry in entries:
         data = entry.data
+        if details and begins:
+            data = _details(entry.attributes).encode() + b" " + data
         if timestamps and begins:
             data = times.padded(entry.time).encode() + b" " + data
         begins = entry.data.endswith(b"\n")
         yield data if terminal else multiplexing.frame(entry.stream, data)
+
+
+def _details(attributes: Mapping[str, str]) -> str:
+    pairs = sorted(attributes.items())
+    return ",".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in pairs)
 
 
 async def attach(call: Call) -> Response:

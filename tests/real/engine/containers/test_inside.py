@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import tarfile
 from collections.abc import AsyncIterator
@@ -19,7 +20,6 @@ from sampan.engine.containers.configuration import (
 )
 from sampan.engine.containers.contract import CommitOptions, LogOptions
 from sampan.engine.contract import Conflict, EngineError, Forbidden, InvalidConfiguration, NotFound
-from sampan.engine.log_rotation import LogLimits, rotate
 
 pytestmark = pytest.mark.real
 _STAT = 'printf "%d %o", (stat "/data/new")[4], (stat _)[2] & 07777'
@@ -129,19 +129,24 @@ def test_logs_are_read_over_parts_that_were_set_aside(tmp_path: Path) -> None:
         identifier = await created(stage, script, "one", host={"log_configuration": log})
         following = stage.containers.logs("one", LogOptions(follow=True))
         await stage.containers.start("one")
-        path = stage.parts.log_file(identifier)
-        parts = LogLimits(size=4 << 10, files=3, compress=True)
+        folder = stage.parts.log_folder(identifier)
         heard = asyncio.ensure_future(_texts(following))
-        while (await stage.containers.inspect("one")).state.running:
-            await rotate(stage.parts.engine, identifier, path, parts)
-            await asyncio.sleep(0.05)
+        await stage.containers.wait("one", "not-running")
         assert (await heard) == [f"line {number}\n" for number in range(1, 301)]
         kept = await _texts(stage.containers.logs("one", LogOptions()))
         assert kept == [f"line {number}\n" for number in range(301 - len(kept), 301)]
         assert len(kept) > 100
-        assert len(list(path.parent.glob("*.gz"))) == 2
-        tail = await _texts(stage.containers.logs("one", LogOptions(tail=170)))
-        assert tail == kept[-170:]
+        detail = await stage.containers.inspect("one")
+        assert detail.log_path == str(folder / f"{identifier}-json.log")
+        last = json.loads(Path(detail.log_path).read_text().splitlines()[-1])
+        assert {name: last[name] for name in ("log", "stream")} == {
+            "log": "line 300\n",
+            "stream": "stdout",
+        }
+        assert len(list(folder.glob("*-json.log.*.gz"))) == 2
+        assert not (folder / "output.log").exists()
+        tail = await _texts(stage.containers.logs("one", LogOptions(tail=100)))
+        assert tail == kept[-100:]
         entries = [entry async for entry in stage.containers.logs("one", LogOptions(tail=9))]
         since = LogOptions(since=entries[3].time, until=entries[5].time)
         assert await _texts(stage.containers.logs("one", since)) == tail[-6:-3]
