@@ -8,7 +8,6 @@ Docker does it; a character that is cut between two pieces stays whole.
 
 import codecs
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -28,8 +27,13 @@ class Writer:
     """Makes lines out of entries; `held` is the beginning of a character that is cut, by stream."""
 
     def __init__(self, attributes: Mapping[str, str], held: Mapping[str, str]) -> None:
-        self._attributes = {"attrs": dict(attributes)} if attributes else {}
-        self._decoders = {name: _decoder(held.get(name, "")) for name in ("stdout", "stderr")}
+        told = b',"attrs":' + msgspec.json.encode(dict(attributes)) if attributes else b""
+        self._middles = {
+            name: b',"stream":"%s"%s,"time":"' % (name.encode(), told)
+            for name in ("stdout", "stderr")
+        }
+        self._encode = msgspec.json.Encoder().encode
+        self._decoders = {name: _decoder(piece) for name, piece in held.items()}
 
     @property
     def held(self) -> dict[str, str]:
@@ -39,11 +43,20 @@ class Writer:
 
     def line(self, entry: LogEntry) -> bytes:
         """The line of an entry with its end."""
-        end = b"" if entry.partial else b"\n"
-        text = self._decoders[entry.stream].decode(entry.content + end)
-        tree: dict[str, Any] = {"log": text, "stream": entry.stream, **self._attributes}
-        tree["time"] = _shortened(entry.time)
-        return msgspec.json.encode(tree) + b"\n"
+        text = self._encode(self._text(entry))
+        time = _shortened(entry.time).encode()
+        return b'{"log":%s%s%s"}\n' % (text, self._middles[entry.stream], time)
+
+    def _text(self, entry: LogEntry) -> str:
+        content = entry.content if entry.partial else entry.content + b"\n"
+        decoder = self._decoders.get(entry.stream)
+        if decoder is None:
+            try:
+                return content.decode()
+            except UnicodeDecodeError:
+                # From here on characters may be cut.
+                decoder = self._decoders[entry.stream] = _decoder("")
+        return decoder.decode(content)
 
 
 def parse(line: bytes) -> LogEntry | None:
@@ -65,6 +78,6 @@ def _decoder(held: str) -> codecs.IncrementalDecoder:
 
 def _shortened(time: str) -> str:
     """RFC 3339 as Go writes it: a fraction doesn't end with zeros."""
-    head, point, fraction = time.removesuffix("Z").partition(".")
-    fraction = fraction.rstrip("0")
-    return f"{head}{point if fraction else ''}{fraction}Z"
+    if time[-2:-1] != "0" or "." not in time:
+        return time
+    return time.removesuffix("Z").rstrip("0").removesuffix(".") + "Z"

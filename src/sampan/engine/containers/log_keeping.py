@@ -49,10 +49,12 @@ class LogKeeping:
         if limits is None:
             return ""
         folder = self._parts.log_folder(container.identifier)
+        ran_before = folder.exists()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         place = self._place(container)
         if place is not None:
-            await log_translation.finish(place)
+            if ran_before:
+                await log_translation.finish(place)
             log_translation.begin(place, log_attributes.attributes_of(container.record))
         return str(log_files.spool(folder))
 

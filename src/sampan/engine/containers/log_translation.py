@@ -1,6 +1,6 @@
 """A container's json-file log out of what its monitor writes, to the byte, whenever it is cut off.
 
-Theory: the same output makes the same bytes. After each piece it is written down how far the
+Theory: the same output makes the same bytes. Now and then it is written down how far the
 spool was read and how long the log was then. Whoever takes up from there makes the bytes that
 came after it again, and appends those that the log doesn't have yet: nothing is lost, and nothing
 told twice. A log gives way to another only where its length is written down, and the next one
@@ -19,6 +19,9 @@ from sampan.engine.containers import json_log
 from sampan.engine.containers.log_reading import BegunParts
 from sampan.engine.containers.log_spool import LogSpool, PlacedEntry
 from sampan.engine.log_rotation import LogLimits, compress_parts, set_aside
+
+
+_NOTED_EVERY = 256 * 1024
 
 
 class _Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +86,7 @@ class _Translation:
             if self._spool.begin(noted.file, noted.offset):
                 self._open()
                 await self._steps()
+                self._note()
                 if delete:
                     self._spool.delete()
                     self._spool.file = self._spool.offset = 0
@@ -134,7 +138,8 @@ class _Translation:
             self._spool.offset = following
         self._append(waiting)
         self._spool.offset = read
-        self._note()
+        if self._size - self._noted.written > _NOTED_EVERY:
+            self._note()
 
     def _append(self, lines: list[bytes]) -> None:
         left = memoryview(b"".join(lines))
@@ -167,14 +172,16 @@ class _Translation:
         self._known = self._size - self._noted.written
 
     def _note(self) -> None:
-        self._noted = _Position(
+        position = _Position(
             file=self._spool.file,
             offset=self._spool.offset,
             written=self._size - self._known,
             held=self._writer.held,
             attributes=self._noted.attributes,
         )
-        _note(self._place, self._noted)
+        if position != self._noted:
+            self._noted = position
+            _note(self._place, position)
 
 
 async def _in_thread(work: Callable[[Path], None], log: Path) -> None:
