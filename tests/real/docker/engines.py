@@ -103,12 +103,7 @@ class RunningEngine:
             assert self._process.poll() is None, told
             assert time.monotonic() < deadline, told
             time.sleep(0.05)
-        imported = self.ask(
-            "POST",
-            f"/v1.41/images/create?fromSrc=-&repo={IMAGE}&tag=latest&changes=CMD%20%5B%22sh%22%5D",
-            data=root_layer(),
-        )
-        assert imported.status == 200, imported.data
+        self.provide_image()
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
@@ -128,6 +123,14 @@ class RunningEngine:
             return self.ask("GET", "/_ping").status == 200
         except OSError:
             return False
+
+    def provide_image(self) -> None:
+        imported = self.ask(
+            "POST",
+            f"/v1.41/images/create?fromSrc=-&repo={IMAGE}&tag=latest&changes=CMD%20%5B%22sh%22%5D",
+            data=root_layer(),
+        )
+        assert imported.status == 200, imported.data
 
     def program(self) -> list[str]:
         raise NotImplementedError
@@ -149,18 +152,20 @@ class RunningEngine:
         finally:
             connection.close()
 
-    def command(self, *words: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-        """Docker's command line, pointed at this engine."""
-        environment = os.environ | {
+    def environment(self) -> dict[str, str]:
+        """What points Docker's command line at this engine."""
+        return os.environ | {
             "DOCKER_HOST": f"unix://{self.address}",
             "DOCKER_CONFIG": str(self.folder),
             "DOCKER_BUILDKIT": "0",
         }
+
+    def command(self, *words: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         command = ["docker", *words]
         return subprocess.run(
             command,
             input=stdin,
-            env=environment,
+            env=self.environment(),
             capture_output=True,
             text=True,
             timeout=60,

@@ -15,6 +15,7 @@ from sampan.engine.containers.configuration import EndpointSettings
 from sampan.engine.contract import Conflict, EngineError
 from sampan.engine.networks.address_plan import Address
 from sampan.engine.networks.contract import (
+    BRIDGE,
     HOST,
     NONE,
     AttachmentRequest,
@@ -134,7 +135,12 @@ class Sandboxes:
         )
 
     def _linked(self, request: AttachmentRequest) -> list[tuple[str, str]]:
-        """The addresses and names of the containers that this one is linked to."""
+        """The addresses and names of the containers that this one is linked to.
+
+        Links in the file of hosts are the default bridge's; elsewhere they are other names.
+        """
+        if request.mode != BRIDGE:
+            return []
         lines = []
         for link in request.links:
             other = self._live.get(link.identifier)

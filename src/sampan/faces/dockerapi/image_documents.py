@@ -49,33 +49,38 @@ def inspection(
     image: ImageDetail, version: Version, *, with_manifests: bool = False
 ) -> dict[str, Any]:
     configuration = _configuration(image, version)
+    # In Docker's order, which `docker inspect` shows.
     tree: dict[str, Any] = {
         "Id": image.identifier,
         "RepoTags": list(image.tags),
         "RepoDigests": list(image.digests),
         "Parent": image.parent,
         "Comment": image.comment,
+    }
+    if image.created or version < (1, 44):
+        tree["Created"] = image.created or times.NEVER
+    if version < (1, 45):
+        tree["Container"] = ""
+        tree["ContainerConfig"] = tree_of(Configuration())
+    tree |= {
         "DockerVersion": "",
         "Author": image.author,
         "Config": configuration,
         "Architecture": image.architecture,
-        "Os": image.os,
-        "Size": image.size,
-        "GraphDriver": {"Name": "overlay2", "Data": _folders(image)},
+    }
+    if image.variant:
+        tree["Variant"] = image.variant
+    tree["Os"] = image.os
+    if image.os_version:
+        tree["OsVersion"] = image.os_version
+    tree["Size"] = image.size
+    if version < (1, 44):
+        tree["VirtualSize"] = image.size
+    tree |= {
+        "GraphDriver": {"Data": _folders(image), "Name": "overlay2"},
         "RootFS": {"Type": "layers", "Layers": [layer.diff_id for layer in image.layers]},
         "Metadata": {"LastTagTime": times.written(times.of_seconds(image.tagged))},
     }
-    if image.created or version < (1, 44):
-        tree["Created"] = image.created or times.NEVER
-    if image.variant:
-        tree["Variant"] = image.variant
-    if image.os_version:
-        tree["OsVersion"] = image.os_version
-    if version < (1, 44):
-        tree["VirtualSize"] = image.size
-    if version < (1, 45):
-        tree["Container"] = ""
-        tree["ContainerConfig"] = tree_of(Configuration())
     if version >= (1, 48):
         tree["Descriptor"] = descriptor(image)
         if with_manifests:

@@ -4,6 +4,8 @@ What is asked for is not known here. Secrets go to the registry's own address on
 that leads elsewhere is followed without them.
 """
 
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -186,6 +188,12 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
-        return error.os_error.strerror.lower()
+    """In the words that Docker has for it, where the system has refused."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+        if isinstance(cause, socket.gaierror):
+            return f"dial tcp: lookup {error.host}: {(cause.strerror or '').lower()}"
+        if cause.errno:
+            why = os.strerror(cause.errno).lower()
+            return f"dial tcp {error.host}:{error.port}: connect: {why}"
     return str(error) or type(error).__name__

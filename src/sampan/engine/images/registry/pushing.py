@@ -45,7 +45,6 @@ class ImagePush:
 
     async def push(self, reference: Reference, target: Target) -> Pushed:
         """Raises RegistryRefusal, RegistryUnreachable, InvalidImage, OSError."""
-        self._tell(LayerProgress(status=f"The push refers to repository [{reference.repository}]"))
         if target.digest != target.image and self._is_whole(target.digest):
             manifests = decode_index(self._document(target.digest)).manifests
             for each in manifests:

@@ -8,7 +8,13 @@ import aiohttp
 import msgspec
 
 from sampan.engine.contract import EngineError, Forbidden, ImageNotFound, NotFound
-from sampan.engine.images.contract import Credentials, Distribution, Progress, Pushed
+from sampan.engine.images.contract import (
+    Credentials,
+    Distribution,
+    LayerProgress,
+    Progress,
+    Pushed,
+)
 from sampan.engine.images.documents import (
     DOCUMENT_LIMIT,
     Descriptor,
@@ -156,6 +162,7 @@ class Registries:
     ) -> list[Pushed]:
         """Raises InvalidReference, ImageNotFound, Forbidden, EngineError, OSError."""
         reference = parse_reference(name)
+        progress(LayerProgress(status=f"The push refers to repository [{reference.repository}]"))
         wanted = [
             parse_reference(tag)
             for tag in sorted(self._store.names.tags)
