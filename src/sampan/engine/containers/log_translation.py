@@ -20,7 +20,6 @@ from sampan.engine.containers.log_reading import BegunParts
 from sampan.engine.containers.log_spool import LogSpool, PlacedEntry
 from sampan.engine.log_rotation import LogLimits, compress_parts, set_aside
 
-
 _NOTED_EVERY = 256 * 1024
 
 
