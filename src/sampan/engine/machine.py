@@ -74,7 +74,7 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
     volumes = await LocalVolumes.open(folder / "volumes", state, events, clock=time.time_ns)
 
     def publish(action: str, identifier: str, attributes: Mapping[str, str]) -> None:
-        events.publish("image", action, identifier, attributes)
+        events.publish("image", action, identifier, {**_labels(store, identifier), **attributes})
 
     groups = control_groups()
     images = MachineImages(
@@ -119,6 +119,12 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
         builds=builds,
         peers=peers,
     )
+
+
+def _labels(store: ImageStore, identifier: str) -> dict[str, str]:
+    """Those of an image that is there, as its events tell them."""
+    image = store.identified(identifier)
+    return (image.configuration.execution.labels or {}) if image is not None else {}
 
 
 def _images(instance: Instance) -> tuple[ImageStore, Registries]:

@@ -127,7 +127,7 @@ def test_the_text_of_a_heredoc_keeps_its_quotes() -> None:
 
 @pytest.mark.parametrize("text", ["'open", "${A", "${A^x}", "${NONE:?needed}", "${.x}", "${A/x}"])
 def test_broken_variables_are_refused(text: str) -> None:
-    with pytest.raises(BuildFailed, match="^failed to process") as caught:
+    with pytest.raises(BuildFailed, match=r"^failed to process") as caught:
         expand(text, VARIABLES, "\\", 7)
     assert caught.value.line == 7
 

@@ -46,7 +46,7 @@ class CopyInstruction:
 
             told = history.files_told(
                 state.execution,
-                f"{step.name} {copying.hash_told(found)} in {step.destination} ",
+                f"{step.name} {_owner_told(step)}{copying.hash_told(found)} in {step.shown} ",
                 instruction.original,
             )
             inputs = (
@@ -92,3 +92,8 @@ class CopyInstruction:
             except BuildFailed as error:
                 raise step.fail(str(error)) from error
         return SourceTree(stack.enter_context(paths.opened_folder(folder)))
+
+
+def _owner_told(step: CopyStep) -> str:
+    """Docker leaves no blank behind it."""
+    return f"--chown={step.owner}" if step.owner else ""

@@ -27,8 +27,8 @@ class InlineFile(msgspec.Struct, frozen=True):
 
 
 class CopyStep(msgspec.Struct, frozen=True, kw_only=True):
-    """`origin` is a stage or image, "" the context; `folder_wanted` that the destination
-    must be a folder. `unpacks` is None for "local archives alone"."""
+    """`origin` is a stage or image, "" the context; `shown` is the destination as it is written,
+    `folder_wanted` that it must be a folder. `unpacks` is None for "local archives alone"."""
 
     line: int
     name: str
@@ -37,6 +37,7 @@ class CopyStep(msgspec.Struct, frozen=True, kw_only=True):
     urls: tuple[str, ...] = ()
     files: tuple[InlineFile, ...] = ()
     destination: str
+    shown: str
     folder_wanted: bool
     owner: str = ""
     mode: FileMode | None = None
@@ -76,6 +77,7 @@ def parse_copy(
         urls=urls,
         files=tuple(_inline(instruction, _heredoc_name(source), scope) for source in inline),
         destination=working_folder(execution, destination),
+        shown=destination,
         folder_wanted=folder_wanted,
         owner=scope.expand(instruction.flag("chown"), line),
         mode=parse_file_mode(chmod, line) if chmod else None,
