@@ -40,6 +40,8 @@ class ImageRemover:
         removed: list[Removed] = []
         before = self._store.blobs.total(), self._unpacked()
         for image in self._store.distinct():
+            if not self._store.same(image):
+                continue  # it went with one that was made from it
             detail = detail_of(self._store, image)
             standing = self._standing(image)
             if standing.running or standing.stopped or standing.has_children or is_wanted(detail):
