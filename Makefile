@@ -24,7 +24,7 @@ DEMO_URL := http://127.0.0.1:30080/
 PROGRAMS := crun:crun conmon:conmon nft:nftables tini-static:tini
 TEST_PROGRAMS := ip:iproute2 curl:curl etcd:etcd-server node:nodejs npm:npm \
 	docker-registry:docker-registry skopeo:skopeo umoci:umoci htpasswd:apache2-utils \
-	qemu-system-x86_64:qemu-system-x86
+	qemu-system-x86_64:qemu-system-x86 mkfs.xfs:xfsprogs
 # The engines that benchmarks measure ours beside.
 BENCH_PROGRAMS := dockerd:docker.io podman:podman
 CLIENTS := tests/real/clients

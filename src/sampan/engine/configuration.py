@@ -106,6 +106,8 @@ class ContainerConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     * `durable`: what is written to the root is to outlive a power cut as the program synced it.
     * `init`: a small process of ours is the first one; it passes signals on and reaps orphans.
     * `environment_is_complete`: nothing of the image's environment is added.
+    * `root_size`: how many bytes may be written to its root, 0 for no limit; it holds from the
+      making of the container to its end.
     """
 
     name: str
@@ -152,6 +154,7 @@ class ContainerConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     stdin_outlives_clients: bool = False
     init: bool = False
     durable: bool = False
+    root_size: int = 0
     log_path: str
     stop_signal: str = ""
     annotations: dict[str, str] = {}

@@ -22,6 +22,7 @@ from sampan.engine.configuration import ContainerConfiguration, Limits
 from sampan.engine.contract import (
     ContainerNotFound,
     ContainerStatus,
+    EngineError,
     ImageDescription,
     Usage,
     Written,
@@ -49,10 +50,11 @@ from sampan.engine.runtime.roster import Roster
 from sampan.engine.runtime.sharing import shared_namespaces
 from sampan.engine.runtime.signals import signal_number
 from sampan.engine.runtime.streams import ContainerStreams
-from sampan.engine.snapshots import overlay
+from sampan.engine.snapshots import overlay, size_limit
 from sampan.host import cgroups
 from sampan.host.cgroup_usage import DetailedUsage
 from sampan.host.machine import machine_facts
+from sampan.host.project_quota import has_project_quotas
 
 DEFAULT_RUNTIME = "/usr/bin/crun"
 DEFAULT_MONITOR = "/usr/bin/conmon"
@@ -331,6 +333,10 @@ class ContainerEngine:
         await self._images.close()
 
     async def _create(self, identifier: str, configuration: ContainerConfiguration) -> None:
+        if configuration.root_size and not has_project_quotas(self._folders.containers):
+            raise EngineError(
+                "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+            )
         image = await self._images.acquire(configuration.image, self._owner, identifier)
         stop_signal = configuration.stop_signal or image.description.stop_signal
         record = ContainerRecord(
@@ -345,6 +351,9 @@ class ContainerEngine:
         folder = self._folders.container(identifier)
         try:
             signal_number(stop_signal)
+            if configuration.root_size:
+                project = size_limit.free_project(self._folders.containers)
+                record = msgspec.structs.replace(record, project=project)
             folder.mkdir(mode=0o711)
             write_record(folder, record)
             await self._maker.make_root(record)

@@ -19,6 +19,7 @@ from sampan.engine.container_engine import DEFAULT_RUNTIME, ContainerEngine
 from sampan.engine.containers.host_defaults import LimitedBy
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.service import MachineContainers
+from sampan.engine.containers.storage_options import default_root_size
 from sampan.engine.events import Events
 from sampan.engine.images.local import LocalImages
 from sampan.engine.images.machine_images import MachineImages
@@ -97,6 +98,7 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
         processors=os.cpu_count() or 1,
         platform=platform_text(machine_platform()),
         host_name=socket.gethostname(),
+        default_root_size=default_root_size(environment, engine.containers_folder),
         limited_by=LimitedBy(groups.version, groups.accounts_swap),
     )
     runner = StepRunner(

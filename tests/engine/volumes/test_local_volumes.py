@@ -11,6 +11,7 @@ import pytest
 from sampan.engine.contract import Conflict, InvalidConfiguration, NotFound, NotImplementedHere
 from sampan.engine.events import Events
 from sampan.engine.state import State
+from sampan.engine.volumes import local_volumes
 from sampan.engine.volumes.contract import VolumeDefinition
 from sampan.engine.volumes.local_volumes import LocalVolumes
 
@@ -34,6 +35,21 @@ def _run(folder: Path, body: Callable[[LocalVolumes], Awaitable[None]]) -> None:
             await body(volumes)
 
     asyncio.run(scenario())
+
+
+def test_a_size_is_refused_where_nothing_would_hold_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_volumes, "has_project_quotas", lambda _: False)
+
+    async def body(volumes: LocalVolumes) -> None:
+        definition = VolumeDefinition(name="data", driver_options={"size": "1g"})
+        refusal = "create data: quota size requested but no quota support"
+        with pytest.raises(InvalidConfiguration, match=refusal):
+            await volumes.create(definition)
+        assert volumes.volumes() == []
+
+    _run(tmp_path, body)
 
 
 def test_a_volume_is_made_once_and_outlives_the_engine(tmp_path: Path) -> None:
@@ -161,7 +177,8 @@ def test_names_that_could_lead_elsewhere_are_refused(tmp_path: Path, name: str) 
         ({"type": "none", "o": "bind", "device": "relative"}, InvalidConfiguration),
         ({"type": "none", "o": "bind,evil=1", "device": "/x"}, InvalidConfiguration),
         ({"colour": "red"}, InvalidConfiguration),
-        ({"size": "1g"}, InvalidConfiguration),
+        ({"size": "1x"}, InvalidConfiguration),
+        ({"size": "1g", "type": "tmpfs", "device": "tmpfs"}, InvalidConfiguration),
     ],
 )
 def test_options_that_cannot_be_met_are_refused(

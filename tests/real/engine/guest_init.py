@@ -45,7 +45,7 @@ def main() -> int:
     mount("devpts", "/dev/pts", "devpts")
     os.mkdir("/dev/shm")
     mount("tmpfs", "/dev/shm", "tmpfs")
-    for module in Path("/modules").iterdir():
+    for module in sorted(Path("/modules").iterdir()):
         descriptor = os.open(module, os.O_RDONLY)
         assert _LIBRARY.syscall(_FINIT_MODULE, descriptor, b"", 0) == 0, module
         os.close(descriptor)

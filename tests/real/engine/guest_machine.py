@@ -20,11 +20,13 @@ import isolation  # noqa: F401 - what the tests inside import is then imported h
 TREE = Path(__file__).resolve().parents[3]
 _KERNELS = TREE / ".cache" / "guest-kernel"
 _PACKAGE = "linux-image-cloud-amd64"
-_MODULES = ("overlay.ko", "loop.ko")
+# Each after those that it needs.
+_MODULES = ("overlay.ko", "loop.ko", "quota_tree.ko", "quota_v2.ko", "libcrc32c.ko", "xfs.ko")
 _PROGRAMS = (
     *gathering.PROGRAMS,
     *("/usr/bin/crun", "/usr/bin/conmon", "/usr/sbin/losetup", "/usr/bin/ldd", "/usr/bin/bash"),
     *("/usr/bin/tini-static", "/usr/lib/x86_64-linux-gnu/libseccomp.so.2"),
+    *("/usr/sbin/mkfs.ext4", "/usr/sbin/mkfs.xfs", "/usr/bin/umount"),
 )
 _NOT_NEEDED = frozenset(
     ("test", "idlelib", "tkinter", "ensurepip", "lib2to3", "turtledemo", "site-packages")
@@ -117,7 +119,7 @@ def guest_files(modules: Iterable[Path], arguments: Iterable[str]) -> dict[str, 
         files.update((str(path).lstrip("/"), path) for path in _files_below(folder))
     files["etc/passwd"] = gathering.ACCOUNTS["etc/passwd"].encode()
     files["etc/group"] = gathering.ACCOUNTS["etc/group"].encode()
-    files.update((f"modules/{path.name}", path) for path in modules)
+    files.update((f"modules/{number:02}", path) for number, path in enumerate(modules))
     files["arguments"] = "\n".join(arguments).encode()
     init = f"#!{_executable()} -B\n" + (Path(__file__).parent / "guest_init.py").read_text()
     files["init"] = init.encode()

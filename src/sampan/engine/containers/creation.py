@@ -30,6 +30,7 @@ from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.record import ContainerRecord
 from sampan.engine.containers.registry import Registry
 from sampan.engine.containers.removal import Removal
+from sampan.engine.containers.storage_options import root_size
 from sampan.engine.containers.translation import RunFacts, engine_configuration
 from sampan.engine.contract import ContainerNotFound, InvalidConfiguration
 from sampan.engine.networks.contract import BRIDGE, CONTAINER_MODE, DEFAULT_MODE, HOST
@@ -104,6 +105,7 @@ class Creation:
         await asyncio.to_thread(_check_sources, mounts)
         # What can't be translated is refused now, not at the start.
         engine_configuration(record, self._facts())
+        self._root_size(host)
         return record
 
     def _settled_host(self, host: HostConfiguration) -> HostConfiguration:
@@ -133,12 +135,17 @@ class Creation:
     def _facts(self) -> RunFacts:
         return RunFacts(cgroup_parent=self._parts.cgroup, log_path="")
 
+    def _root_size(self, host: HostConfiguration) -> int:
+        return root_size(host.storage_options, self._parts.default_root_size)
+
     async def _make(self, record: ContainerRecord) -> ManagedContainer:
         container = ManagedContainer(record)
         try:
             await self._registry.save(record)
             plain: ContainerConfiguration = msgspec.structs.replace(
-                engine_configuration(record, self._facts()), mounts=()
+                engine_configuration(record, self._facts()),
+                mounts=(),
+                root_size=self._root_size(record.host),
             )
             await self._parts.engine.create(plain, record.identifier)
             if record.intent == "create":

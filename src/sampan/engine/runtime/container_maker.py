@@ -24,7 +24,8 @@ from sampan.engine.runtime.specification import HostFacts, runtime_specification
 from sampan.engine.runtime.surroundings import SharedNamespaces, surroundings
 from sampan.engine.runtime.users import user_in_root
 from sampan.engine.runtime.working_directory import make_working_directory
-from sampan.engine.snapshots import overlay
+from sampan.engine.snapshots import overlay, size_limit
+from sampan.engine.snapshots.size_limit import SizeLimit
 from sampan.host import cgroups, identifier_maps, mounts, processes
 from sampan.host.cgroup_limits import ControlGroupLimits
 from sampan.host.identifier_maps import MappedUsers
@@ -133,8 +134,10 @@ class ContainerMaker:
         """
         former = record.configuration.limits
         swap = self._control_groups.accounts_swap
+        numbers = resources.device_numbers(former) | resources.device_numbers(limits)
         before, after = (
-            resources.control_group_limits(each, accounts_swap=swap) for each in (former, limits)
+            resources.control_group_limits(each, numbers, accounts_swap=swap)
+            for each in (former, limits)
         )
         if not record.has_process:
             return
@@ -187,7 +190,12 @@ class ContainerMaker:
             await asyncio.to_thread(self._remove_bundle, identifier)
         else:
             await self.unmake_process(record)
-        await asyncio.to_thread(overlay.remove_snapshot, self._folders.container(identifier))
+        await asyncio.to_thread(self._remove_root, identifier, record.project if record else 0)
+
+    def _remove_root(self, identifier: str, project: int) -> None:
+        """The record goes with the root, so what is to be given back goes first."""
+        size_limit.give_back(self._folders.containers, project)
+        overlay.remove_snapshot(self._folders.container(identifier))
 
     def unmake_later(self, record: ContainerRecord) -> None:
         """Take away all of it but its log while others go on; a failure is logged."""
@@ -231,6 +239,7 @@ class ContainerMaker:
             [Path(layer) for layer in record.layers],
             durable=record.configuration.durable,
             mapped=mapped,
+            limit=_limit(record),
         )
 
     def _write_bundle(self, record: ContainerRecord, root: Path, shared: SharedNamespaces) -> None:
@@ -260,3 +269,8 @@ class ContainerMaker:
         (bundle / "config.json").write_bytes(msgspec.json.encode(specification))
         if configuration.log_path:
             Path(configuration.log_path).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _limit(record: ContainerRecord) -> SizeLimit | None:
+    size = record.configuration.root_size
+    return SizeLimit(record.project, size) if record.project else None

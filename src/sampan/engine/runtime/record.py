@@ -40,6 +40,7 @@ class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     `boot` identifies the machine's start in which the process was made. `layers` are the
     image's unpacked ones, the topmost first; the image store keeps them while we hold a lease.
+    `project` counts what is written to the root, where that is limited.
     """
 
     identifier: str
@@ -48,6 +49,7 @@ class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     stop_signal: str
     execution: ExecutionConfiguration = ExecutionConfiguration()
     layers: tuple[str, ...] = ()
+    project: int = 0
     phase: RecordedPhase = "creating"
     paused: bool = False
     process: ProcessIdentity | None = None
@@ -101,6 +103,7 @@ def reconfigured(
         image=record.configuration.image,
         uid_maps=record.configuration.uid_maps,
         gid_maps=record.configuration.gid_maps,
+        root_size=record.configuration.root_size,
     )
 
 

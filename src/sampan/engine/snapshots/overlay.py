@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sampan.engine.snapshots import copied
+from sampan.engine.snapshots.size_limit import SizeLimit, limit_folders
 from sampan.host import mounts
 from sampan.host.identifier_maps import MappedUsers, mount_mapped, outside
 from sampan.host.tree_removal import remove_tree
@@ -33,12 +34,14 @@ def mount_snapshot(
     *,
     durable: bool = False,
     mapped: MappedUsers | None = None,
+    limit: SizeLimit | None = None,
 ) -> Path:
     """Show the writable view in `folder` over `layers`, the topmost first. Raises OSError.
 
     A view that was made before appears with all that was written to it. `durable` makes what
     a program syncs outlive a power cut. With `mapped` users the layers' files appear as
-    theirs; what is written lies on the disk as theirs, too.
+    theirs; what is written lies on the disk as theirs, too. A `limit` is for all that will ever
+    be written, from a view's first time on.
     """
     upper, work, root = folder / "upper", folder / "work", folder / "rootfs"
     if is_mounted(folder) or copied.is_copied(folder):
@@ -52,24 +55,29 @@ def mount_snapshot(
         users, groups = (mapped.users, mapped.groups) if mapped else ((), ())
         os.chown(upper, outside(users, status.st_uid), outside(groups, status.st_gid))
         upper.chmod(status.st_mode & 0o7777)
+    if fresh and limit is not None:
+        limit_folders((upper, work), limit)
     if not layers:
         (folder / "empty").mkdir(mode=0o755, exist_ok=True)
         layers = (folder / "empty",)
     if not fresh:
         _forget_volatility(work)
     if mapped is None:
-        return _overlay_or_copy(folder, layers, durable=durable)
+        return _overlay_or_copy(folder, layers, durable=durable, may_copy=limit is None)
     with _mapped_layers(folder / "mapped", layers, mapped) as shown:
         mounts.mount_overlay(shown, upper, work, root, durable=durable)
     return root
 
 
-def _overlay_or_copy(folder: Path, layers: Sequence[Path], *, durable: bool) -> Path:
+def _overlay_or_copy(
+    folder: Path, layers: Sequence[Path], *, durable: bool, may_copy: bool
+) -> Path:
+    """A copy of the layers would be counted for a limit as if it had been written."""
     upper, work, root = folder / "upper", folder / "work", folder / "rootfs"
     try:
         mounts.mount_overlay(layers, upper, work, root, durable=durable)
     except OSError as error:
-        if error.errno not in copied.UNAVAILABLE or any(upper.iterdir()):
+        if error.errno not in copied.UNAVAILABLE or not may_copy or any(upper.iterdir()):
             raise
         _log.warning("overlayfs is not to be had, layers are copied: %s", error)
         return copied.copy_layers(folder, layers)

@@ -17,6 +17,7 @@ import msgspec
 
 from sampan.engine.contract import Conflict, EngineError, InvalidConfiguration, NotFound
 from sampan.engine.events import Events
+from sampan.engine.snapshots.size_limit import SizeLimit, free_project, give_back, limit_folders
 from sampan.engine.state import State
 from sampan.engine.volumes.content import copy_content
 from sampan.engine.volumes.contract import (
@@ -27,7 +28,7 @@ from sampan.engine.volumes.contract import (
     VolumeDetail,
     VolumeUsage,
 )
-from sampan.engine.volumes.mount_options import MountPlan, mount_plan
+from sampan.engine.volumes.mount_options import MountPlan, mount_plan, size_limit
 from sampan.engine.volumes.record import (
     HOLD_KIND,
     VOLUME_KIND,
@@ -35,6 +36,7 @@ from sampan.engine.volumes.record import (
     recorded_volume,
 )
 from sampan.host import mounts
+from sampan.host.project_quota import has_project_quotas
 from sampan.host.tree_removal import remove_tree
 from sampan.host.tree_size import tree_size
 
@@ -104,13 +106,22 @@ class LocalVolumes:
         )
         try:
             mount_plan(volume.options)
+            volume = self._limited(volume)
         except InvalidConfiguration as problem:
             raise InvalidConfiguration(f"create {volume.name}: {problem}") from problem
         await self._state.put(VOLUME_KIND, volume.name, msgspec.json.encode(volume))
-        await asyncio.to_thread(_make_folder, self._place(volume.name))
+        await asyncio.to_thread(_make_folder, self._place(volume.name), _limit(volume))
         self._volumes[volume.name] = volume
         self._tell("create", volume.name)
         return volume
+
+    def _limited(self, volume: VolumeRecord) -> VolumeRecord:
+        """With a project to be counted for, if its size is limited. Raises InvalidConfiguration."""
+        if not size_limit(volume.options):
+            return volume
+        if not has_project_quotas(self._folder):
+            raise InvalidConfiguration("quota size requested but no quota support")
+        return msgspec.structs.replace(volume, project=free_project(self._folder))
 
     def volumes(self) -> list[VolumeDetail]:
         """As the contract says."""
@@ -150,7 +161,8 @@ class LocalVolumes:
     async def _remove(self, name: str) -> None:
         """The folder first: whoever dies in between finds the record, and removes it again."""
         try:
-            await asyncio.to_thread(_remove_folder, self._folder / name)
+            project = self._volumes[name].project
+            await asyncio.to_thread(_remove_folder, self._folder / name, project)
         except OSError as problem:
             raise EngineError(f"unable to remove volume {name}: {problem}") from problem
         await self._state.delete(VOLUME_KIND, name)
@@ -180,7 +192,7 @@ class LocalVolumes:
             await self._hold(container, (*self._holds.get(container, ()), name))
             volume = await self._made(definition, name)
         place = self._place(volume.name)
-        fresh = not volume.options and not await asyncio.to_thread(_has_content, place)
+        fresh = not volume.is_mounted and not await asyncio.to_thread(_has_content, place)
         return AcquiredVolume(name=volume.name, path=place, fresh=fresh)
 
     async def _hold(self, container: str, names: tuple[str, ...]) -> None:
@@ -191,7 +203,7 @@ class LocalVolumes:
     async def populate(self, name: str, source: Path) -> None:
         """As the contract says."""
         volume = self._find(name)
-        if not volume.options:
+        if not volume.is_mounted:
             async with self._filling:
                 await asyncio.to_thread(_populate, self._folder / name, source)
 
@@ -252,7 +264,7 @@ class LocalVolumes:
         volume = self._volumes.get(name)
         if not users:
             del self._mounted[name]
-            if volume is not None and volume.options:
+            if volume is not None and volume.is_mounted:
                 await asyncio.to_thread(_unmount, self._place(name))
         self._tell("unmount", name, container=container)
 
@@ -268,21 +280,28 @@ class LocalVolumes:
                     self._mounted.setdefault(name, set()).add(container)
         for name, volume in self._volumes.items():
             if not self._place(name).exists():
-                await asyncio.to_thread(_make_folder, self._place(name))
-            if volume.options and name not in self._mounted:
+                await asyncio.to_thread(_make_folder, self._place(name), _limit(volume))
+            if volume.is_mounted and name not in self._mounted:
                 await asyncio.to_thread(_unmount, self._place(name))
 
     async def close(self) -> None:
         """Nothing is held open; what is mounted stays."""
 
 
-def _make_folder(place: Path) -> None:
+def _limit(volume: VolumeRecord) -> SizeLimit | None:
+    return SizeLimit(volume.project, size_limit(volume.options)) if volume.project else None
+
+
+def _make_folder(place: Path, limit: SizeLimit | None) -> None:
     place.parent.mkdir(mode=0o701, exist_ok=True)
+    if limit is not None:
+        limit_folders((place.parent,), limit)
     place.mkdir(mode=0o755, exist_ok=True)
 
 
-def _remove_folder(folder: Path) -> None:
+def _remove_folder(folder: Path, project: int) -> None:
     _unmount(folder / _DATA)
+    give_back(folder.parent, project)
     with contextlib.suppress(FileNotFoundError):
         remove_tree(folder)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
+from sampan.engine.sizes import binary_size
 from sampan.host import mounts
 
 _KNOWN = ("type", "device", "o", "size")
@@ -43,7 +44,12 @@ def mount_plan(options: Mapping[str, str] | None) -> MountPlan | None:
         if name not in _KNOWN:
             raise InvalidConfiguration(f'invalid option: "{name}"')
     if "size" in options:
-        raise InvalidConfiguration("quota size requested but no quota support")
+        if len(options) > 1:
+            raise InvalidConfiguration(
+                'the option "size" is for a volume that is a folder of the machine: the size of '
+                "one in memory is among the options o"
+            )
+        return None
     kind, device = options.get("type", ""), options.get("device", "")
     if kind in _NETWORK_TYPES:
         raise NotImplementedHere(
@@ -61,6 +67,11 @@ def mount_plan(options: Mapping[str, str] | None) -> MountPlan | None:
     raise NotImplementedHere(
         f'volumes of type "{kind}" are not supported: use tmpfs, or none with o=bind'
     )
+
+
+def size_limit(options: Mapping[str, str] | None) -> int:
+    """How many bytes a volume may hold, 0 for no limit. Raises InvalidConfiguration."""
+    return binary_size((options or {}).get("size", "0"))
 
 
 def _bind(device: str, words: list[str]) -> MountPlan:

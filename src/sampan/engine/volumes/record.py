@@ -20,12 +20,18 @@ _SHORTEST_NAME, _LONGEST_NAME = 2, 255
 
 
 class VolumeRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Its folder follows from its name."""
+    """Its folder follows from its name. `project` counts what is in it, where that is limited."""
 
     name: str
     created: str
     labels: dict[str, str] | None = None
     options: dict[str, str] | None = None
+    project: int = 0
+
+    @property
+    def is_mounted(self) -> bool:
+        """Whether something else than its folder is at its place while it is used."""
+        return bool(self.options) and "size" not in (self.options or {})
 
     @property
     def anonymous(self) -> bool:
