@@ -103,6 +103,10 @@ clients: $(VENV)/.development $(CACHE)/python/.installed $(CACHE)/node/.installe
 	@$(PYTHON) scripts/fetch_program.py kubectl 37 $(CACHE)/bin/kubectl-1.37
 	@$(PYTHON) scripts/fetch_program.py kubectl 32 $(CACHE)/bin/kubectl-1.32
 	@$(PYTHON) scripts/fetch_program.py helm 37 $(CACHE)/bin/helm
+	@$(PYTHON) scripts/fetch_debian_program.py docker-buildx \
+		/usr/libexec/docker/cli-plugins/docker-buildx $(CACHE)/bin/docker-buildx
+	@command -v docker >/dev/null || $(PYTHON) scripts/fetch_debian_program.py docker-cli \
+		/usr/bin/docker $(CACHE)/bin/docker
 
 $(CACHE)/python/.installed: $(CLIENTS)/requirements.txt | packages
 	@echo "installing client libraries into $(CACHE)/python"

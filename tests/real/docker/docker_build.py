@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from engines import RunningEngine
+from harness import ROOT
 
 _PLUGIN_FOLDERS = (
+    ROOT / ".cache/bin",  # where `make test` brings it
     Path("/usr/libexec/docker/cli-plugins"),
     Path("/usr/lib/docker/cli-plugins"),
     Path("/usr/local/lib/docker/cli-plugins"),
