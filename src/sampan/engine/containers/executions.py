@@ -1,13 +1,16 @@
 """Further commands in running containers: made, started, shown, followed to their end.
 
 A command goes on when its client goes away; what it says then is read and dropped, so that it
-never waits for a reader who has left. Nothing of it outlives the engine's process.
+never waits for a reader who has left. Its result is written down, and so is a command that runs
+for longer than a moment: the next process of the engine knows how the one ended, and follows the
+other to its end. Of that the exit code is nobody's any more, and what it says goes nowhere.
 """
 
 import asyncio
+import logging
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Literal
 
 import msgspec
@@ -15,8 +18,10 @@ import msgspec
 from sampan.engine.containers.configuration import ExecConfiguration
 from sampan.engine.containers.container import ManagedContainer
 from sampan.engine.containers.contract import ExecDetail
+from sampan.engine.containers.execution_record import KIND, ExecutionRecord, write, written
 from sampan.engine.containers.registry import Registry
 from sampan.engine.contract import (
+    CommandNotFound,
     Conflict,
     Engine,
     EngineError,
@@ -24,20 +29,28 @@ from sampan.engine.contract import (
     InvalidConfiguration,
     NotFound,
 )
+from sampan.engine.state import State
+from sampan.host import processes
 
+_log = logging.getLogger(__name__)
 StreamName = Literal["stdout", "stderr"]
 _Piece = tuple[StreamName, bytes] | None
 _PIECES_WAITING = 64
+_MOMENT_SECONDS = 0.2
 _ENDED_KEPT = 64
 _COULD_NOT_RUN = 126
 
 
 class Execution:
-    """One command; `session` is there once it was started."""
+    """One command; `session` is there once it was started by this process."""
 
-    def __init__(self, detail: ExecDetail, container: ManagedContainer) -> None:
+    def __init__(
+        self, detail: ExecDetail, container: ManagedContainer, *, started: bool = False
+    ) -> None:
         self.detail = detail
         self.container = container
+        self.started = started
+        self.written = False
         self.session: ExecSession | None = None
 
     def change(self, **changes: object) -> None:
@@ -100,11 +113,25 @@ class ExecClient:
 
 
 class Executions:
-    def __init__(self, engine: Engine, registry: Registry) -> None:
+    def __init__(self, engine: Engine, registry: Registry, state: State) -> None:
         self._engine = engine
         self._registry = registry
+        self._state = state
         self._executions: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def restore(self) -> None:
+        """Know those that an earlier process has left. Raises EngineError."""
+        for identifier, record in (await written(self._state)).items():
+            container = self._registry.get(record.detail.container)
+            if container is None:
+                await self._state.delete(KIND, identifier)
+                continue
+            execution = Execution(record.detail, container, started=True)
+            execution.written = True
+            self._executions[identifier] = execution
+            if record.detail.running:
+                self._keep(self._follow_to_end(execution, record.process))
 
     def create(self, container: ManagedContainer, configuration: ExecConfiguration) -> str:
         """A new one's identifier. Raises Conflict, InvalidConfiguration."""
@@ -124,16 +151,18 @@ class Executions:
     ) -> ExecClient | None:
         """Raises NotFound, Conflict, EngineError."""
         execution = self.find(identifier)
-        if execution.detail.exit_code is not None or execution.detail.running:
+        if execution.started:
             raise Conflict(f"Error: Exec command {identifier} has already run")
         _check_state(execution.container)
+        execution.started = True
         execution.change(running=True)
         configuration = execution.detail.configuration
         self._publish(execution, f"exec_start: {_line(configuration)}")
         try:
             session = await self._session(execution)
-        except (EngineError, OSError):
-            execution.change(running=False, exit_code=_COULD_NOT_RUN)
+        except (EngineError, OSError) as error:
+            code = error.exit_code if isinstance(error, CommandNotFound) else _COULD_NOT_RUN
+            execution.change(running=False, exit_code=code)
             raise
         execution.session = session
         if console_size is None and configuration.console_size is not None:
@@ -142,10 +171,14 @@ class Executions:
         if configuration.terminal and console_size:
             await session.resize(*console_size)
         client = None if detach else ExecClient(session, configuration)
-        following = asyncio.ensure_future(self._follow(execution, session, client))
-        self._tasks.add(following)
-        following.add_done_callback(self._tasks.discard)
+        self._keep(self._follow(execution, session, client))
         return client
+
+    def _keep(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def inspect(self, identifier: str) -> ExecDetail:
         """Raises NotFound."""
@@ -170,11 +203,10 @@ class Executions:
             if execution.container is container and execution.detail.running
         )
 
-    def forget(self, container: ManagedContainer) -> None:
-        """The container is no more."""
-        for identifier, execution in tuple(self._executions.items()):
-            if execution.container is container:
-                del self._executions[identifier]
+    async def forget(self, container: str) -> None:
+        """A container is no more. Raises EngineError."""
+        every = self._executions.items()
+        await self._drop([key for key, it in every if it.detail.container == container])
 
     def find(self, identifier: str) -> Execution:
         """By its identifier or the start of it. Raises NotFound."""
@@ -210,6 +242,7 @@ class Executions:
     ) -> None:
         """Pass output on, or drop it, until the end; note the end."""
         wanted = execution.detail.configuration
+        noting = self._keep(self._note_running(execution, session))
         async for stream, data in session.output():
             if client is not None and _is_wanted(wanted, stream):
                 await client.give((stream, data))
@@ -218,16 +251,47 @@ class Executions:
         self._publish(execution, "exec_die", execID=execution.detail.identifier, exitCode=str(code))
         if client is not None:
             await client.give(None)
-        self._drop_oldest()
+        noting.cancel()
+        await self._write(execution)
+        await self._drop_oldest()
 
-    def _drop_oldest(self) -> None:
-        ended = [
-            identifier
-            for identifier, execution in self._executions.items()
-            if execution.detail.exit_code is not None
-        ]
-        for identifier in ended[:-_ENDED_KEPT]:
-            del self._executions[identifier]
+    async def _note_running(self, execution: Execution, session: ExecSession) -> None:
+        await asyncio.sleep(_MOMENT_SECONDS)
+        await self._write(execution, processes.identity_of(session.process))
+
+    async def _follow_to_end(
+        self, execution: Execution, process: processes.ProcessIdentity | None
+    ) -> None:
+        """One that an earlier process of the engine has started."""
+        if process is not None:
+            await processes.until_ended(process)
+        execution.change(running=False, process=0)
+        self._publish(execution, "exec_die", execID=execution.detail.identifier)
+        await self._write(execution)
+
+    async def _write(
+        self, execution: Execution, process: processes.ProcessIdentity | None = None
+    ) -> None:
+        detail = execution.detail
+        # What another engine keeps isn't known here before it joins.
+        if execution.container.keeper or detail.identifier not in self._executions:
+            return
+        execution.written = True
+        try:
+            await write(self._state, ExecutionRecord(detail, process))
+        except EngineError as error:
+            _log.error("the result of command %s is not kept: %s", detail.identifier, error)
+
+    async def _drop_oldest(self) -> None:
+        every = self._executions.items()
+        ended = [key for key, it in every if it.started and not it.detail.running]
+        await self._drop(ended[:-_ENDED_KEPT])
+
+    async def _drop(self, identifiers: Sequence[str]) -> None:
+        dropped = [self._executions.pop(identifier) for identifier in identifiers]
+        gone = [(KIND, it.detail.identifier, None) for it in dropped if it.written]
+        if gone:
+            await self._state.write(gone)
 
     def _publish(self, execution: Execution, action: str, **attributes: str) -> None:
         attributes.setdefault("execID", execution.detail.identifier)

@@ -3,15 +3,17 @@
 import asyncio
 
 from sampan.engine.containers.container import ManagedContainer
+from sampan.engine.containers.executions import Executions
 from sampan.engine.containers.log_files import remove_logs
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.registry import Registry
 
 
 class Removal:
-    def __init__(self, parts: Parts, registry: Registry) -> None:
+    def __init__(self, parts: Parts, registry: Registry, executions: Executions) -> None:
         self._parts = parts
         self._registry = registry
+        self._executions = executions
 
     async def remove(
         self, container: ManagedContainer, *, volumes: bool, at_once: bool = False
@@ -45,4 +47,5 @@ class Removal:
         await (engine.discard(identifier) if at_once else engine.remove(identifier))
         await self._parts.volumes.release(identifier, remove_anonymous=volumes)
         remove_logs(self._parts.log_folder(identifier))
+        await self._executions.forget(identifier)
         await self._registry.forget(identifier)

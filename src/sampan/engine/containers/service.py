@@ -48,6 +48,7 @@ from sampan.engine.containers.contract import (
 from sampan.engine.containers.creation import Creation
 from sampan.engine.containers.executions import Executions
 from sampan.engine.containers.kept_elsewhere import KeptElsewhere
+from sampan.engine.containers.machine_limits import honoured
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.registry import Registry
 from sampan.engine.containers.removal import Removal
@@ -68,10 +69,10 @@ class MachineContainers:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._registry = Registry(parts)
-        self._removal = Removal(parts, self._registry)
+        self._executions = Executions(parts.engine, self._registry, parts.state)
+        self._removal = Removal(parts, self._registry, self._executions)
         self._creation = Creation(parts, self._registry, self._removal)
         self._supervision = Supervision(parts, self._registry, self._removal)
-        self._executions = Executions(parts.engine, self._registry)
 
     @property
     def display(self) -> Display:
@@ -86,6 +87,7 @@ class MachineContainers:
         await Restoration(
             parts, containers._registry, containers._removal, containers._supervision
         ).restore()
+        await containers._executions.restore()
         containers._supervision.keep(containers._keep_logs_small())
         parts.images.know_running(containers._is_running)
         return containers
@@ -152,6 +154,7 @@ class MachineContainers:
         async with container.lock:
             if container.removing:
                 raise Conflict('Container is marked for removal and cannot be "update".')
+            changes, told = honoured(changes, self._parts.limited_by)
             host = updating.updated(container.record.host, changes, self._parts.limited_by)
             validation.check_resources(host, self._parts.processors)
             if host.auto_remove and host.restart_policy.name not in ("", "no"):
@@ -164,7 +167,7 @@ class MachineContainers:
                 await self._parts.engine.update(container.identifier, limits)
             await self._registry.save(container.change(host=host))
         self._registry.publish(container, "update")
-        return ()
+        return told
 
     async def remove(self, reference: str, *, force: bool = False, volumes: bool = False) -> None:
         container = self._registry.find_own(reference)
@@ -177,7 +180,6 @@ class MachineContainers:
             _check_removable(container, force=False)
             if self._registry.get(container.identifier) is container:
                 await self._removal.remove(container, volumes=volumes)
-                self._executions.forget(container)
 
     def wait(self, reference: str, condition: WaitCondition) -> Awaitable[WaitResult]:
         return self._registry.find(reference).until(condition)

@@ -10,9 +10,10 @@ import pytest
 from isolation import Place, in_own_process
 from stage import created, opened, until
 
-from sampan.engine.containers.configuration import RestartPolicy
+from sampan.engine.containers.configuration import ExecConfiguration, RestartPolicy
 from sampan.engine.containers.contract import LogOptions
 from sampan.engine.containers.record import KIND, decoded, encoded
+from sampan.engine.contract import Conflict, NotFound
 from sampan.host import mounts
 
 pytestmark = pytest.mark.real
@@ -138,6 +139,50 @@ def test_a_reboot_brings_back_what_is_always_to_run(tmp_path: Path) -> None:
         assert len(await stage.containers.list()) == 5
         for detail in await stage.containers.list():
             await stage.containers.remove(detail.identifier, force=True)
+        await stage.close()
+
+    in_own_process(tmp_path, body)
+
+
+def test_results_of_commands_are_known_and_running_ones_are_followed(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        await place.add_image()
+        stage = await opened(place)
+        await created(stage, "sleep 100", "one")
+        await stage.containers.start("one")
+
+        async def execute(script: str) -> str:
+            wanted = ExecConfiguration(command=("/bin/sh", "-c", script))
+            identifier = await stage.containers.exec_create("one", wanted)
+            await stage.containers.exec_start(identifier, detach=True)
+            return identifier
+
+        ended, running = await execute("exit 7"), await execute("exec sleep 1.2")
+
+        async def is_noted() -> bool:
+            documents = await stage.parts.state.documents("execution")
+            return documents.keys() == {ended, running}
+
+        await until(is_noted)
+        await stage.close()
+        stage = await opened(place)
+        detail = await stage.containers.exec_inspect(ended)
+        assert (detail.running, detail.exit_code) == (False, 7)
+        assert (await stage.containers.exec_inspect(running)).running
+        assert (await stage.containers.inspect("one")).exec_identifiers == (running,)
+        with pytest.raises(Conflict, match="has already run"):
+            await stage.containers.exec_start(ended)
+
+        async def is_over() -> bool:
+            return not (await stage.containers.exec_inspect(running)).running
+
+        await until(is_over)
+        # Who it was that would have told is no more.
+        assert (await stage.containers.exec_inspect(running)).exit_code is None
+        await stage.containers.remove("one", force=True)
+        assert await stage.parts.state.documents("execution") == {}
+        with pytest.raises(NotFound):
+            await stage.containers.exec_inspect(ended)
         await stage.close()
 
     in_own_process(tmp_path, body)
