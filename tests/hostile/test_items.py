@@ -9,6 +9,11 @@ ROOT = Path(__file__).parents[2]
 API, HERE = "control/api", "hostile"
 IMAGES = "hostile/test_images.py"
 REGISTRY = "real/engine/registry/test_hostile_registry.py"
+CONTAINERS = "real/engine/test_hostile_containers.py"
+COPY, CACHE = "real/engine/test_build_copy.py", "real/engine/test_build_cache.py"
+COPIES = "real/engine/containers/test_hostile_copies.py"
+VOLUMES = "real/node/test_volumes.py"
+PODS, BRIDGES = "real/network/test_pods.py", "real/engine/networks/test_bridges.py"
 ITEMS: dict[str, tuple[str, ...]] = {
     "`../` and absolute entries": (
         f"{IMAGES}::test_a_way_up",
@@ -57,12 +62,81 @@ ITEMS: dict[str, tuple[str, ...]] = {
         f"{REGISTRY}::test_indexes_in_indexes_without_end",
     ),
     "labels taken for truth": (f"{IMAGES}::test_labels_and_annotations_are_not_taken_for_truth",),
+    "a symlink swapped during copy": (
+        f"{COPY}::test_links_that_are_swapped_while_a_build_copies",
+        f"{COPIES}::test_a_link_that_is_swapped_meanwhile_leads_nowhere",
+    ),
     "a decompressor taken from the container's PATH": (
         f"{IMAGES}::test_no_decompressor_is_taken_from_a_path",
+        f"{CACHE}::test_no_program_of_the_image_unpacks_an_archive",
+    ),
+    "copying out of a hostile tar": (
+        f"{COPY}::test_a_hostile_archive_is_refused",
+        f"{COPIES}::test_archives_write_through_no_link_out_of_the_root",
     ),
     "an oversized body that skips authorization": (
         f"{API}/writing/test_bad_input.py::test_large_bodies_are_refused_only_after_authorization",
         "foundation/wire/test_http.py::test_a_body_that_nobody_asks_for_is_not_taken_in",
+    ),
+    "`COPY ../` and a symlinked context": (
+        f"{COPY}::test_a_context_that_is_a_link_shows_nothing_outside",
+        f"{COPY}::test_links_of_an_archive_stay_within_the_image",
+    ),
+    "a cache-mount race": (
+        f"{CACHE}::test_a_cache_folder_whose_links_are_swapped",
+        f"{CACHE}::test_steps_take_turns_or_get_a_folder_each",
+    ),
+    "a working directory of `/proc/self/fd/N`": (
+        f"{CONTAINERS}::test_a_working_directory_that_leads_to_a_descriptor_leads_nowhere",
+        f"{CONTAINERS}::test_a_missing_working_directory_is_made_inside_and_is_roots",
+    ),
+    "overwriting the runtime's binary": (
+        f"{CONTAINERS}::test_the_runtimes_binary_is_out_of_reach",
+    ),
+    "races on masked paths and the console": (
+        f"{CONTAINERS}::test_links_in_the_place_of_masked_paths_and_devices_reach_nothing",
+    ),
+    "a `subPath` symlink swap": (
+        f"{VOLUMES}::test_a_part_that_is_swapped_for_a_link_while_it_is_mounted",
+        f"{VOLUMES}::test_a_part_that_is_swapped_after_the_mount_changes_nothing",
+        f"{VOLUMES}::test_a_sub_path_never_leads_to_the_host",
+    ),
+    "gitRepo volumes": (f"{VOLUMES}::test_a_repository_is_never_fetched_into_a_volume",),
+    "an empty seccomp localhost profile": (
+        "node/test_seccomp_profiles.py::test_only_a_document_is_a_profile",
+        "engine/runtime/test_seccomp_document.py::test_what_is_no_profile_is_refused",
+    ),
+    "a sysctl with `+`": (f"{CONTAINERS}::test_a_sysctl_of_the_machine_is_refused",),
+    "endless exec output": (
+        f"{CONTAINERS}::test_endless_output_of_a_command_is_held_by_its_reader",
+    ),
+    "an ever-growing log or `/etc/hosts`": (
+        f"{CONTAINERS}::test_an_ever_growing_log_stays_within_its_limits",
+        f"{CONTAINERS}::test_a_hosts_file_can_be_kept_from_growing",
+        "real/engine/networks/test_names.py::test_files_that_grow_without_end_harm_nobody_else",
+    ),
+    "a fork bomb": (f"{CONTAINERS}::test_a_fork_bomb_ends_with_its_container",),
+    "`runAsNonRoot` with `USER root`": (
+        "node/test_container_configuration.py::"
+        "test_run_as_non_root_refuses_images_that_may_run_as_root",
+        "node/test_container_configuration.py::test_run_as_non_root_refuses_user_zero",
+    ),
+    "`externalIPs`": (
+        f"{API}/writing/test_services.py::test_no_service_claims_addresses_of_others",
+    ),
+    "127.0.0.1 services from a neighbour": (
+        f"{PODS}::test_loopback_is_out_of_a_neighbours_reach",
+        f"{BRIDGES}::test_loopback_is_out_of_containers_and_neighbours_reach",
+    ),
+    "forged VXLAN packets": (f"{PODS}::test_overlay_packets_of_strangers_are_dropped",),
+    "ARP and address spoofing between pods": (
+        f"{PODS}::test_a_pod_cannot_speak_with_another_address",
+        f"{PODS}::test_frames_from_pod_to_pod_are_dropped",
+        f"{BRIDGES}::test_a_container_cannot_take_anothers_address",
+    ),
+    "DNS amplification": (
+        "network/test_dns_server.py::test_only_those_inside_are_answered",
+        "real/engine/networks/test_names.py::test_no_answer_leaves_the_namespace",
     ),
     "YAML and JSON bombs, 10,000 levels deep": (
         f"{HERE}/test_bodies.py::test_bombs_are_refused_in_bounded_time_and_memory",

@@ -125,6 +125,77 @@ print(json.dumps(sorted(os.listdir(mount.source))))
     assert inside(script, tmp_path) == []
 
 
+SWAPS = """
+import contextlib, ctypes, signal, time
+
+volume, outside, target = base / "volume", base / "outside", base / "target"
+for folder in (volume / "part", outside):
+    folder.mkdir(parents=True)
+(volume / "part" / "own").touch()
+(outside / "secret").touch()
+os.symlink(outside, volume / "link")
+
+def swap_for_ever():
+    libc, exchange = ctypes.CDLL(None), 2
+    names = [os.fsencode(volume / name) for name in ("part", "link")]
+    while True:
+        libc.renameat2(-100, names[0], -100, names[1], exchange)
+
+def by_name():
+    if (volume / "part").resolve().is_relative_to(volume):
+        target.mkdir(exist_ok=True)
+        sub_path.mounts.mount_bind(str(volume / "part"), str(target))
+
+def by_what_was_opened():
+    sub_path.bind_part(volume, "part", target)
+
+def shown_outside(bind, seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            bind()
+        shown = os.listdir(target) if target.exists() else []
+        if str(target) in mounted():
+            sub_path.mounts.unmount(target, lazily=True)
+        if "secret" in shown:
+            return True
+    return False
+
+swapping = os.fork()
+if swapping == 0:
+    swap_for_ever()
+try:
+    outcome = [shown_outside(by_name, 10), shown_outside(by_what_was_opened, 1)]
+finally:
+    os.kill(swapping, signal.SIGKILL)
+    os.waitpid(swapping, 0)
+print(json.dumps(outcome))
+"""
+
+
+def test_a_part_that_is_swapped_for_a_link_while_it_is_mounted(tmp_path):
+    """A check and then a mount by name is led out; the node's own mount never is."""
+    assert inside(SWAPS, tmp_path) == [True, False]
+
+
+def test_a_repository_is_never_fetched_into_a_volume(tmp_path):
+    """Its hooks would be run by the node: such volumes are refused, and no program starts."""
+    script = """
+(base / "repository").mkdir()
+source = {"repository": f"file://{base}/repository", "directory": "../../x"}
+pod = pod_with([{"name": "code", "gitRepo": source}], [{"name": "code", "mountPath": "/c"}])
+started = []
+sys.addaudithook(lambda event, _: started.append(event) if event in STARTS else None)
+try:
+    folders.make(pod)
+except MissingReference as error:
+    print(json.dumps([str(error), started, (base / "disk").exists()]))
+"""
+    starts = 'STARTS = {"subprocess.Popen", "os.posix_spawn", "os.exec", "os.fork", "os.system"}'
+    refusal = "the kind of volume 'code' is not supported"
+    assert inside(starts + script, tmp_path) == [refusal, [], False]
+
+
 def test_a_volume_in_memory_is_limited_and_goes(tmp_path):
     script = """
 source = {"medium": "Memory", "sizeLimit": "1Mi"}
