@@ -1,7 +1,7 @@
 """What the files of a control group tell, in both versions."""
 
 from sampan.host import cgroup_usage
-from sampan.host.cgroup_limits import ControlGroupLimits, changed_settings, settings
+from sampan.host.cgroup_limits import ControlGroupLimits, IoRate, changed_settings, settings
 
 
 def test_counts_of_version_1() -> None:
@@ -103,3 +103,18 @@ def test_weights_of_block_io_are_of_all_devices_and_of_some() -> None:
         "io.weight=8:0 1",
     ]
     assert "blkio.bfq.weight_device=8:0 10" in changed(ControlGroupLimits(), limits, 1)
+
+
+def test_rates_of_devices_change_and_go() -> None:
+    fast, slow = IoRate(8, 0, "read_bytes", 1000), IoRate(8, 0, "read_bytes", 10)
+    writes = IoRate(8, 16, "write_operations", 5)
+    before, after = (
+        ControlGroupLimits(io_rates=(fast, writes)),
+        ControlGroupLimits(io_rates=(slow,)),
+    )
+    assert changed(before, after, 1) == [
+        "blkio.throttle.read_bps_device=8:0 10",
+        "blkio.throttle.write_iops_device=8:16 0",
+    ]
+    assert changed(before, after, 2) == ["io.max=8:0 rbps=10", "io.max=8:16 wiops=max"]
+    assert changed(after, after, 2) == []

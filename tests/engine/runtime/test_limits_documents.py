@@ -26,6 +26,7 @@ from sampan.engine.runtime.resources import (
 from sampan.engine.runtime.signals import signal_number
 from sampan.engine.runtime.surroundings import SharedNamespaces, Surroundings
 from sampan.engine.runtime.sysctls import checked_sysctls
+from sampan.host.cgroup_limits import IoRate
 
 
 def configured(**settings: object) -> ContainerConfiguration:
@@ -82,7 +83,7 @@ def test_all_limits_find_their_places() -> None:
 def test_limits_that_no_kernel_takes_are_refused(limits: Limits) -> None:
     for make in (
         lambda: resources(limits, {"/dev/a": (8, 1)}, accounts_swap=True),
-        lambda: control_group_limits(limits, accounts_swap=True),
+        lambda: control_group_limits(limits, {"/dev/a": (8, 1)}, accounts_swap=True),
     ):
         with pytest.raises(InvalidConfiguration):
             make()
@@ -94,10 +95,30 @@ def test_a_limit_of_what_is_no_block_device_is_refused(tmp_path: Path) -> None:
             device_numbers(Limits(read_bytes=(DeviceRate(path, 1),)))
 
 
-def test_rates_of_devices_cannot_change_while_a_container_runs() -> None:
-    check_changeable(Limits(memory=1), Limits(memory=2))
-    with pytest.raises(NotImplementedHere, match="write_bytes"):
-        check_changeable(Limits(), Limits(write_bytes=(DeviceRate("/dev/a", 1),)))
+def test_what_cannot_be_taken_away_while_a_container_runs() -> None:
+    weighed = Limits(io_device_weights=(DeviceRate("/dev/a", 20),))
+    for before, after in (
+        (Limits(memory=1), Limits(memory=2)),
+        (Limits(), weighed),
+        (Limits(write_bytes=(DeviceRate("/dev/a", 1),)), Limits()),
+        (Limits(), Limits(cpu_realtime_runtime=1000)),
+    ):
+        check_changeable(before, after)
+    for before, after in (
+        (weighed, Limits()),
+        (Limits(cpu_realtime_runtime=1000), Limits()),
+        (Limits(), Limits(out_of_memory_kill_disabled=True)),
+    ):
+        with pytest.raises(NotImplementedHere):
+            check_changeable(before, after)
+
+
+def test_rates_of_devices_are_limits_of_a_group() -> None:
+    limits = Limits(
+        read_bytes=(DeviceRate("/dev/a", 1),), write_operations=(DeviceRate("/dev/a", 2),)
+    )
+    made = control_group_limits(limits, {"/dev/a": (8, 1)}, accounts_swap=True)
+    assert made.io_rates == (IoRate(8, 1, "read_bytes", 1), IoRate(8, 1, "write_operations", 2))
 
 
 def test_devices_are_denied_but_for_those_that_are_given() -> None:

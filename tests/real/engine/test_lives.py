@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 from isolation import Place, in_own_process
 
-from sampan.engine.configuration import Limits
+from sampan.engine.configuration import DeviceRate, Limits
 from sampan.engine.container_engine import ContainerEngine
 from sampan.engine.contract import CommandNotFound, Conflict
 from sampan.engine.images.local import LocalImages
@@ -130,6 +131,12 @@ def test_limits_change_while_it_runs(tmp_path: Path) -> None:
             usage = await engine.detailed_usage(identifier)
             assert usage.memory.limit == memory
             assert usage.pids_limit == pids
+        if device := _block_device():
+            for rate in (1 << 20, 2 << 20, 0):
+                rates = (DeviceRate(device, rate),) if rate else ()
+                await engine.update(identifier, Limits(write_bytes=rates, read_operations=rates))
+                (process, *_) = await engine.processes(identifier)
+                assert _rates(process) == ([str(rate)] if rate else [])
         await engine.update(identifier, Limits(memory=16 << 20))
         await engine.stop(identifier, 0)
         await engine.prepare(identifier)
@@ -196,3 +203,22 @@ def _power_off(place: Place) -> None:
         if Path(entry.target).is_relative_to(place.folder):
             mounts.unmount(entry.target, lazily=True)
     remove_tree(place.folder / "run")
+
+
+def _block_device() -> str:
+    """A device of the machine that can be limited; "" where there is none."""
+    found = (Path("/dev") / each.name for each in Path("/sys/block").iterdir())
+    return next((str(path) for path in found if path.is_block_device()), "")
+
+
+def _rates(process: int) -> list[str]:
+    """What the kernel says of the bytes that a process may write in a second, by device."""
+    for line in Path(f"/proc/{process}/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers == "blkio":
+            folder = Path("/sys/fs/cgroup/blkio") / group.lstrip("/")
+            return (folder / "blkio.throttle.write_bps_device").read_text().split()[1::2]
+        if not controllers and (file := Path(f"/sys/fs/cgroup/{group}/io.max")).exists():
+            found = re.findall(r"wbps=(\d+)", file.read_text())
+            return [str(each) for each in found]
+    return []

@@ -12,21 +12,14 @@ from typing import Any, Literal
 
 from sampan.engine.configuration import DeviceRate, Limits
 from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
-from sampan.host.cgroup_limits import ControlGroupLimits
+from sampan.host.cgroup_limits import ControlGroupLimits, IoKind, IoRate
 
-_RATES = {
+_RATES: dict[str, IoKind] = {
     "throttleReadBpsDevice": "read_bytes",
     "throttleWriteBpsDevice": "write_bytes",
     "throttleReadIOPSDevice": "read_operations",
     "throttleWriteIOPSDevice": "write_operations",
 }
-_FIXED = (
-    "cpu_realtime_runtime",
-    "cpu_realtime_period",
-    "out_of_memory_kill_disabled",
-    "io_device_weights",
-    *_RATES.values(),
-)
 _LIST = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 
 DeviceNumbers = Mapping[str, tuple[int, int]]
@@ -68,7 +61,9 @@ def io_weights(limits: Limits, numbers: DeviceNumbers) -> ControlGroupLimits:
     )
 
 
-def control_group_limits(limits: Limits, *, accounts_swap: bool) -> ControlGroupLimits:
+def control_group_limits(
+    limits: Limits, numbers: DeviceNumbers, *, accounts_swap: bool
+) -> ControlGroupLimits:
     """Those that can be changed while a container runs. Raises InvalidConfiguration."""
     _check(limits)
     swap = (limits.memory_and_swap or limits.memory) if accounts_swap else 0
@@ -84,14 +79,30 @@ def control_group_limits(limits: Limits, *, accounts_swap: bool) -> ControlGroup
         memory_swappiness=limits.memory_swappiness,
         pids=max(limits.pids, 0),
         io_weight=limits.io_weight,
+        io_device_weights=io_weights(limits, numbers).io_device_weights,
+        io_rates=tuple(
+            IoRate(*numbers[device.path], _RATES[name], device.rate)
+            for name, rates in _rates(limits)
+            for device in rates
+        ),
+        cpu_realtime_runtime=limits.cpu_realtime_runtime,
+        cpu_realtime_period=limits.cpu_realtime_period,
     )
 
 
 def check_changeable(before: Limits, after: Limits) -> None:
-    """Raises NotImplementedHere for a limit that can't be changed while a container runs."""
-    for field in _FIXED:
-        if getattr(before, field) != getattr(after, field):
-            raise NotImplementedHere(f"{field} can't be changed while the container runs")
+    """Raises NotImplementedHere for what can't be so changed while a container runs."""
+    weighed = {device.path for device in after.io_device_weights}
+    fixed = {
+        "out_of_memory_kill_disabled": before.out_of_memory_kill_disabled
+        != after.out_of_memory_kill_disabled,
+        "cpu_realtime_runtime": before.cpu_realtime_runtime and not after.cpu_realtime_runtime,
+        "cpu_realtime_period": before.cpu_realtime_period and not after.cpu_realtime_period,
+        "io_device_weights": {device.path for device in before.io_device_weights} - weighed,
+    }
+    for field, is_asked in fixed.items():
+        if is_asked:
+            raise NotImplementedHere(f"{field} can't be changed so while the container runs")
 
 
 def _cpu(limits: Limits) -> dict[str, Any]:
