@@ -16,7 +16,7 @@ from sampan.engine.build.machine_builds import MachineBuilds
 from sampan.engine.build.metadata import apply_changes
 from sampan.engine.build.run_step import StepRunner
 from sampan.engine.container_engine import DEFAULT_RUNTIME, ContainerEngine
-from sampan.engine.containers.host_defaults import LimitedBy
+from sampan.engine.containers.machine_limits import limited_by
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.service import MachineContainers
 from sampan.engine.containers.storage_options import default_root_size
@@ -99,7 +99,7 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
         platform=platform_text(machine_platform()),
         host_name=socket.gethostname(),
         default_root_size=default_root_size(environment, engine.containers_folder),
-        limited_by=LimitedBy(groups.version, groups.accounts_swap),
+        limited_by=limited_by(groups, f"{instance.cgroup}/{_CONTAINERS}"),
     )
     runner = StepRunner(
         instance.run_folder / "builds", f"{instance.cgroup}/{_BUILDS}", DEFAULT_RUNTIME, networks

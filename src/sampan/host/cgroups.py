@@ -237,6 +237,11 @@ class ControlGroups:
         root = self._hierarchies.get(controller)
         return None if root is None else root.joinpath(*_parts(name))
 
+    def has_file(self, name: str, controller: str, file: str) -> bool:
+        """Whether a group has a file of a controller, "" being version 2's."""
+        folder = self._folder(controller, name)
+        return folder is not None and (folder / file).exists()
+
     def _read(self, controller: str, name: str, file: str) -> str:
         """A file's text, "" when the controller or the file isn't there. Raises OSError."""
         folder = self._folder(controller, name)

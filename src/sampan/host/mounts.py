@@ -140,6 +140,18 @@ def mount_entries() -> list[MountEntry]:
     return parse_mountinfo(Path("/proc/self/mountinfo").read_text(errors="surrogateescape"))
 
 
+def filesystem_of(path: Path) -> str:
+    """The kind of file system that a path lies on: that of the mount nearest above it, or ""."""
+    found = ""
+    longest = -1
+    for entry in mount_entries():
+        target = Path(entry.target)
+        # Of several mounts at one place the last is seen.
+        if path.is_relative_to(target) and len(target.parts) >= longest:
+            found, longest = entry.filesystem, len(target.parts)
+    return found
+
+
 def parse_mountinfo(text: str) -> list[MountEntry]:
     """The entries of a mountinfo file, in its order."""
     entries = []

@@ -13,6 +13,7 @@ from sampan.engine.containers.contract import (
     Statistics,
     WaitResult,
 )
+from sampan.engine.containers.machine_limits import LimitedBy
 from sampan.engine.contract import CommandNotFound, Conflict, ImageNotFound, NotFound, NotModified
 from sampan.engine.events import Events
 from sampan.engine.images.contract import ImageDetail, LayerDetail, LayerProgress, Loaded
@@ -31,7 +32,9 @@ FACTS = Facts(
     operating_system="Some Linux",
     processors=2,
     memory=1 << 30,
-    cgroup_version=2,
+    limits=LimitedBy(2, memory_swappiness=False, out_of_memory_kill_disabled=False),
+    storage=(("Backing Filesystem", "xfs"),),
+    security=("name=seccomp,profile=builtin",),
     state_folder="/var/lib/x",
     runtime="crun",
     python="3.11",

@@ -22,9 +22,10 @@ from sampan.engine.containers.configuration import (
 )
 from sampan.engine.containers.container import ManagedContainer
 from sampan.engine.containers.contract import Created
-from sampan.engine.containers.host_defaults import discarded, with_defaults
+from sampan.engine.containers.host_defaults import with_defaults
 from sampan.engine.containers.image_defaults import with_image_defaults
 from sampan.engine.containers.log_files import log_limits
+from sampan.engine.containers.machine_limits import honoured
 from sampan.engine.containers.mount_plan import PlannedMount, planned_mounts, references_of
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.record import ContainerRecord
@@ -56,6 +57,8 @@ class Creation:
     ) -> Created:
         """See the contract."""
         validation.check(configuration, host, self._parts.processors)
+        told = validation.warnings(configuration, host)
+        host, discarded = honoured(host, self._parts.limited_by)
         log_limits(host.log_configuration)
         identifier = secrets.token_hex(32)
         taken = self._registry.take_name(name, identifier)
@@ -68,8 +71,7 @@ class Creation:
             self._registry.free_name(taken)
             raise
         self._registry.publish(container, "create")
-        told = validation.warnings(configuration, host)
-        return Created(identifier, (*told, *discarded(host, self._parts.limited_by)))
+        return Created(identifier, (*told, *discarded))
 
     async def _record(
         self,

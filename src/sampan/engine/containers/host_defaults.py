@@ -4,25 +4,16 @@ The rules are Docker's, so that an inspection shows what is in force; references
 containers are not looked up here.
 """
 
-from collections.abc import Iterator
-from typing import Literal
-
 import msgspec
 
 from sampan.engine.containers.configuration import HostConfiguration, LogConfiguration
+from sampan.engine.containers.machine_limits import LimitedBy
 from sampan.engine.networks.contract import BRIDGE, DEFAULT_MODE
 from sampan.engine.runtime.specification import USUAL_MASKED_PATHS, USUAL_READ_ONLY_PATHS
 
 DEFAULT_LOG = "json-file"
 DEFAULT_RUNTIME = "crun"
 _SHARED_MEMORY = 64 << 20
-
-
-class LimitedBy(msgspec.Struct, frozen=True):
-    """What the machine's control groups can do."""
-
-    version: Literal[1, 2] = 2
-    accounts_swap: bool = True
 
 
 def with_defaults(host: HostConfiguration, groups: LimitedBy) -> HostConfiguration:
@@ -55,17 +46,6 @@ def memory_and_swap(host: HostConfiguration, groups: LimitedBy) -> int:
     if not groups.accounts_swap:
         return -1
     return host.memory_swap or 2 * host.memory
-
-
-def discarded(host: HostConfiguration, groups: LimitedBy) -> Iterator[str]:
-    """What was asked for and the machine can't do, in Docker's words."""
-    if host.memory > 0 and not groups.accounts_swap:
-        yield (
-            "Your kernel does not support swap limit capabilities or the cgroup is not mounted. "
-            "Memory limited without swap."
-        )
-    if host.out_of_memory_kill_disabled and groups.version == 2:
-        yield "Your kernel does not support OomKillDisable. OomKillDisable discarded."
 
 
 def _kill_disabled(host: HostConfiguration, groups: LimitedBy) -> bool | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from sampan.engine.containers.host_defaults import LimitedBy
+from sampan.engine.containers.machine_limits import LimitedBy
 from sampan.engine.contract import Engine
 from sampan.engine.events import Events
 from sampan.engine.images.contract import Images

@@ -29,10 +29,15 @@ def host_facts(control_groups: ControlGroups) -> HostFacts:
         control_group_version=control_groups.version,
         highest_limits=highest,
         lowest_out_of_memory_score=score,
-        confines_by_app_armor=_APP_ARMOR.exists() and _APP_ARMOR.read_text().strip() == "Y",
+        confines_by_app_armor=confines_by_app_armor(),
         machine=system.machine,
         kernel_release=system.release,
     )
+
+
+def confines_by_app_armor() -> bool:
+    """Whether the kernel knows AppArmor, and it is on."""
+    return _APP_ARMOR.exists() and _APP_ARMOR.read_text().strip() == "Y"
 
 
 def _mask(field: str) -> int:

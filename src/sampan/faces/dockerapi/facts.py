@@ -2,9 +2,12 @@
 
 import msgspec
 
+from sampan.engine.containers.machine_limits import LimitedBy
+
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """Read once, when the engine's process starts. `identifier` is this engine's alone."""
+    """Read once, when the engine's process starts. `identifier` is this engine's alone;
+    `storage` says how layers are kept, `security` what confines containers."""
 
     version: str
     identifier: str
@@ -16,7 +19,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     operating_system_version: str = ""
     processors: int
     memory: int
-    cgroup_version: int
+    limits: LimitedBy
+    storage: tuple[tuple[str, str], ...]
+    security: tuple[str, ...]
     state_folder: str
     runtime: str
     python: str

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from sampan.engine.containers.machine_limits import missing
 from sampan.faces.dockerapi import versions
 from sampan.faces.dockerapi.call import Call, answer
+from sampan.faces.dockerapi.facts import Facts
 from sampan.faces.dockerapi.router import Route
 from sampan.foundation.wire.message import Response
 
@@ -66,7 +68,7 @@ async def info(call: Call) -> Response:
         "ContainersStopped": len(containers) - running,
         "Images": len(await call.engine.images.list()),
         "Driver": "overlay2",
-        "DriverStatus": [["Backing Filesystem", "overlayfs"], ["Native Overlay Diff", "true"]],
+        "DriverStatus": [list(pair) for pair in facts.storage],
         "Plugins": {
             "Volume": ["local"],
             "Network": ["bridge", "host", "null"],
@@ -74,7 +76,7 @@ async def info(call: Call) -> Response:
             "Log": list(_LOG_DRIVERS),
         },
         "SystemTime": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-        **_abilities(),
+        **_abilities(facts),
         **_machine(call),
         "Swarm": _no_swarm(),
         "Runtimes": {facts.runtime: {"path": facts.runtime}},
@@ -85,7 +87,7 @@ async def info(call: Call) -> Response:
         "InitCommit": _commit(call),
         "Isolation": "",
         "LiveRestoreEnabled": True,
-        "Warnings": None,
+        "Warnings": list(missing(facts.limits)) or None,
         "CDISpecDirs": ["/etc/cdi", "/var/run/cdi"],
     }
     if call.version < (1, 50):
@@ -100,16 +102,18 @@ def _commit(call: Call) -> dict[str, str]:
     return {"ID": "", "Expected": ""} if call.version < (1, 49) else {"ID": ""}
 
 
-def _abilities() -> dict[str, Any]:
+def _abilities(facts: Facts) -> dict[str, Any]:
+    limits = facts.limits
     return {
-        "MemoryLimit": True,
-        "SwapLimit": True,
-        "CpuCfsPeriod": True,
-        "CpuCfsQuota": True,
-        "CPUShares": True,
-        "CPUSet": True,
-        "PidsLimit": True,
-        "OomKillDisable": False,
+        "MemoryLimit": limits.memory,
+        "SwapLimit": limits.accounts_swap,
+        "CpuCfsPeriod": limits.cpu_time,
+        "CpuCfsQuota": limits.cpu_time,
+        "CPUShares": limits.cpu_shares,
+        "CPUSet": limits.cpu_sets,
+        "PidsLimit": limits.processes,
+        "OomKillDisable": limits.out_of_memory_kill_disabled,
+        # The first bridge turns it on, if nothing did.
         "IPv4Forwarding": True,
         "Debug": False,
         "NFd": 0,
@@ -118,7 +122,7 @@ def _abilities() -> dict[str, Any]:
         "LoggingDriver": _LOG_DRIVERS[0],
         "CgroupDriver": "cgroupfs",
         "ExperimentalBuild": False,
-        "SecurityOptions": ["name=seccomp,profile=builtin"],
+        "SecurityOptions": list(facts.security),
     }
 
 
@@ -126,7 +130,7 @@ def _machine(call: Call) -> dict[str, Any]:
     facts = call.facts
     insecure = ["::1/128", "127.0.0.0/8"]
     return {
-        "CgroupVersion": str(facts.cgroup_version),
+        "CgroupVersion": str(facts.limits.version),
         "KernelVersion": facts.kernel,
         "OperatingSystem": facts.operating_system,
         "OSVersion": facts.operating_system_version,
