@@ -116,6 +116,7 @@ EXPLAINED = [
     ("/info", ".InitBinary*", "Docker's init is not in use"),
     ("/info", ".ID*", "made in another way"),
     ("/info", ".ServerVersion*", "a program of its own"),
+    ("/info", ".DriverStatus*", "metacopy is told of since Docker 23"),
     ("/info", ".Plugins*", "these are the drivers there are"),
     ("/info", ".RegistryConfig*", "newer engines trust ::1 too and have no such lists any more"),
     ("/info", ".LiveRestoreEnabled*", "containers always outlive the engine"),
