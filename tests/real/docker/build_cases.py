@@ -77,6 +77,24 @@ CASES = (
         times=2,
     ),
     Case(
+        name="places",
+        dockerfile=_F + "RUN mkdir /dir && ln -s /dir /link && echo old > /dir/file\n"
+        "WORKDIR /w\nCOPY sub x\nCOPY sub/file y/\nCOPY sub/* i/\nADD archive.tgz z/\n"
+        "COPY --chown=1000 run.sh u1\nCOPY --chown=app run.sh u2\n"
+        'COPY --chown=0:1001 run.sh u3\nCOPY --chown=app:app ["sub", "u 4"]\n'
+        "COPY sub/file /link/\nVOLUME /data\nRUN echo 1 > /data/x\nCOPY sub/file /data/\n"
+        "USER app\nWORKDIR /home/app/in\n",
+        files={"archive.tgz": _archive()},
+    ),
+    Case(
+        name="variables",
+        dockerfile=_F + "ENV A=x B=${A:-q} C=${NO:-dflt} D=${NO:+set} E='$A' F=\"$A b\" G=\\$A\n"
+        'ENV B=$A$A\nLABEL l=$B m="${C}"\nEXPOSE ${P:-81}\nWORKDIR /$A/${B}\n'
+        "USER ${U:-app}\nVOLUME /$A\nSTOPSIGNAL ${S:-TERM}\nENV x y z\n",
+    ),
+    Case(name="commands", dockerfile=_F + 'ENTRYPOINT ["e"]\nCMD ["c"]\n'),
+    Case(name="commands-below", dockerfile='FROM case-commands\nENTRYPOINT ["n"]\n'),
+    Case(
         name="arguments",
         dockerfile=f"ARG BASE={IMAGE}\nARG UNSET\nFROM $BASE\nARG WHO=nobody\nARG BASE\nARG NONE\n"
         "RUN echo $WHO $BASE $HTTP_PROXY\nENV WHO=env\nRUN echo $WHO\n",

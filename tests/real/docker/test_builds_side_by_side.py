@@ -5,8 +5,10 @@ Each difference that is left is told here with its reason; one that isn't fails 
 """
 
 import difflib
+import io
 import json
 import re
+import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +156,35 @@ def explained(case: Case, difference: str) -> bool:
         fnmatchcase(case.name, name) and fnmatchcase(difference, pattern)
         for name, pattern, _ in EXPLAINED
     )
+
+
+def files(engine: RunningEngine, case: Case) -> dict[str, Any]:
+    """What was copied and made, by path: kind, mode, owner, size, target."""
+    assert engine.ask("POST", case.path, data=case.context()).status == 200
+    body = {"Image": f"case-{case.name}", "Cmd": ["true"]}
+    container = engine.ask("POST", f"{V}/containers/create", body).tree["Id"]
+    exported = engine.ask("GET", f"{V}/containers/{container}/export").data
+    engine.ask("DELETE", f"{V}/containers/{container}?v=1")
+    with tarfile.open(fileobj=io.BytesIO(exported)) as archive:
+        return {
+            entry.name.rstrip("/"): (
+                entry.type,
+                entry.mode & 0o7777,
+                (entry.uid, entry.gid),
+                entry.size,
+                entry.linkname,
+            )
+            for entry in archive
+            if entry.name.startswith(("w/", "home/", "dir/", "data/", "link", "sub/", "app/"))
+        }
+
+
+@pytest.mark.parametrize("name", ["places", "copies"])
+def test_files_are_alike(sampan: RunningEngine, docker: RunningEngine, name: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+    ours, theirs = (files(engine, case) for engine in (sampan, docker))
+    assert ours == theirs
+    assert len(ours) >= 8
 
 
 def test_builds_are_alike(sampan: RunningEngine, docker: RunningEngine) -> None:

@@ -2,7 +2,8 @@
 
 Every entry is put in place through descriptors, with no symlink followed on the way, so that
 nothing can be written outside the folder. Whiteouts become what overlayfs understands: a
-character device 0/0, or the attribute `trusted.overlay.opaque`. Sources: the OCI image
+character device 0/0, or the attribute `trusted.overlay.opaque`. Device nodes are made, for root
+alone to reach: what a container may do with one, its control group says. Sources: the OCI image
 specification, "Image Layer Filesystem Changeset"; kernel documentation, overlayfs.
 """
 
@@ -35,7 +36,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def extract_layer(stream: HashingReader, target: Path, lower: Sequence[Path]) -> int:
     """Unpack a tar stream into the empty folder `target`; `lower` are the layers below it,
-    the topmost first. The sum of its files' sizes. Raises InvalidImage, OSError."""
+    the topmost first. The sum of its files' and links' sizes. Raises InvalidImage, OSError."""
     with ExitStack() as stack:
         root = stack.enter_context(paths.opened_folder(target))
         below = [stack.enter_context(paths.opened_folder(folder)) for folder in lower]
@@ -113,18 +114,21 @@ class _Layer:
             os.symlink(entry.linkname, name, dir_fd=parent)
             os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
             _set_link_times(parent, name, entry.mtime)
+            self.size += len(os.fsencode(entry.linkname))
         elif entry.islnk():
             self._link(parent, name, entry)
         elif entry.isfifo():
             os.mkfifo(name, entry.mode & 0o7777, dir_fd=parent)
             os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+        elif entry.isdev():
+            _make_device(parent, name, path, entry)
         else:
-            raise InvalidImage(f"entry {path[:200]!r} is a device or of an unknown type")
+            raise InvalidImage(f"entry {path[:200]!r} is of an unknown type")
 
     def _make_folder(
         self, parent: int, name: str, existing: int | None, entry: tarfile.TarInfo
     ) -> None:
-        hides_lower = existing is not None and stat.S_ISCHR(existing)
+        hides_lower = existing is not None and _is_whiteout(parent, name)
         if existing is not None and not stat.S_ISDIR(existing):
             _remove(parent, name, existing)
             existing = None
@@ -151,7 +155,7 @@ class _Layer:
             existing = _mode_of(source, target_name)
             if existing is None:
                 self._copy_from_below(parent, name, target)
-            elif stat.S_ISCHR(existing) or stat.S_ISDIR(existing):
+            elif stat.S_ISCHR(existing) or stat.S_ISBLK(existing) or stat.S_ISDIR(existing):
                 raise InvalidImage(f"a hard link leads to {target[:200]!r}, which is no file")
             else:
                 os.link(
@@ -250,6 +254,26 @@ class _Layer:
             os.fchmod(folder, stat.S_IMODE(status.st_mode))
             self._folder_times[path] = status.st_mtime
             return
+
+
+def _make_device(parent: int, name: str, path: str, entry: tarfile.TarInfo) -> None:
+    """Raises InvalidImage for one that overlayfs would take as hiding what is below it."""
+    number = os.makedev(entry.devmajor, entry.devminor)
+    if entry.ischr() and not number:
+        raise InvalidImage(f"entry {path[:200]!r} is a device that there is not")
+    kind = stat.S_IFCHR if entry.ischr() else stat.S_IFBLK
+    try:
+        os.mknod(name, kind | 0o600, number, dir_fd=parent)
+    except PermissionError:
+        # In a user namespace nobody may; the image is good without it, as with Docker.
+        return
+    os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
+    os.chmod(name, entry.mode & 0o777, dir_fd=parent)
+
+
+def _is_whiteout(parent: int, name: str) -> bool:
+    status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
 def entry_path(name: str) -> str:
