@@ -46,3 +46,11 @@ def test_a_configuration_with_a_path_for_a_digest_is_refused() -> None:
     document = b'{"architecture":"amd64","os":"linux","rootfs":{"diff_ids":["../../etc"]}}'
     with pytest.raises(InvalidImage):
         decode_configuration(document)
+
+
+def test_null_is_a_list_of_nothing() -> None:
+    found = decode_configuration(
+        b'{"architecture":"amd64","os":"linux","history":null,'
+        b'"rootfs":{"type":"layers","diff_ids":null}}'
+    )
+    assert (found.rootfs.diff_ids, found.history) == ((), ())

@@ -154,7 +154,13 @@ def test_a_device(ground: Ground, kind: str, major: int, minor: int) -> None:
     data = archive_of(lambda archive: archive.addfile(header))
     made = (ground.trustingly(data) / "node").stat()
     assert made.st_rdev == os.makedev(major, minor)
-    ground.refused(data)
+    # It is a node, as of no use as in any container whose control group doesn't give it.
+    assert (ground.ours(data) / "node").stat().st_rdev == made.st_rdev
+
+
+def test_a_device_that_would_hide_what_is_below(ground: Ground) -> None:
+    hiding = entry("node", type=tarfile.CHRTYPE, devmajor=0, devminor=0)
+    ground.refused(archive_of(lambda archive: archive.addfile(hiding)))
 
 
 def test_attributes_that_overlayfs_or_the_kernel_would_obey(ground: Ground) -> None:

@@ -24,6 +24,7 @@ from sampan.engine.images.documents import (
     decode_configuration,
     decode_index,
     decode_manifest,
+    without_nulls,
 )
 from sampan.engine.images.extraction import entry_path
 from sampan.engine.images.pins import PinSet
@@ -141,7 +142,8 @@ def _manifest_of(store: ImageStore, descriptor: Descriptor, depth: int) -> str:
 
 def _docker_entries(files: _Files) -> list[_DockerEntry]:
     try:
-        return msgspec.json.decode(files.document("manifest.json"), type=list[_DockerEntry])
+        tree = without_nulls(msgspec.json.decode(files.document("manifest.json")))
+        return msgspec.convert(tree, list[_DockerEntry])
     except msgspec.DecodeError as error:
         raise InvalidImage(f"manifest.json can't be read: {error}") from error
 

@@ -56,7 +56,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     schema_version: int = 2
     media_type: str = MANIFEST_TYPE
     config: Descriptor
-    layers: tuple[Descriptor, ...]
+    layers: tuple[Descriptor, ...] = ()
     annotations: dict[str, str] | msgspec.UnsetType | None = msgspec.UNSET
 
 
@@ -214,6 +214,19 @@ def _decode(data: bytes, kind: type[_Document]) -> _Document:
     if len(data) > DOCUMENT_LIMIT:
         raise InvalidImage(f"an image document has more than {DOCUMENT_LIMIT} bytes")
     try:
-        return msgspec.json.decode(data, type=kind)
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except msgspec.ValidationError:
+            # Go writes null for a list of nothing.
+            return msgspec.convert(without_nulls(msgspec.json.decode(data)), kind)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidImage(f"an image document can't be read: {error}") from error
+
+
+def without_nulls(tree: Any) -> Any:
+    """A document whose members of nothing are left out: they mean the same."""
+    if isinstance(tree, dict):
+        return {name: without_nulls(member) for name, member in tree.items() if member is not None}
+    if isinstance(tree, list):
+        return [without_nulls(member) for member in tree]
+    return tree

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from sampan.engine.images.documents import InvalidImage
 from sampan.engine.images.extraction import OPAQUE_ATTRIBUTE, OPAQUE_MARKER, WHITEOUT_PREFIX
 
 _KEPT_ATTRIBUTES = ("security.capability",)
@@ -23,7 +22,7 @@ _MOUNT_POINTS = ("dev", "proc", "sys")
 def write_changeset(upper: Path, file: IO[bytes], latest: int | None) -> None:
     """Write the archive; no time in it is later than `latest` (seconds). Blocks.
 
-    Raises InvalidImage for a device node, OSError.
+    Raises OSError.
     """
     seen: dict[tuple[int, int], str] = {}
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive:
@@ -82,14 +81,15 @@ def _header(
         header.type, header.linkname = tarfile.SYMTYPE, os.readlink(path)
     elif stat.S_ISFIFO(status.st_mode):
         header.type = tarfile.FIFOTYPE
-    elif not stat.S_ISREG(status.st_mode):
-        raise InvalidImage(f"/{name} is a device node; an image can't hold one")
+    elif stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        header.type = tarfile.CHRTYPE if stat.S_ISCHR(status.st_mode) else tarfile.BLKTYPE
+        header.devmajor, header.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
     elif status.st_nlink > 1 and (first := seen.get((status.st_dev, status.st_ino))):
         header.type, header.linkname = tarfile.LNKTYPE, first
     else:
         header.size = status.st_size
         seen[status.st_dev, status.st_ino] = name
-    if not header.issym() and not header.islnk():
+    if header.isreg() or header.isdir():
         header.pax_headers = _attributes(path)
     return header
 
