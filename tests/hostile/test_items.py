@@ -100,6 +100,8 @@ ITEMS: dict[str, tuple[str, ...]] = {
         f"{VOLUMES}::test_a_part_that_is_swapped_for_a_link_while_it_is_mounted",
         f"{VOLUMES}::test_a_part_that_is_swapped_after_the_mount_changes_nothing",
         f"{VOLUMES}::test_a_sub_path_never_leads_to_the_host",
+        "real/engine/containers/test_volume_parts.py::"
+        "test_a_part_that_is_swapped_shows_nothing_of_the_host",
     ),
     "gitRepo volumes": (f"{VOLUMES}::test_a_repository_is_never_fetched_into_a_volume",),
     "an empty seccomp localhost profile": (

@@ -20,6 +20,7 @@ from sampan.engine.containers.machine_limits import limited_by
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.service import MachineContainers
 from sampan.engine.containers.storage_options import default_root_size
+from sampan.engine.containers.volume_parts import VolumeParts
 from sampan.engine.events import Events
 from sampan.engine.images.local import LocalImages
 from sampan.engine.images.machine_images import MachineImages
@@ -95,6 +96,7 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
         state=state,
         cgroup=f"{instance.cgroup}/{_CONTAINERS}",
         logs=folder / "logs",
+        volume_parts=VolumeParts(instance.run_folder / "engine" / "volume-parts"),
         processors=os.cpu_count() or 1,
         platform=platform_text(machine_platform()),
         host_name=socket.gethostname(),

@@ -7,6 +7,7 @@ mount namespace.
 import ctypes
 import errno
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,6 +81,15 @@ def mount_bind(source: str, target: str, *, read_only: bool = False) -> None:
     mount(source, target, "", MS_BIND | MS_REC)
     if read_only:
         make_read_only(target)
+
+
+def bind_opened(opened: int, target: Path) -> None:
+    """Make the file or folder behind a descriptor appear at `target`, which is made for it."""
+    if stat.S_ISDIR(os.fstat(opened).st_mode):
+        target.mkdir(mode=0o750, exist_ok=True)
+    else:
+        target.touch(mode=0o640)
+    mount_bind(f"/proc/self/fd/{opened}", str(target))
 
 
 def make_read_only(target: str) -> None:

@@ -26,6 +26,7 @@ from sampan.engine.images.bridge import ThreadReader
 from sampan.engine.images.streams import decompressed
 from sampan.engine.runtime.users import user_in_root
 from sampan.host import mounts, paths
+from sampan.host.identifier_maps import OwnerMaps
 from sampan.host.own_mounts import in_own_mounts
 from sampan.host.thread_pipe import ThreadPipe
 
@@ -38,6 +39,7 @@ class _View(msgspec.Struct, frozen=True):
 
     root: Path
     over: tuple[tuple[PlannedMount, str], ...]
+    owners: OwnerMaps
 
 
 async def stat_path(container: ManagedContainer, parts: Parts, path: str) -> PathStatus:
@@ -55,13 +57,18 @@ async def get_archive(
     """Raises NotFound."""
     status = await stat_path(container, parts, path)
     view = await _view(container, parts)
-    return status, _streamed(view, lambda root, pipe: archive_reading.write_path(root, path, pipe))
+
+    def write(root: int, pipe: ThreadPipe) -> None:
+        archive_reading.write_path(root, path, pipe, view.owners)
+
+    return status, _streamed(view, write)
 
 
 async def export(container: ManagedContainer, parts: Parts) -> AsyncIterator[bytes]:
     """Its root without what is mounted over it."""
-    view = _View(await parts.engine.root(container.identifier), ())
-    return _streamed(view, archive_reading.write_root)
+    owners = await _owners(container, parts)
+    view = _View(await parts.engine.root(container.identifier), (), owners)
+    return _streamed(view, lambda root, pipe: archive_reading.write_root(root, pipe, owners))
 
 
 async def put_archive(
@@ -88,7 +95,12 @@ async def put_archive(
         folder = _target_folder(container, view, root, path)
         try:
             archive_writing.unpack(
-                decompressed(reader), root, folder, keep_kinds=keep_kinds, owner=owner
+                decompressed(reader),
+                root,
+                folder,
+                keep_kinds=keep_kinds,
+                owner=owner,
+                owners=view.owners,
             )
         finally:
             os.close(folder)
@@ -105,27 +117,35 @@ async def _view(container: ManagedContainer, parts: Parts) -> _View:
         if mount.kind == "bind":
             over.append((mount, mount.source))
         elif mount.kind == "volume":
-            place = Path(parts.volumes.inspect(mount.name).mountpoint) / mount.subpath
-            over.append((mount, str(place)))
-    return _View(await parts.engine.root(container.identifier), tuple(over))
+            over.append((mount, parts.volumes.inspect(mount.name).mountpoint))
+    owners = await _owners(container, parts)
+    return _View(await parts.engine.root(container.identifier), tuple(over), owners)
 
 
 async def _view_of_kept(container: ManagedContainer, parts: Parts) -> _View:
     """Another engine's mounts are in its own mount namespace: they are seen while it runs."""
+    owners = await _owners(container, parts)
     if container.running:
-        return _View(Path(f"/proc/{container.process}/root"), ())
-    return _View(await parts.engine.root(container.identifier), ())
+        return _View(Path(f"/proc/{container.process}/root"), (), owners)
+    return _View(await parts.engine.root(container.identifier), (), owners)
+
+
+async def _owners(container: ManagedContainer, parts: Parts) -> OwnerMaps:
+    """Whose user namespace its files are written in."""
+    written = await parts.engine.written(container.identifier)
+    return OwnerMaps(written.uid_maps, written.gid_maps)
 
 
 def _in_root(view: _View, work: Callable[[int], _Result]) -> _Result:
     """Do something with a descriptor of the root, all mounts being in place."""
     with paths.opened_folder(view.root) as root:
-        for mount, source in view.over:
-            target = _mount_point(root, mount.target, source)
-            try:
-                mounts.mount_bind(source, f"/proc/self/fd/{target}")
-            finally:
-                os.close(target)
+        for mount, whole in view.over:
+            with _part(whole, mount.subpath) as source:
+                target = _mount_point(root, mount.target, source, view.owners)
+                try:
+                    mounts.mount_bind(source, f"/proc/self/fd/{target}")
+                finally:
+                    os.close(target)
             if not mount.writable:
                 # What is mounted now is found anew: the descriptor is of what it covers.
                 with paths.opened_in_root(root, mount.target, os.O_PATH) as mounted:
@@ -133,11 +153,21 @@ def _in_root(view: _View, work: Callable[[int], _Result]) -> _Result:
         return work(root)
 
 
-def _mount_point(root: int, target: str, source: str) -> int:
+@contextmanager
+def _part(whole: str, subpath: str) -> Iterator[str]:
+    """What is mounted of a volume; a link in its place does not lead out of the volume."""
+    if not subpath:
+        yield whole
+        return
+    with paths.opened_folder(whole) as root, paths.opened_in_root(root, subpath, os.O_PATH) as part:
+        yield f"/proc/self/fd/{part}"
+
+
+def _mount_point(root: int, target: str, source: str, owners: OwnerMaps) -> int:
     """Where something is mounted; it is made if it is not there before the first start."""
     if os.path.isdir(source):
-        return archive_writing.folder_made(root, target)
-    return archive_writing.file_made(root, target)
+        return archive_writing.folder_made(root, target, owners.outside(0, 0))
+    return archive_writing.file_made(root, target, owners.outside(0, 0))
 
 
 def _target_folder(container: ManagedContainer, view: _View, root: int, path: str) -> int:

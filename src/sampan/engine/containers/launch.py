@@ -4,7 +4,7 @@ When a run may begin, and what follows its end, is not decided here.
 """
 
 import asyncio
-import os
+from contextlib import ExitStack
 from pathlib import Path
 
 from sampan.engine.containers import attaching, network_files
@@ -14,7 +14,7 @@ from sampan.engine.containers.mount_plan import PlannedMount
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.registry import Registry
 from sampan.engine.containers.translation import RunFacts, engine_configuration
-from sampan.engine.contract import Conflict, EngineError, InvalidConfiguration, NotFound
+from sampan.engine.contract import Conflict, InvalidConfiguration
 from sampan.engine.networks.contract import (
     CONTAINER_MODE,
     AttachmentRequest,
@@ -22,7 +22,6 @@ from sampan.engine.networks.contract import (
     Link,
     Sandbox,
 )
-from sampan.host import paths
 
 RATE_IN_LABEL = "sampan.network.rate.in"
 RATE_OUT_LABEL = "sampan.network.rate.out"
@@ -41,9 +40,10 @@ class Launch:
         """
         engine = self._parts.engine
         try:
-            facts = await self._facts(container)
-            wanted = engine_configuration(container.record, facts)
-            await engine.prepare(container.identifier, wanted)
+            with ExitStack() as opened:
+                facts = await self._facts(container, opened)
+                wanted = engine_configuration(container.record, facts)
+                await engine.prepare(container.identifier, wanted)
             await self._size_terminal(container)
             await attaching.connect_waiting(container, engine.attach)
             await engine.start(container.identifier)
@@ -69,9 +69,11 @@ class Launch:
         await self._parts.engine.stop(container.identifier, 0)
         await self.release(container)
 
-    async def _facts(self, container: ManagedContainer) -> RunFacts:
+    async def _facts(self, container: ManagedContainer, opened: ExitStack) -> RunFacts:
         record = container.record
-        sources = {mount.target: await self._source(container, mount) for mount in record.mounts}
+        sources = {
+            mount.target: await self._source(container, mount, opened) for mount in record.mounts
+        }
         sandbox = await self._parts.networks.attach(self._attachment(container))
         return RunFacts(
             cgroup_parent=self._parts.cgroup,
@@ -96,7 +98,9 @@ class Launch:
         files = network_files.of_sandbox(sandbox)
         return {names[target]: path for target, path in files.items() if target not in own}
 
-    async def _source(self, container: ManagedContainer, mount: PlannedMount) -> str:
+    async def _source(
+        self, container: ManagedContainer, mount: PlannedMount, opened: ExitStack
+    ) -> str:
         if mount.kind == "tmpfs":
             return ""
         if mount.kind == "bind":
@@ -104,7 +108,10 @@ class Launch:
         path = await self._parts.volumes.mount(
             mount.name, container.identifier, mount.target, writable=mount.writable
         )
-        return str(await asyncio.to_thread(_below, path, mount.subpath))
+        if not mount.subpath:
+            return str(path)
+        part = self._parts.volume_parts.mounted(path, mount.subpath)
+        return str(await asyncio.to_thread(opened.enter_context, part))
 
     def _attachment(self, container: ManagedContainer) -> AttachmentRequest:
         record, host = container.record, container.record.host
@@ -190,19 +197,3 @@ def _bind_source(mount: PlannedMount) -> str:
             f'invalid mount config for type "bind": bind source path does not exist: {mount.source}'
         )
     return mount.source
-
-
-def _below(volume: Path, subpath: str) -> Path:
-    """A folder or file of a volume; what a container put there can't lead out of it."""
-    if not subpath:
-        return volume
-    try:
-        with (
-            paths.opened_folder(volume) as root,
-            paths.opened_in_root(root, subpath, os.O_PATH) as found,
-        ):
-            return Path(os.readlink(f"/proc/self/fd/{found}"))
-    except FileNotFoundError as error:
-        raise NotFound(f"cannot access path {volume / subpath}: no such file") from error
-    except OSError as error:
-        raise EngineError(f"cannot access path {volume / subpath}: {error.strerror}") from error

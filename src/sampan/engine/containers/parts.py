@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from sampan.engine.containers.machine_limits import LimitedBy
+from sampan.engine.containers.volume_parts import VolumeParts
 from sampan.engine.contract import Engine
 from sampan.engine.events import Events
 from sampan.engine.images.contract import Images
@@ -33,6 +34,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     cgroup: str
     logs: Path
+    volume_parts: VolumeParts
     processors: int
     platform: str
     host_name: str

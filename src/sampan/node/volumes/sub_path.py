@@ -8,7 +8,6 @@ container reaches; that place is what the container's mount is made from.
 
 import contextlib
 import os
-import stat
 from pathlib import Path
 
 from sampan.host import mounts, paths
@@ -29,7 +28,8 @@ def bind_part(volume: Path, part: str, target: Path) -> None:
             _make_folders(root, part)
             opened = paths.open_in_root(root, part, os.O_PATH)
         try:
-            _bind_descriptor(opened, target)
+            target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            mounts.bind_opened(opened, target)
         finally:
             os.close(opened)
 
@@ -47,12 +47,3 @@ def _make_folders(root: int, part: str) -> None:
             folder = below
     finally:
         os.close(folder)
-
-
-def _bind_descriptor(opened: int, target: Path) -> None:
-    target.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    if stat.S_ISDIR(os.fstat(opened).st_mode):
-        target.mkdir(mode=0o750, exist_ok=True)
-    else:
-        target.touch(mode=0o640)
-    mounts.mount_bind(f"/proc/self/fd/{opened}", str(target))

@@ -17,6 +17,7 @@ from sampan.engine.containers.configuration import (
 )
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.service import MachineContainers
+from sampan.engine.containers.volume_parts import VolumeParts
 from sampan.engine.contract import NotFound
 from sampan.engine.events import Event, Events
 from sampan.engine.images.local import LocalImages
@@ -156,6 +157,7 @@ async def opened(place: Place, boot: str = "") -> Stage:
         state=await State.open(place.folder / "engine.db"),
         cgroup=f"{place.cgroup}/containers",
         logs=place.folder / "container-logs",
+        volume_parts=VolumeParts(place.folder / "volume-parts"),
         processors=2,
         platform="linux/amd64",
         host_name="machine",
