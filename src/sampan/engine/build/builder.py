@@ -25,6 +25,7 @@ from sampan.engine.build.contract import (
 )
 from sampan.engine.build.errors import BuildFailed
 from sampan.engine.build.layering import Layering
+from sampan.engine.build.named_contexts import context_key
 from sampan.engine.build.plan import BuildPlan
 from sampan.engine.build.run_step import StepRunner
 from sampan.engine.build.stage_builder import StageBuilder
@@ -168,16 +169,22 @@ class Builder:
 
     async def layers(self, name: str, stage: Stage, line: int) -> tuple[str, ...] | Path:
         """Implements Origins."""
-        if name in self._contexts:
-            return self._contexts[name]
+        folder = self._contexts.get(name) or self._contexts.get(context_key(name))
+        if folder is not None:
+            return folder
         earlier = self._plan.stages.find(name, stage.number)
         if earlier is not None:
             done = await asyncio.shield(self._task(self._needed(earlier)))
             return tuple(done.diff_ids)
-        image = await self._image(
-            name, self._platform(stage), line, self._plan.steps[stage.number][0]
-        )
-        return image.diff_ids
+        wrong = f"invalid from flag value {name}"
+        if name.isdecimal():
+            raise BuildFailed(f"{wrong}: index out of bounds", line)
+        step = self._plan.steps[stage.number][0]
+        image = self._plan.request.named_images.get(context_key(name), name)
+        try:
+            return (await self._image(image, self._platform(stage), line, step)).diff_ids
+        except BuildFailed as error:
+            raise BuildFailed(f"{wrong}: {error}", line) from error
 
     def _needed(self, stage: Stage) -> Stage:
         return next((one for one in self._plan.needed if one.number == stage.number), stage)

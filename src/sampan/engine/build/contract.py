@@ -95,7 +95,9 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     `cache_from` are names of images; `history` is how steps are told in the image's history.
     Several `platforms` make one image each, under one index; none is the machine's own.
     With `has_inline_cache` the image itself tells later builds which step each layer is of.
-    `annotations` are of the manifests, `index_annotations` of the index.
+    `annotations` are of the manifests, `index_annotations` of the index. `named_contexts` are
+    folders and `named_images` images that stand in for stages and bases of these names.
+    With `allows_host_network` a RUN may ask for the network of the machine.
     """
 
     dockerfile: str = ""
@@ -120,6 +122,8 @@ class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
     has_inline_cache: bool = False
     history: Literal["classic", "buildkit"] = "classic"
     named_contexts: dict[str, Context] = {}
+    named_images: dict[str, str] = {}
+    allows_host_network: bool = False
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from sampan.engine.build.dockerfile import (
     Instruction,
     parse_dockerfile,
 )
+from sampan.engine.build.named_contexts import with_contexts
 from sampan.engine.build.patterns import IgnoreRule, parse_ignore_rules
 from sampan.engine.build.stages import Stage, Stages, split_stages
 from sampan.engine.build.syntax import check_syntax
@@ -61,7 +62,9 @@ def read_plan(request: BuildRequest, context: Path, wanted: str = "") -> BuildPl
     shown = platform_text(platform) if len(request.platforms) > 1 else ""
     automatic = platform_arguments(machine, platform, request.target)
     given = {key: value for key, value in request.build_arguments.items() if value is not None}
-    stages = split_stages(dockerfile, given, automatic)
+    stages = with_contexts(
+        split_stages(dockerfile, given, automatic), request.named_contexts, request.named_images
+    )
     target = stages.target(request.target)
     needed = tuple(_with_labels(stages.needed(target), target, request.labels))
     return BuildPlan(

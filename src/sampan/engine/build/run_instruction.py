@@ -127,7 +127,8 @@ class RunInstruction:
         network = instruction.flag("network") or "default"
         if network not in ("default", "none", "host"):
             raise InvalidDockerfile(f'invalid network mode "{network[:40]}"', instruction.line)
-        if network == "host" and wanted != "host":
+        is_allowed = wanted == "host" or self._plan.request.allows_host_network
+        if network == "host" and not is_allowed:
             raise BuildFailed("network.host is not allowed", instruction.line)
         return wanted if network == "default" else network
 
@@ -174,7 +175,10 @@ class RunInstruction:
     def _passing(self, state: StageState) -> tuple[str, ...]:
         """The image's volumes, which the containers of the classic builder have: what a command
         writes there is gone with its container. Builds like BuildKit's keep it."""
-        return tuple(sorted(state.execution.volumes or ())) if self._parts.images else ()
+        if self._parts.images is None:
+            return ()
+        named = (posixpath.normpath(f"/{name}") for name in state.execution.volumes or ())
+        return tuple(sorted({f"/{name.lstrip('/')}" for name in named}))
 
     @asynccontextmanager
     async def _volumes(self, state: StageState, view: View) -> AsyncIterator[tuple[Mount, ...]]:

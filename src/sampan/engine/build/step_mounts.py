@@ -151,7 +151,9 @@ class MountMaker:
             socket = await stack.enter_async_context(agent)
         if socket is None:
             if mount.required:
-                raise BuildFailed(f"no SSH key {identifier[:80]!r} forwarded", self._line)
+                raise BuildFailed(
+                    f'no SSH key "{identifier or "default"}" forwarded from the client', self._line
+                )
             return []
         target = mount.target or f"{_AGENTS}/ssh_agent.{number}"
         os.chown(socket, mount.uid, mount.gid)

@@ -13,7 +13,7 @@ from sampan.faces.dockerapi.buildkit import grpc
 from sampan.faces.dockerapi.buildkit.cache_options import exports_in
 from sampan.faces.dockerapi.buildkit.exporters import read_exporters
 from sampan.faces.dockerapi.buildkit.session import Sessions
-from sampan.faces.dockerapi.buildkit.solve_request import checked_frontend
+from sampan.faces.dockerapi.buildkit.solve_request import checked_entitlements, checked_frontend
 from sampan.faces.dockerapi.buildkit.solves import Solves
 from sampan.foundation.wire import protobuf_fields as protobuf
 from sampan.foundation.wire.protobuf_fields import Fields
@@ -73,6 +73,7 @@ class BuildKitServices:
             request.text(5),
             read_exporters(request),
             exports_in(Fields(request.data(8))),
+            checked_entitlements(request.texts(9)),
         )
         try:
             if frontend:

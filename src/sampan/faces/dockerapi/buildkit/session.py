@@ -12,6 +12,7 @@ from pathlib import Path
 from sampan.engine.images.contract import Credentials
 from sampan.engine.images.reference import DEFAULT_REGISTRY
 from sampan.faces.dockerapi.buildkit import grpc
+from sampan.faces.dockerapi.buildkit.agent_forwarding import forwarded_agent, has_agent
 from sampan.faces.dockerapi.buildkit.content_store import ClientContent
 from sampan.faces.dockerapi.buildkit.http2 import Http2Connection
 from sampan.foundation.wire import protobuf_fields as protobuf
@@ -54,8 +55,11 @@ class ClientSession:
 
     @asynccontextmanager
     async def ssh_agent(self, identifier: str) -> AsyncIterator[Path | None]:
-        """Agents are not forwarded."""
-        yield None
+        if not await has_agent(self.connection, identifier):
+            yield None
+            return
+        async with forwarded_agent(self.connection, identifier) as socket:
+            yield socket
 
     def cache_place(self, identifier: str, digest: str) -> ClientContent:
         return ClientContent(self.connection, identifier, digest)

@@ -1,8 +1,11 @@
 """What a client of BuildKit wants built, as the engine's request. Pure."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from sampan.engine.build.contract import BuildRequest, Context, StepResources
+from sampan.engine.build.named_contexts import context_key
 from sampan.engine.build.outputs import Output
 from sampan.engine.configuration import ResourceLimit
 from sampan.engine.contract import InvalidConfiguration, NotImplementedHere
@@ -15,6 +18,8 @@ from sampan.faces.dockerapi.buildkit.cache_options import (
 from sampan.faces.dockerapi.buildkit.exporters import Exporter, annotations_of
 
 _FRONTENDS = ("dockerfile.v0", "")
+_FOLDER_CONTEXT, _IMAGE_CONTEXT, _REMOTE_CONTEXTS = "local", "docker-image", ("http", "https")
+_HOST_NETWORK = "network.host"
 _ARGUMENT, _LABEL, _CONTEXT = "build-arg:", "label:", "context:"
 
 
@@ -25,6 +30,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, str]
     exporters: tuple[Exporter, ...] = ()
     cache_exports: tuple[CacheOption, ...] = ()
+    entitlements: tuple[str, ...] = ()
 
     @property
     def dockerfile(self) -> str:
@@ -45,14 +51,37 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def named_folders(self) -> dict[str, str]:
-        """Other contexts by their names: folders of the client's. Raises NotImplementedHere."""
-        found: dict[str, str] = {}
+        """Contexts by their names that are folders of the client's. Raises NotImplementedHere."""
+        return {
+            name: place for name, (kind, place) in self._named().items() if kind == _FOLDER_CONTEXT
+        }
+
+    @property
+    def named_images(self) -> dict[str, str]:
+        """Contexts by their names that are images. Raises NotImplementedHere."""
+        return {
+            name: place.removeprefix("//")
+            for name, (kind, place) in self._named().items()
+            if kind == _IMAGE_CONTEXT
+        }
+
+    @property
+    def named_remotes(self) -> dict[str, str]:
+        """Contexts by their names that are URLs. Raises NotImplementedHere."""
+        return {
+            name: f"{kind}:{place}"
+            for name, (kind, place) in self._named().items()
+            if kind in _REMOTE_CONTEXTS
+        }
+
+    def _named(self) -> dict[str, tuple[str, str]]:
+        found: dict[str, tuple[str, str]] = {}
         for key, value in self.options.items():
             if key.startswith(_CONTEXT):
-                kind, _, folder = value.partition(":")
-                if kind != "local":
+                kind, _, place = value.partition(":")
+                if kind not in (_FOLDER_CONTEXT, _IMAGE_CONTEXT, *_REMOTE_CONTEXTS):
                     raise NotImplementedHere(f"a build context of the kind {kind[:40]}")
-                found[key.removeprefix(_CONTEXT).partition("::")[0]] = folder
+                found[context_key(key.removeprefix(_CONTEXT).partition("::")[0])] = kind, place
         return found
 
 
@@ -60,6 +89,16 @@ def checked_frontend(frontend: str) -> None:
     """Raises NotImplementedHere."""
     if frontend not in _FRONTENDS:
         raise NotImplementedHere(f"the frontend {frontend[:60]!r}: use dockerfile.v0")
+
+
+def checked_entitlements(names: Sequence[str]) -> tuple[str, ...]:
+    """What the user allows the build beyond the usual (`--allow`). Raises InvalidConfiguration."""
+    for name in names:
+        if name != _HOST_NETWORK:
+            raise InvalidConfiguration(
+                f"granting entitlement {name[:60]} is not allowed by build daemon configuration"
+            )
+    return tuple(names)
 
 
 def build_request(
@@ -97,6 +136,8 @@ def build_request(
         has_inline_cache=has_inline_cache(wanted.cache_exports, options),
         history="buildkit",
         named_contexts=contexts,
+        named_images=wanted.named_images,
+        allows_host_network=_HOST_NETWORK in wanted.entitlements,
     )
 
 

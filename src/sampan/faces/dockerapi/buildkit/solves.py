@@ -27,6 +27,7 @@ from sampan.faces.dockerapi.buildkit.solve_request import Wanted, build_request
 
 _REMEMBERED = 64
 _STORED = ("moby", "image")
+_IGNORE_FILE = ".dockerignore"
 _ARRIVAL_SECONDS = 5.0
 
 
@@ -36,11 +37,13 @@ class Solve:
         session: str,
         exporters: tuple[Exporter, ...],
         cache_exports: tuple[CacheOption, ...],
+        entitlements: tuple[str, ...],
         progress: SolveProgress,
     ) -> None:
         self.session = session
         self.exporters = exporters
         self.cache_exports = cache_exports
+        self.entitlements = entitlements
         self.progress = progress
         self._built = BuildResult()
         self._returned: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -96,9 +99,10 @@ class Solves:
         session: str,
         exporters: tuple[Exporter, ...],
         cache_exports: tuple[CacheOption, ...],
+        entitlements: tuple[str, ...],
     ) -> Solve:
         progress = SolveProgress(reference, self._clock)
-        solve = Solve(session, exporters, cache_exports, progress)
+        solve = Solve(session, exporters, cache_exports, entitlements, progress)
         self._solves[reference] = solve
         while len(self._solves) > _REMEMBERED:
             self._solves.popitem(last=False)
@@ -122,13 +126,15 @@ class Solves:
             options=options,
             exporters=solve.exporters,
             cache_exports=solve.cache_exports,
+            entitlements=solve.entitlements,
         )
         session = await self._sessions.find(solve.session)
         dockerfile, context = await _context(session, wanted)
         contexts: dict[str, Context] = {
-            name: ArchiveContext(folder_stream(session.connection, FolderRequest(name=folder)))
+            name: await _named_folder(session, folder)
             for name, folder in wanted.named_folders.items()
         }
+        contexts |= {name: RemoteContext(url) for name, url in wanted.named_remotes.items()}
         outputs = outputs_of(solve.exporters, session.connection)
         request = build_request(wanted, dockerfile, contexts, outputs)
         progress = solve.progress.take
@@ -146,8 +152,7 @@ async def _context(session: ClientSession, wanted: Wanted) -> tuple[bytes | None
     )
     ignored = files.get(own)
     if ignored is None:
-        general = FolderRequest(name=wanted.context_folder, included=(".dockerignore",))
-        ignored = (await read_files(session.connection, general)).get(".dockerignore", b"")
+        ignored = await _ignore_file(session, wanted.context_folder)
     if name not in files:
         raise grpc.CallFailed(
             grpc.UNKNOWN,
@@ -155,6 +160,17 @@ async def _context(session: ClientSession, wanted: Wanted) -> tuple[bytes | None
         )
     folder = FolderRequest(name=wanted.context_folder, excluded=_patterns(ignored))
     return files[name], ArchiveContext(folder_stream(session.connection, folder))
+
+
+async def _named_folder(session: ClientSession, folder: str) -> Context:
+    ignored = await _ignore_file(session, folder)
+    wanted = FolderRequest(name=folder, excluded=_patterns(ignored))
+    return ArchiveContext(folder_stream(session.connection, wanted))
+
+
+async def _ignore_file(session: ClientSession, folder: str) -> bytes:
+    wanted = FolderRequest(name=folder, included=(_IGNORE_FILE,))
+    return (await read_files(session.connection, wanted)).get(_IGNORE_FILE, b"")
 
 
 def _patterns(text: bytes) -> tuple[str, ...]:
