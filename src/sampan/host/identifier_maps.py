@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from sampan.host import processes
+from sampan.host.identifier_map import IdentifierMap
 
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _AT_FDCWD, _AT_EMPTY_PATH = -100, 0x1000
@@ -25,15 +26,9 @@ _MOUNT_ATTR_IDMAP = 0x00100000
 _PROGRAM = ("/usr/bin/unshare", "--user", "/usr/bin/cat")
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 _TIMEOUT = 10.0
+# What the kernel shows for an owner without a map (proc_sys_kernel(5), overflowuid).
+_NOBODY = 65534
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class IdentifierMap(msgspec.Struct, frozen=True):
-    """A range of users or groups: `inside` a user namespace, `outside` it."""
-
-    inside: int
-    outside: int
-    count: int
 
 
 class MappedUsers(msgspec.Struct, frozen=True):
@@ -42,6 +37,24 @@ class MappedUsers(msgspec.Struct, frozen=True):
     namespace: int
     users: tuple[IdentifierMap, ...]
     groups: tuple[IdentifierMap, ...]
+
+
+class OwnerMaps(msgspec.Struct, frozen=True):
+    """Whom files belong to inside a user namespace and outside it; the same without maps."""
+
+    users: tuple[IdentifierMap, ...] = ()
+    groups: tuple[IdentifierMap, ...] = ()
+
+    def inside(self, user: int, group: int) -> tuple[int, int]:
+        """A file's owner as the namespace sees it; nobody for one that it doesn't know."""
+        return inside(self.users, user), inside(self.groups, group)
+
+    def outside(self, user: int, group: int) -> tuple[int, int]:
+        """The owner outside for one inside; one whom no map has stays."""
+        return outside(self.users, user), outside(self.groups, group)
+
+
+UNMAPPED = OwnerMaps()
 
 
 class _MountAttributes(ctypes.Structure):
@@ -129,6 +142,14 @@ def outside(maps: Sequence[IdentifierMap], inside: int) -> int:
         with contextlib.suppress(ValueError):
             return each.outside + range(each.inside, each.inside + each.count).index(inside)
     return inside
+
+
+def inside(maps: Sequence[IdentifierMap], outside: int) -> int:
+    """Who an identifier of the host is in the namespace; itself without maps."""
+    for each in maps:
+        if 0 <= outside - each.outside < each.count:
+            return each.inside + outside - each.outside
+    return _NOBODY if maps else outside
 
 
 def _lines(maps: Sequence[IdentifierMap]) -> str:

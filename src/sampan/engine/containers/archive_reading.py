@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from sampan.engine.containers.contract import PathStatus
 from sampan.host import paths
+from sampan.host.identifier_maps import OwnerMaps
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -37,13 +38,16 @@ def status_of(root: int, path: str) -> PathStatus:
     )
 
 
-def write_path(root: int, path: str, file: Any) -> None:
-    """Write an archive of a file, or of a folder with all below it; its name comes first."""
+def write_path(root: int, path: str, file: Any, owners: OwnerMaps) -> None:
+    """Write an archive of a file, or of a folder with all below it; its name comes first.
+
+    Owners are told as the container sees them.
+    """
     with (
         paths.opened_in_root(root, _path(path), _flags(path)) as found,
         tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive,
     ):
-        writer = _Writer(archive)
+        writer = _Writer(archive, owners)
         if stat.S_ISDIR(os.fstat(found).st_mode):
             with ExitStack() as stack:
                 folder = os.open(".", _FOLDER, dir_fd=found)
@@ -55,22 +59,23 @@ def write_path(root: int, path: str, file: Any) -> None:
                 writer.add(folder, name, _name(path))
 
 
-def write_root(root: int, file: Any) -> None:
-    """Write an archive of the whole root; names have no slash before them."""
+def write_root(root: int, file: Any, owners: OwnerMaps) -> None:
+    """Write an archive of the whole root in the same way; names have no slash before them."""
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-        writer = _Writer(archive)
+        writer = _Writer(archive, owners)
         for name in sorted(os.listdir(root)):
             writer.add(root, name, name)
 
 
 class _Writer:
-    def __init__(self, archive: tarfile.TarFile) -> None:
+    def __init__(self, archive: tarfile.TarFile, owners: OwnerMaps) -> None:
         self._archive = archive
+        self._owners = owners
         self._seen: dict[tuple[int, int], str] = {}
 
     def add_folder(self, folder: int, name: str) -> None:
         """A folder that is open, and all below it; it stays open."""
-        self._archive.addfile(_header(os.fstat(folder), name, folder))
+        self._archive.addfile(self._header(os.fstat(folder), name, folder))
         for entry in sorted(os.listdir(folder)):
             self.add(folder, entry, posixpath.join(name, entry))
 
@@ -97,17 +102,24 @@ class _Writer:
             status = os.stat(entry, dir_fd=folder, follow_symlinks=False)
             if stat.S_ISDIR(status.st_mode):
                 descriptor = os.open(entry, _FOLDER, dir_fd=folder)
-                self._archive.addfile(_header(os.fstat(descriptor), name, descriptor))
+                self._archive.addfile(self._header(os.fstat(descriptor), name, descriptor))
                 opened.append((descriptor, iter(sorted(os.listdir(descriptor))), name))
             elif stat.S_ISREG(status.st_mode):
                 self._add_file(folder, entry, name)
             elif not stat.S_ISSOCK(status.st_mode):
-                header = _header(status, name)
+                header = self._header(status, name)
                 if header.issym():
                     header.linkname = os.readlink(entry, dir_fd=folder)
                 self._archive.addfile(header)
         except (FileNotFoundError, NotADirectoryError):
             return
+
+    def _header(
+        self, status: os.stat_result, name: str, descriptor: int | None = None
+    ) -> tarfile.TarInfo:
+        header = _header(status, name, descriptor)
+        header.uid, header.gid = self._owners.inside(header.uid, header.gid)
+        return header
 
     def _add_file(self, folder: int, entry: str, name: str) -> None:
         descriptor = os.open(entry, _FILE, dir_fd=folder)
@@ -115,7 +127,7 @@ class _Writer:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return
-            header = _header(status, name, descriptor)
+            header = self._header(status, name, descriptor)
             key = (status.st_dev, status.st_ino)
             if status.st_nlink > 1 and key in self._seen:
                 header.type, header.linkname, header.size = tarfile.LNKTYPE, self._seen[key], 0

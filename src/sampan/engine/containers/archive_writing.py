@@ -16,6 +16,7 @@ from sampan.engine.images.documents import InvalidImage
 from sampan.engine.images.extraction import entry_path
 from sampan.engine.images.streams import CHUNK, HashingReader, Readable, archive_entries
 from sampan.host import paths
+from sampan.host.identifier_maps import UNMAPPED, OwnerMaps
 from sampan.host.tree_removal import remove_tree
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -30,14 +31,16 @@ def unpack(
     *,
     keep_kinds: bool,
     owner: tuple[int, int] | None,
+    owners: OwnerMaps = UNMAPPED,
 ) -> None:
-    """Unpack below `folder`, which lies in `root`. `owner` takes the place of the archive's.
+    """Unpack below `folder`, which lies in `root`. `owner` takes the place of the archive's; all
+    are the container's own, whom `owners` tell outside.
 
     Raises InvalidConfiguration for what can't be unpacked, OSError.
     """
     base = os.readlink(f"/proc/self/fd/{root}")
     place = os.readlink(f"/proc/self/fd/{folder}").removeprefix(base) or "/"
-    unpacking = _Unpacking(root, place, keep_kinds=keep_kinds, owner=owner)
+    unpacking = _Unpacking(root, place, keep_kinds=keep_kinds, owner=owner, owners=owners)
     try:
         for entry, content in archive_entries(stream):
             unpacking.put(entry, content)
@@ -64,15 +67,17 @@ def folder_made(root: int, path: str, owner: tuple[int, int] | None = None) -> i
         os.close(parent)
 
 
-def file_made(root: int, path: str) -> int:
+def file_made(root: int, path: str, owner: tuple[int, int] | None = None) -> int:
     """A descriptor (O_PATH) of a file of the root, made empty if it is missing. Raises OSError."""
     try:
         return paths.open_in_root(root, path, os.O_PATH)
     except FileNotFoundError:
         above, name = posixpath.split(path)
-    parent = folder_made(root, above or "/")
+    parent = folder_made(root, above or "/", owner)
     try:
         os.close(os.open(name, _NEW_FILE, 0o644, dir_fd=parent))
+        if owner is not None:
+            os.chown(name, *owner, dir_fd=parent, follow_symlinks=False)
         return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     finally:
         os.close(parent)
@@ -80,12 +85,19 @@ def file_made(root: int, path: str) -> int:
 
 class _Unpacking:
     def __init__(
-        self, root: int, place: str, *, keep_kinds: bool, owner: tuple[int, int] | None
+        self,
+        root: int,
+        place: str,
+        *,
+        keep_kinds: bool,
+        owner: tuple[int, int] | None,
+        owners: OwnerMaps,
     ) -> None:
         self._root = root
         self._place = place
         self._keep_kinds = keep_kinds
         self._owner = owner
+        self._owners = owners
         self._folder_times: list[tuple[str, float]] = []
 
     def put(self, entry: tarfile.TarInfo, content: Readable) -> None:
@@ -115,7 +127,9 @@ class _Unpacking:
         return paths.open_in_root(self._root, posixpath.join(self._place, path), _FOLDER)
 
     def _parent(self, path: str) -> int:
-        return folder_made(self._root, posixpath.join(self._place, path), self._owner)
+        mapped = self._owners != UNMAPPED
+        maker = self._owners.outside(*(self._owner or (0, 0))) if mapped else self._owner
+        return folder_made(self._root, posixpath.join(self._place, path), maker)
 
     def _make(
         self, parent: int, name: str, path: str, entry: tarfile.TarInfo, content: Readable
@@ -192,7 +206,7 @@ class _Unpacking:
             os.close(source)
 
     def _owner_of(self, entry: tarfile.TarInfo) -> tuple[int, int]:
-        return self._owner or (entry.uid, entry.gid)
+        return self._owners.outside(*(self._owner or (entry.uid, entry.gid)))
 
     def _describe(self, descriptor: int, entry: tarfile.TarInfo) -> None:
         os.fchown(descriptor, *self._owner_of(entry))

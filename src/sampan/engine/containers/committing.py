@@ -6,6 +6,7 @@ from sampan.engine.containers.contract import CommitOptions
 from sampan.engine.containers.image_defaults import as_image, with_image_defaults
 from sampan.engine.containers.parts import Parts
 from sampan.engine.images.contract import CommitRequest
+from sampan.host.identifier_maps import OwnerMaps
 
 
 async def commit(container: ManagedContainer, parts: Parts, options: CommitOptions) -> str:
@@ -27,5 +28,6 @@ async def commit(container: ManagedContainer, parts: Parts, options: CommitOptio
             author=options.author,
             message=options.comment,
             created_by=" ".join(record.configuration.command or ()),
+            owners=OwnerMaps(written.uid_maps, written.gid_maps),
         )
     )

@@ -23,19 +23,25 @@ from sampan.engine.images.pins import PinSet
 from sampan.engine.images.store import ImageStore, StoredImage
 from sampan.engine.images.streams import HashingReader, Readable, archive_entries, decompressed
 from sampan.engine.snapshots.changeset import write_changeset
+from sampan.host.identifier_maps import UNMAPPED, OwnerMaps
 
 _ROOT_LIMIT = 32 << 30
 
 
 def layer_of_changes(
-    store: ImageStore, upper: Path, pins: PinSet, latest: int | None = None
+    store: ImageStore,
+    upper: Path,
+    pins: PinSet,
+    latest: int | None = None,
+    owners: OwnerMaps = UNMAPPED,
 ) -> Descriptor:
-    """A blob of what was written to an overlay's upper folder, no time in it after `latest`.
+    """A blob of what was written to an overlay's upper folder, no time in it after `latest`, its
+    `owners` as they are inside their user namespace.
 
     Raises InvalidImage for what an image can't hold, OSError.
     """
     with store.blobs.incoming() as file:
-        write_changeset(upper, file, latest)
+        write_changeset(upper, file, latest, owners)
         file.flush()
         with Path(file.name).open("rb") as written:
             reader = HashingReader(written)

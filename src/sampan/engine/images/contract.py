@@ -25,6 +25,7 @@ from sampan.engine.images.documents import (
     Platform,
 )
 from sampan.engine.images.pins import PinSet
+from sampan.host.identifier_maps import UNMAPPED, OwnerMaps
 
 __all__ = [
     "CommitRequest",
@@ -144,6 +145,7 @@ class CommitRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A container that becomes an image: `upper` is what it wrote over its `base`.
 
     `base` is an identifier. `name` may be "". `execution` is the whole new configuration.
+    `owners` are those of the user namespace in which it was written.
     """
 
     base: str
@@ -153,6 +155,7 @@ class CommitRequest(msgspec.Struct, frozen=True, kw_only=True):
     author: str = ""
     message: str = ""
     created_by: str = ""
+    owners: OwnerMaps = UNMAPPED
 
 
 class Images(Protocol):

@@ -249,7 +249,13 @@ class MachineImages:
         )
         with self._store.pinned() as pins:
             pins.add(*base.needed, *chain_identifiers(base.diff_ids))
-            layer = await self.add_layer(request.upper, pins)
+            layer = await asyncio.to_thread(
+                adding.layer_of_changes,
+                self._store,
+                request.upper,
+                pins,
+                owners=request.owners,
+            )
             manifest = await asyncio.to_thread(
                 adding.image_on_top,
                 self._store,

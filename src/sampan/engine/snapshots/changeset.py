@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from sampan.engine.images.extraction import OPAQUE_ATTRIBUTE, OPAQUE_MARKER, WHITEOUT_PREFIX
+from sampan.host.identifier_maps import UNMAPPED, OwnerMaps
 
 _KEPT_ATTRIBUTES = ("security.capability",)
 _USER_ATTRIBUTES = "user."
@@ -19,8 +20,12 @@ _USER_ATTRIBUTES = "user."
 _MOUNT_POINTS = ("dev", "proc", "sys")
 
 
-def write_changeset(upper: Path, file: IO[bytes], latest: int | None) -> None:
+def write_changeset(
+    upper: Path, file: IO[bytes], latest: int | None, owners: OwnerMaps = UNMAPPED
+) -> None:
     """Write the archive; no time in it is later than `latest` (seconds). Blocks.
+
+    `owners` are those of the user namespace in which it was written.
 
     Raises OSError.
     """
@@ -32,6 +37,7 @@ def write_changeset(upper: Path, file: IO[bytes], latest: int | None) -> None:
                 archive.addfile(_empty(_whiteout_name(name)))
                 continue
             header = _header(path, name, status, seen, latest)
+            header.uid, header.gid = owners.inside(header.uid, header.gid)
             if header.isreg():
                 with path.open("rb") as content:
                     archive.addfile(header, content)
