@@ -8,7 +8,7 @@ import socket
 import struct
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 
@@ -16,12 +16,17 @@ from sampan.host import netlink_message as message
 from sampan.host.netlink_message import NetlinkError, NetlinkSocket
 
 _NEW_LINK, _DELETE_LINK, _GET_LINK, _SET_LINK = 16, 17, 18, 19
-_IFLA_ADDRESS, _IFLA_NAME, _IFLA_MTU, _IFLA_MASTER = 1, 3, 4, 10
+_IFLA_ADDRESS, _IFLA_NAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
 _IFLA_PROTINFO, _IFLA_LINKINFO, _IFLA_NAMESPACE = 12, 18, 28
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _BRIDGE_FORWARD_DELAY, _BRIDGE_SNOOPING = 1, 23
 _PORT_HAIRPIN, _PORT_LEARNING, _PORT_ISOLATED = 4, 8, 33
 _VXLAN_IDENTIFIER, _VXLAN_LOCAL, _VXLAN_LEARNING, _VXLAN_PORT = 1, 4, 7, 15
+# linux/if_link.h.
+_MACVLAN_MODE, _IPVLAN_MODE, _IPVLAN_FLAGS, _VLAN_IDENTIFIER = 1, 1, 2, 1
+_MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8}
+_IPVLAN_MODES = {"l2": 0, "l3": 1, "l3s": 2}
+_IPVLAN_FLAG_BITS = {"": 0, "bridge": 0, "private": 1, "vepa": 2}
 _UP = 0x1
 _AF_BRIDGE = 7
 
@@ -114,6 +119,45 @@ class LinkSocket:
         )
         self._new_link(body, f"create {kind} {name}")
 
+    def create_dummy(self, name: str) -> None:
+        """An interface that leads nowhere, up; EEXIST if the name is taken."""
+        self._new_link(child_link_body(name, kind="dummy"), f"create dummy {name}")
+
+    def create_vlan(self, name: str, *, below: str, tag: int) -> None:
+        """The VLAN of an interface, up; EEXIST if the name is taken."""
+        options = (message.attribute(_VLAN_IDENTIFIER, struct.pack("=H", tag)),)
+        body = child_link_body(name, kind="vlan", below=self.index(below), options=options)
+        self._new_link(body, f"create vlan {name}")
+
+    def create_child(
+        self,
+        name: str,
+        *,
+        parent: str,
+        kind: Literal["macvlan", "ipvlan"],
+        mode: str,
+        flag: str = "",
+        namespace: int,
+        hardware_address: str | None = None,
+        mtu: int = 0,
+    ) -> None:
+        """An interface, still down, that stands on another of this namespace, in the one behind
+        the descriptor. Modes and flags are those of ip-link(8); an `mtu` of 0 is the parent's.
+
+        EEXIST if the name is taken, EBUSY if the parent has a child that bears no other.
+        """
+        body = child_link_body(
+            name,
+            kind=kind,
+            below=self.index(parent),
+            options=_child_options(kind, mode, flag),
+            namespace=namespace,
+            hardware_address=hardware_address,
+            mtu=mtu,
+            up=False,
+        )
+        self._new_link(body, f"create {kind} {name} on {parent}")
+
     def create_veth(
         self,
         name: str,
@@ -190,6 +234,39 @@ def _interface(
     *, flags: int = 0, changed: int = 0, index: int = 0, family: int = socket.AF_UNSPEC
 ) -> bytes:
     return struct.pack("=BxHiII", family, 0, index, flags, changed)
+
+
+def child_link_body(
+    name: str,
+    *,
+    kind: str,
+    below: int = 0,
+    options: tuple[bytes, ...] = (),
+    namespace: int | None = None,
+    hardware_address: str | None = None,
+    mtu: int = 0,
+    up: bool = True,
+) -> bytes:
+    """The request for an interface that stands on the one with the index `below`, 0 for none."""
+    flags = _UP if up else 0
+    body = _interface(flags=flags, changed=flags) + message.attribute_text(_IFLA_NAME, name)
+    for kind_of_value, value in ((_IFLA_MTU, mtu), (_IFLA_LINK, below)):
+        if value:
+            body += message.attribute_u32(kind_of_value, value)
+    if hardware_address is not None:
+        body += message.attribute(_IFLA_ADDRESS, hardware_bytes(hardware_address))
+    if namespace is not None:
+        body += message.attribute_u32(_IFLA_NAMESPACE, namespace)
+    return body + _link_info(kind, *options)
+
+
+def _child_options(kind: str, mode: str, flag: str) -> tuple[bytes, ...]:
+    if kind == "macvlan":
+        return (message.attribute_u32(_MACVLAN_MODE, _MACVLAN_MODES[mode]),)
+    return (
+        message.attribute(_IPVLAN_MODE, struct.pack("=H", _IPVLAN_MODES[mode])),
+        message.attribute(_IPVLAN_FLAGS, struct.pack("=H", _IPVLAN_FLAG_BITS[flag])),
+    )
 
 
 def _link_attributes(name: str, hardware_address: str | None, mtu: int) -> bytes:

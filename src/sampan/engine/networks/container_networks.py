@@ -133,6 +133,7 @@ class ContainerNetworks:
             await self._keep(network)
             try:
                 await self._set_bridges()
+                await self._have_parent(network)
             except BaseException:
                 await self._forget(network)
                 raise
@@ -145,6 +146,15 @@ class ContainerNetworks:
             await self._bridges.set_bridges(self._wanted_bridges())
         except (OSError, NftablesError) as problem:
             raise EngineError(f"the kernel refused a bridge: {problem}") from problem
+
+    async def _have_parent(self, network: NetworkRecord) -> None:
+        """Have what containers' interfaces are to stand on in the kernel (EngineError)."""
+        if network.parent is not None:
+            try:
+                await self._bridges.have_parent(network.parent.parent)
+            except OSError as problem:
+                reason = problem.strerror
+                raise EngineError(f"failed to make the network's parent: {reason}") from problem
 
     def _wanted_bridges(self) -> list[Bridge]:
         return [
@@ -204,7 +214,9 @@ class ContainerNetworks:
         self._registry.remove(network.identifier)
         try:
             await self._set_bridges()
-        except EngineError:
+            if network.parent is not None:
+                await self._bridges.remove_parent(network.parent.parent)
+        except (EngineError, OSError):
             self._registry.add(network)
             raise
         await self._state.delete(NETWORK_KIND, network.identifier)

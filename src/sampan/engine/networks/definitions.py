@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network
+from typing import get_args
 
 import msgspec
 
@@ -22,7 +23,9 @@ from sampan.engine.networks.contract import (
     NetworkDefinition,
 )
 from sampan.engine.networks.driver_options import BRIDGE_NAME, bridge_options
+from sampan.engine.networks.parent_options import check_parent, parent_options
 from sampan.engine.networks.record import NetworkRecord
+from sampan.network.bridges.contract import ChildKind
 
 _NAME_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LONGEST_NAME = 255
@@ -50,11 +53,11 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         return [*self.reserved, *self.routed, *self.subnets()]
 
     def subnets(self) -> list[IPv4Network]:
-        pools = (network.pool4() for network in self.networks if network.bridge is not None)
+        pools = (network.pool4() for network in self.networks if network.attachment is not None)
         return [IPv4Network(pool.subnet) for pool in pools if pool is not None]
 
     def subnets6(self) -> list[IPv6Network]:
-        pools = (network.pool6() for network in self.networks if network.bridge is not None)
+        pools = (network.pool6() for network in self.networks if network.attachment is not None)
         return [IPv6Network(pool.subnet) for pool in pools if pool is not None]
 
 
@@ -68,14 +71,7 @@ def defined_network(
 ) -> NetworkRecord:
     """A new network. Raises InvalidConfiguration, Forbidden, NotFound (the driver)."""
     _check_name(definition.name)
-    if definition.driver not in ("", BRIDGE):
-        if definition.driver in (HOST, NULL_DRIVER):
-            kind = definition.driver
-            raise Forbidden(f'only one instance of "{kind}" network is allowed')
-        raise NotFound(
-            f"could not find plugin {definition.driver} in v1 plugin registry: "
-            f'plugin "{definition.driver}" not found'
-        )
+    driver = _checked_driver(definition.driver or BRIDGE)
     if definition.ingress:
         raise InvalidConfiguration("Ingress network can only be created in a swarm")
     definition = _with_configuration(definition, surroundings.networks)
@@ -88,7 +84,7 @@ def defined_network(
         identifier=identifier,
         name=definition.name,
         created=created,
-        driver=BRIDGE,
+        driver=driver,
         ipam_options=management.options,
         enable_ipv4=definition.enable_ipv4 is not False,
         enable_ipv6=ipv6,
@@ -101,11 +97,36 @@ def defined_network(
     )
     if definition.configuration_only:
         return msgspec.structs.replace(record, pools=management.configuration)
-    bridge = bridge_options(options, device, ipv6=ipv6, internal=definition.internal)
-    _check_device(bridge.device, surroundings.networks, chosen=BRIDGE_NAME in options)
+    record = _attached(record, device, surroundings.networks)
     pools = _pools(record, management.configuration, surroundings)
     chosen = any(pool.subnet for pool in management.configuration)
-    return msgspec.structs.replace(record, bridge=bridge, pools=pools, chosen_subnet=chosen)
+    return msgspec.structs.replace(record, pools=pools, chosen_subnet=chosen)
+
+
+def _checked_driver(driver: str) -> str:
+    if driver in (HOST, NULL_DRIVER):
+        raise Forbidden(f'only one instance of "{driver}" network is allowed')
+    if driver not in (BRIDGE, *get_args(ChildKind)):
+        raise NotFound(
+            f"could not find plugin {driver[:80]} in v1 plugin registry: "
+            f'plugin "{driver[:80]}" not found'
+        )
+    return driver
+
+
+def _attached(
+    record: NetworkRecord, device: str, networks: Collection[NetworkRecord]
+) -> NetworkRecord:
+    """With what the driver attaches containers to; a device that nobody named is this one."""
+    options = record.options
+    if record.driver == BRIDGE:
+        bridge = bridge_options(options, device, ipv6=record.enable_ipv6, internal=record.internal)
+        _check_device(bridge.device, networks, chosen=BRIDGE_NAME in options)
+        return msgspec.structs.replace(record, bridge=bridge)
+    kind: ChildKind = "macvlan" if record.driver == "macvlan" else "ipvlan"
+    parent = parent_options(kind, options, device)
+    check_parent(parent, networks)
+    return msgspec.structs.replace(record, parent=parent)
 
 
 def _check_name(name: str) -> None:
@@ -161,7 +182,7 @@ def _pools(
     own = [pool for pool in chosen if ":" not in pool.subnet]
     own6 = [pool for pool in chosen if ":" in pool.subnet]
     if len(own) > 1 or len(own6) > 1:
-        raise Forbidden("bridge driver doesn't support multiple subnets")
+        raise Forbidden(f"{record.driver} driver doesn't support multiple subnets")
     if any(pool.ip_range or pool.gateway for pool in wanted if not pool.subnet):
         raise InvalidConfiguration("no matching subnet for range or gateway")
     pools = []

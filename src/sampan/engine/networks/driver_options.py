@@ -32,6 +32,7 @@ _MODES: dict[str, GatewayMode] = {
 }
 _DEVICE_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _PREFIX_FORM = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,8}")
+_USUAL_MTU = 1500
 _SMALLEST_MTU, _LARGEST_MTU = 68, 65535
 _SMALLEST_MTU_FOR_IPV6 = 1280
 
@@ -45,7 +46,7 @@ def bridge_options(
     """
     return BridgeOptions(
         device=_matching(options, BRIDGE_NAME, device, _DEVICE_FORM),
-        mtu=_mtu(options.get(_MTU, ""), ipv6=ipv6),
+        mtu=_mtu(options.get(_MTU, ""), ipv6=ipv6) or _USUAL_MTU,
         isolated=not _truth(options, _ISOLATION),
         masquerade=_truth(options, _MASQUERADE),
         host_address=_address(options, _HOST_ADDRESS, IPv4Address),
@@ -54,8 +55,18 @@ def bridge_options(
         source=_address(options, _SOURCE, IPv4Address),
         source6=_address(options, _SOURCE6, IPv6Address),
         has_address=not _truth(options, _WITHOUT_ADDRESS, default="false"),
-        interface_prefix=_matching(options, _INTERFACE_PREFIX, "eth", _PREFIX_FORM),
+        interface_prefix=interface_prefix(options),
     )
+
+
+def interface_prefix(options: Mapping[str, str]) -> str:
+    """What the names of containers' interfaces begin with. Raises InvalidConfiguration."""
+    return _matching(options, _INTERFACE_PREFIX, "eth", _PREFIX_FORM)
+
+
+def driver_mtu(options: Mapping[str, str]) -> int:
+    """The MTU that is asked for, 0 if none is. Raises InvalidConfiguration."""
+    return _mtu(options.get(_MTU, ""), ipv6=False)
 
 
 def _truth(options: Mapping[str, str], name: str, default: str = "true") -> bool:
@@ -74,7 +85,7 @@ def _matching(options: Mapping[str, str], name: str, default: str, form: re.Patt
 
 def _mtu(text: str, *, ipv6: bool) -> int:
     if text in ("", "0"):
-        return 1500
+        return 0
     smallest = _SMALLEST_MTU_FOR_IPV6 if ipv6 else _SMALLEST_MTU
     if not text.isascii() or not text.isdecimal() or not smallest <= int(text) <= _LARGEST_MTU:
         raise InvalidConfiguration(

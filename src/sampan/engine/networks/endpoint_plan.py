@@ -95,9 +95,10 @@ def placed_endpoint(
     """A place with addresses that nobody else has. Raises InvalidConfiguration, Forbidden,
     EngineError."""
     network, settings = wish.network, wish.settings
-    bridge = network.bridge
-    if bridge is None:
+    attachment = network.attachment
+    if attachment is None:
         raise InvalidConfiguration(f"no container can be connected to network {network.name}")
+    child = network.parent.as_child() if network.parent is not None else None
     asked = settings.ipam_configuration or EndpointAddresses()
     address = _address(network, network.pool4(), asked.ipv4_address, used)
     address6 = _address(network, network.pool6(), asked.ipv6_address, used)
@@ -109,7 +110,9 @@ def placed_endpoint(
         endpoint_identifier=identifiers.endpoint,
         mac_address=_hardware_address(
             settings.mac_address or wish.mac_address, address, identifiers
-        ),
+        )
+        if child is None or child.has_own_hardware_address
+        else "",
         gateway=_gateway(network, pool),
         ip_address="" if address is None else str(address),
         ip_prefix_length=IPv4Network(pool.subnet).prefixlen if pool else 0,
@@ -122,14 +125,15 @@ def placed_endpoint(
         network=network.identifier,
         network_name=network.name,
         settings=true_settings,
-        bridge=bridge.device,
+        bridge=attachment.device,
         device=identifiers.device,
-        interface=_interface(options, bridge.interface_prefix, taken_interfaces),
-        internal=network.internal,
+        interface=_interface(options, attachment.interface_prefix, taken_interfaces),
+        internal=network.is_closed,
+        child=child,
         routed=tuple(
             each.version
             for each in (address, address6)
-            if each is not None and each.version in bridge.routed_versions()
+            if each is not None and each.version in attachment.routed_versions()
         ),
         rate_in=_rate(options.get(RATE_IN_OPTION, wish.rate_in)),
         rate_out=_rate(options.get(RATE_OUT_OPTION, wish.rate_out)),
@@ -147,7 +151,9 @@ def _address(
 
 
 def _gateway(network: NetworkRecord, pool: AddressPool | None) -> str:
-    return "" if pool is None or network.internal else pool.gateway
+    child = network.parent.as_child() if network.parent is not None else None
+    has_none = network.is_closed or (child is not None and not child.has_neighbours)
+    return "" if pool is None or has_none else pool.gateway
 
 
 def _hardware_address(asked: str, address: Address | None, identifiers: Identifiers) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 
-from sampan.engine.networks.sandbox_record import SandboxRecord
+from sampan.engine.networks.sandbox_record import PlacedEndpoint, SandboxRecord
 from sampan.network.bridges.bridges import Wiring
 from sampan.network.bridges.name_server import NameServer
 from sampan.network.bridges.names import SharedNames
@@ -31,7 +31,15 @@ class LiveSandbox:
             published=self.record.published(),
             gateway=IPv4Address(gateway) if gateway else None,
             gateway6=IPv6Address(gateway6) if gateway6 else None,
+            way_out=_interface_out(outward),
         )
+
+
+def _interface_out(outward: PlacedEndpoint | None) -> str:
+    """The interface that packets leave by to whoever has them, "" if by a gateway."""
+    if outward is None or outward.child is None or outward.child.has_neighbours:
+        return ""
+    return outward.interface
 
 
 class SandboxResolvers:

@@ -19,7 +19,13 @@ from sampan.engine.networks.contract import (
     ConnectedContainer,
     NetworkDetail,
 )
-from sampan.network.bridges.contract import Bridge, GatewayMode
+from sampan.network.bridges.contract import (
+    Bridge,
+    ChildKind,
+    ChildLink,
+    GatewayMode,
+    ParentLink,
+)
 
 NETWORK_KIND = "network"
 
@@ -46,8 +52,35 @@ class BridgeOptions(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class ParentOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What Docker's driver options say of a network whose interfaces stand on the machine's."""
+
+    kind: ChildKind
+    mode: str
+    flag: str = ""
+    parent: ParentLink
+    mtu: int = 0
+    interface_prefix: str = "eth"
+    host_address: str = ""
+
+    @property
+    def device(self) -> str:
+        return self.parent.device
+
+    def routed_versions(self) -> tuple[int, ...]:
+        """None: no port of the machine leads there."""
+        return ()
+
+    def as_child(self) -> ChildLink:
+        """What each container's interface is."""
+        return ChildLink(
+            parent=self.parent, kind=self.kind, mode=self.mode, flag=self.flag, mtu=self.mtu
+        )
+
+
 class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """`chosen_subnet`: a person chose it; `bridge` is None where there is none to make."""
+    """`chosen_subnet`: a person chose it; containers' interfaces are ports of a `bridge`, or stand
+    on a `parent`; where both are None there are none."""
 
     identifier: str
     name: str
@@ -66,11 +99,22 @@ class NetworkRecord(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, str] = {}
     labels: dict[str, str] = {}
     bridge: BridgeOptions | None = None
+    parent: ParentOptions | None = None
+
+    @property
+    def attachment(self) -> BridgeOptions | ParentOptions | None:
+        """What containers' interfaces are attached to: one driver's options, or another's."""
+        return self.bridge or self.parent
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing leads out of it: it is to be so, or there is nowhere to go."""
+        return self.internal or (self.parent is not None and self.parent.parent.made == "dummy")
 
     @property
     def has_names(self) -> bool:
-        """Containers on it know one another by name: on all bridges but the default one."""
-        return self.bridge is not None and self.name != BRIDGE
+        """Containers on it know one another by name: on all networks but the default one."""
+        return self.attachment is not None and self.name != BRIDGE
 
     def pool4(self) -> AddressPool | None:
         return next((pool for pool in self.pools if ":" not in pool.subnet), None)

@@ -33,10 +33,10 @@ class SandboxPorts:
         self._relays = Relays()
 
     def wishes(self, record: SandboxRecord) -> tuple[PortWish, ...]:
-        """What a sandbox wants; nothing without a network that leads outside. Raises
-        InvalidConfiguration."""
+        """What a sandbox wants; nothing without a network that leads outside, or where its
+        neighbours reach it without the machine. Raises InvalidConfiguration."""
         outward = record.way_out()
-        if outward is None:
+        if outward is None or outward.child is not None:
             return ()
         request = record.request
         wishes = port_wishes(
@@ -50,7 +50,7 @@ class SandboxPorts:
     def _default_addresses(self, outward: PlacedEndpoint) -> tuple[Address, ...]:
         """Where no address is named, the network may say one, else the settings do."""
         network = self._registry.get(outward.network)
-        chosen = network.bridge.host_address if network and network.bridge else ""
+        chosen = network.attachment.host_address if network and network.attachment else ""
         addresses = self._settings.host_addresses
         if chosen:
             addresses = addresses_of_default(ip_address(chosen))

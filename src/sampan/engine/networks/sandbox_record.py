@@ -23,7 +23,7 @@ from sampan.engine.networks.contract import (
 from sampan.engine.networks.port_plan import Bindings, PortWish, shown_ports
 from sampan.host.mounts import mount_tmpfs, unmount_if_mounted
 from sampan.host.tree_removal import remove_tree
-from sampan.network.bridges.contract import Port, PublishedPort
+from sampan.network.bridges.contract import ChildLink, Port, PublishedPort
 
 _RECORD = "sandbox.json"
 _FILES = "files"
@@ -44,6 +44,7 @@ class PlacedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     routed: tuple[int, ...] = ()
     rate_in: int = 0
     rate_out: int = 0
+    child: ChildLink | None = None
 
     def as_port(self) -> Port:
         """What is to be in the kernel."""
@@ -58,6 +59,7 @@ class PlacedEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             address6=IPv6Interface((own6, settings.global_ipv6_prefix_length)) if own6 else None,
             rate_in=self.rate_in,
             rate_out=self.rate_out,
+            child=self.child,
         )
 
     def addresses(self) -> list[str]:
@@ -107,7 +109,7 @@ class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
     def published(self) -> tuple[PublishedPort, ...]:
         """Where the held ports lead; nowhere without a network that leads outside."""
         outward = self.way_out()
-        if outward is None:
+        if outward is None or outward.child is not None:
             return ()
         own = {address.version: address for address in map(ip_address, outward.addresses())}
         return tuple(

@@ -236,7 +236,8 @@ class Sandboxes:
         self._names.leave(live, endpoint)
         self._files.remove_endpoint(live.record, endpoint)
         try:
-            await self._bridges.disconnect(live.record.namespace, endpoint.device, live.wiring())
+            port = endpoint.as_port()
+            await self._bridges.disconnect(live.record.namespace, port, live.wiring())
             await self._ports.relay(live.record)
         except (OSError, NftablesError) as problem:
             raise EngineError(

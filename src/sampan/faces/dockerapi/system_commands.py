@@ -71,7 +71,7 @@ async def info(call: Call) -> Response:
         "DriverStatus": [list(pair) for pair in facts.storage],
         "Plugins": {
             "Volume": ["local"],
-            "Network": ["bridge", "host", "null"],
+            "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
             "Authorization": None,
             "Log": list(_LOG_DRIVERS),
         },

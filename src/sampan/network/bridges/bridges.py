@@ -21,7 +21,13 @@ from sampan.host.netlink import Netlink
 from sampan.host.netlink_conntrack import ConnectionTable
 from sampan.host.nftables import NftablesError
 from sampan.host.nftables_watch import RulesetWatch
-from sampan.network.bridges.contract import Bridge, BridgeSettings, Port, PublishedPort
+from sampan.network.bridges.contract import (
+    Bridge,
+    BridgeSettings,
+    ParentLink,
+    Port,
+    PublishedPort,
+)
 from sampan.network.bridges.devices import BridgeDevices
 from sampan.network.bridges.namespaces import Namespace, Namespaces
 from sampan.network.bridges.removal import remove_bridges
@@ -38,13 +44,15 @@ _R = TypeVar("_R")
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     """How one namespace is plugged in: its ports, where its other packets go, and which of the
-    machine's ports lead there, known by their owner."""
+    machine's ports lead there, known by their owner. `way_out` is the interface that other packets
+    leave by where there is no gateway."""
 
     owner: str
     ports: tuple[Port, ...] = ()
     published: tuple[PublishedPort, ...] = ()
     gateway: IPv4Address | None = None
     gateway6: IPv6Address | None = None
+    way_out: str = ""
 
 
 class Bridges:
@@ -123,6 +131,16 @@ class Bridges:
         without = frozenset(self._bridges)
         return await self._in_kernel(lambda: self._devices().routed_networks(without))
 
+    # Parents of interfaces
+
+    async def have_parent(self, parent: ParentLink) -> None:
+        """Make a parent, if it is ours to make, or find it there."""
+        await self._in_kernel(lambda: self._devices().have_parent(parent))
+
+    async def remove_parent(self, parent: ParentLink) -> None:
+        """Remove a parent, if it is ours to remove."""
+        await self._in_kernel(lambda: self._devices().remove_parent(parent))
+
     # Namespaces
 
     async def open_namespace(self, wiring: Wiring) -> Namespace:
@@ -171,8 +189,13 @@ class Bridges:
         if not ports:
             return
         devices = self._devices()
-        self._opened_rules().add_ports(ports)
+        bridged = _bridged(ports)
+        if bridged:
+            self._opened_rules().add_ports(bridged)
         for port in ports:
+            if port.child is not None:
+                devices.add_child(port, port.child, self._namespaces.path(identifier))
+                continue
             bridge = self._bridges[port.bridge]
             if not devices.has_bridge(port.bridge):
                 devices.start_bridge(bridge)
@@ -180,7 +203,7 @@ class Bridges:
 
     def _set_gateways(self, identifier: str, wiring: Wiring) -> None:
         path = self._namespaces.path(identifier)
-        self._devices().set_gateways(path, wiring.gateway, wiring.gateway6)
+        self._devices().set_gateways(path, wiring.gateway, wiring.gateway6, wiring.way_out)
 
     def _fill(self) -> None:
         """In a thread of its own, so that nobody waits for it."""
@@ -196,8 +219,8 @@ class Bridges:
     def _adopt(self, identifier: str, wiring: Wiring) -> Namespace | None:
         if not self._namespaces.exists(identifier):
             return None
-        if wiring.ports:
-            self._opened_rules().add_ports(wiring.ports)
+        if bridged := _bridged(wiring.ports):
+            self._opened_rules().add_ports(bridged)
         self._publish(wiring)
         return self._namespaces.open(identifier)
 
@@ -211,18 +234,23 @@ class Bridges:
             self._set_gateways(identifier, wiring)
             self._publish(wiring)
         except BaseException:
-            self._opened_rules().remove_ports((port.device,))
-            self._devices().unplug(port.device)
+            self._unplug(identifier, port)
             raise
 
-    async def disconnect(self, identifier: str, device: str, wiring: Wiring) -> None:
-        """Take one port from a namespace, whose wiring is as given from then on."""
-        await self._in_kernel(self._disconnect, identifier, device, wiring)
+    def _unplug(self, identifier: str, port: Port) -> None:
+        if port.child is not None:
+            self._devices().remove_child(port, self._namespaces.path(identifier))
+            return
+        self._opened_rules().remove_ports((port.device,))
+        self._devices().unplug(port.device)
 
-    def _disconnect(self, identifier: str, device: str, wiring: Wiring) -> None:
-        self._opened_rules().remove_ports((device,))
+    async def disconnect(self, identifier: str, port: Port, wiring: Wiring) -> None:
+        """Take one port from a namespace, whose wiring is as given from then on."""
+        await self._in_kernel(self._disconnect, identifier, port, wiring)
+
+    def _disconnect(self, identifier: str, port: Port, wiring: Wiring) -> None:
         self._publish(wiring)
-        self._devices().unplug(device)
+        self._unplug(identifier, port)
         self._set_gateways(identifier, wiring)
 
     async def close_namespace(self, identifier: str, wiring: Wiring) -> None:
@@ -231,8 +259,8 @@ class Bridges:
 
     def _discard(self, identifier: str, wiring: Wiring) -> None:
         self._publish(Wiring(owner=wiring.owner))
-        if wiring.ports:
-            self._opened_rules().remove_ports([port.device for port in wiring.ports])
+        if bridged := _bridged(wiring.ports):
+            self._opened_rules().remove_ports([port.device for port in bridged])
         self._namespaces.remove(identifier)
 
     async def remove_other_namespaces(self, kept: Iterable[str]) -> None:
@@ -279,3 +307,8 @@ class Bridges:
             self._ruleset.close()
         if self._netlink is not None:
             self._netlink.close()
+
+
+def _bridged(ports: Iterable[Port]) -> list[Port]:
+    """Those that packet rules know; what stands on the machine's interfaces passes none."""
+    return [port for port in ports if port.child is None]

@@ -18,6 +18,7 @@ PublishedProtocol = Literal["tcp", "udp", "sctp"]
 # at all, since the bridge has no address of its own.
 GatewayMode = Literal["nat", "nat-unprotected", "routed", "isolated"]
 Address = IPv4Address | IPv6Address
+ChildKind = Literal["macvlan", "ipvlan"]
 _EVERYWHERE6 = IPv6Address(0)
 
 
@@ -42,8 +43,39 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
     source6: IPv6Address | None = None
 
 
+class ParentLink(msgspec.Struct, frozen=True, kw_only=True):
+    """An interface of the machine that those of containers stand on, on its own or on the VLAN
+    `tag` of the one `below`. `made` tells what it is, if it is ours to make and to remove."""
+
+    device: str
+    made: Literal["", "dummy", "vlan"] = ""
+    below: str = ""
+    tag: int = 0
+
+
+class ChildLink(msgspec.Struct, frozen=True, kw_only=True):
+    """How an interface stands on its parent: modes and flags of ip-link(8). An `mtu` of 0 is the
+    parent's."""
+
+    parent: ParentLink
+    kind: ChildKind
+    mode: str
+    flag: str = ""
+    mtu: int = 0
+
+    @property
+    def has_own_hardware_address(self) -> bool:
+        return self.kind == "macvlan"
+
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether it asks others for their hardware addresses, a gateway among them."""
+        return self.mode not in ("l3", "l3s")
+
+
 class Port(msgspec.Struct, frozen=True, kw_only=True):
-    """A pair of interfaces: `device` is a port of the bridge, `interface` is in a namespace.
+    """A pair of interfaces: `device` is a port of the bridge, `interface` is in a namespace; with
+    a `child`, the one interface in a namespace that stands on the machine's.
 
     Rates are in bytes a second, 0 for none; `rate_in` is what the namespace receives.
     """
@@ -56,6 +88,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     address6: IPv6Interface | None = None
     rate_in: int = 0
     rate_out: int = 0
+    child: ChildLink | None = None
 
 
 class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ The kernel holds up such requests for tens of milliseconds while it takes other 
 down, so they are made from a thread. Whom a port is for is not known here.
 """
 
+import errno
 import os
 from ipaddress import (
     IPv4Address,
@@ -16,9 +17,10 @@ from pathlib import Path
 
 from sampan.host.namespaces import in_network_namespace
 from sampan.host.netlink import Netlink
+from sampan.host.netlink_message import NetlinkError
 from sampan.host.netlink_traffic import limit_sending
 from sampan.host.sysctl import read_sysctl, set_sysctl
-from sampan.network.bridges.contract import Bridge, Port
+from sampan.network.bridges.contract import Bridge, ChildLink, ParentLink, Port
 from sampan.network.hardware_address import gateway_hardware_address
 
 _EVERYWHERE = IPv4Network("0.0.0.0/0")
@@ -120,19 +122,67 @@ class BridgeDevices:
             if port.address6 is not None:
                 inside.add_address(port.interface, port.address6)
 
-    def set_gateways(
-        self, namespace: Path, gateway: IPv4Address | None, gateway6: IPv6Address | None
-    ) -> None:
-        """Lead what is not on its links to these gateways, or nowhere."""
+    def have_parent(self, parent: ParentLink) -> None:
+        """Make a parent, up, or take the one that is there (ENODEV if it is not ours to make)."""
+        if self._netlink.link(parent.device) is None:
+            if parent.made == "dummy":
+                self._netlink.create_dummy(parent.device)
+            elif parent.made == "vlan":
+                self._netlink.create_vlan(parent.device, below=parent.below, tag=parent.tag)
+            else:
+                raise NetlinkError(
+                    errno.ENODEV,
+                    f"the requested parent interface {parent.device} was not found on the host",
+                )
+        if parent.made:
+            self._netlink.set_up(parent.device)
+
+    def remove_parent(self, parent: ParentLink) -> None:
+        """Remove one of ours; no error if there is none."""
+        if parent.made:
+            self._netlink.delete_link(parent.device)
+
+    def add_child(self, port: Port, child: ChildLink, namespace: Path) -> None:
+        """Make the interface that stands on its parent, with its addresses and rates."""
+        self.have_parent(child.parent)
+        descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._netlink.create_child(
+                port.interface,
+                parent=child.parent.device,
+                kind=child.kind,
+                mode=child.mode,
+                flag=child.flag,
+                namespace=descriptor,
+                hardware_address=port.hardware_address or None,
+                mtu=child.mtu,
+            )
+        finally:
+            os.close(descriptor)
+        self._configure_inside(port, namespace)
+
+    def remove_child(self, port: Port, namespace: Path) -> None:
+        """Remove it; no error if there is none."""
         with Netlink(namespace) as inside:
-            if gateway is None:
-                inside.remove_route(_EVERYWHERE)
-            else:
-                inside.add_route(_EVERYWHERE, gateway=gateway)
-            if gateway6 is None:
-                inside.remove_route(_EVERYWHERE6)
-            else:
-                inside.add_route(_EVERYWHERE6, gateway=gateway6)
+            inside.delete_link(port.interface)
+
+    def set_gateways(
+        self,
+        namespace: Path,
+        gateway: IPv4Address | None,
+        gateway6: IPv6Address | None,
+        way_out: str = "",
+    ) -> None:
+        """Lead what is not on its links to these gateways, or out of the interface `way_out`, or
+        nowhere."""
+        with Netlink(namespace) as inside:
+            for everywhere, through in ((_EVERYWHERE, gateway), (_EVERYWHERE6, gateway6)):
+                if through is not None:
+                    inside.add_route(everywhere, gateway=through)
+                elif way_out and everywhere is _EVERYWHERE:
+                    inside.add_route(everywhere, device=way_out)
+                else:
+                    inside.remove_route(everywhere)
 
     def unplug(self, device: str) -> None:
         """Remove a pair; no error if there is none."""
