@@ -5,7 +5,6 @@ command line must be quick to start.
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 
@@ -21,6 +20,8 @@ class Launcher:
 
     def start(self, instance: Instance, nodes: int, environment: Mapping[str, str]) -> None:
         """See `sampan.faces.cli.session.Launcher`."""
+        import shutil
+
         from sampan.daemon.log_files import log_folder
         from sampan.host.forking import spawn_detached
 

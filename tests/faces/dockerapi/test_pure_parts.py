@@ -6,6 +6,7 @@ from sampan.engine.contract import InvalidConfiguration
 from sampan.faces.dockerapi import detach_keys, image_filters, json_stream, multiplexing, times
 from sampan.faces.dockerapi.detach_keys import DetachKeys
 from sampan.faces.dockerapi.filters import parse
+from sampan.faces.dockerapi.human_durations import human
 from sampan.faces.dockerapi.platforms import platform_of
 
 
@@ -101,7 +102,7 @@ def test_moments_are_written_as_go_does():
     ],
 )  # fmt: skip
 def test_durations_in_words(seconds, words):
-    assert times.human(seconds * times.SECOND) == words
+    assert human(seconds) == words
 
 
 def test_a_hostile_pattern_matches_in_linear_time():

@@ -4,6 +4,7 @@ from typing import Any
 
 from sampan.engine.containers.contract import ContainerDetail, ContainerState, Health
 from sampan.faces.dockerapi import times
+from sampan.faces.dockerapi.human_durations import human
 
 
 def document(state: ContainerState) -> dict[str, Any]:
@@ -48,11 +49,11 @@ def health_status(container: ContainerDetail) -> str:
 
 def sentence(state: ContainerState, now: int) -> str:
     """`Up 3 minutes (healthy)`, `Exited (0) 2 hours ago` and so on."""
-    since_end = times.human(now - state.finished)
+    since_end = human((now - state.finished) // times.SECOND)
     if state.phase == "restarting":
         return f"Restarting ({state.exit_code}) {since_end} ago"
     if state.running:
-        return f"Up {times.human(now - state.started)}{_addition(state)}"
+        return f"Up {human((now - state.started) // times.SECOND)}{_addition(state)}"
     if state.phase == "removing":
         return "Removal In Progress"
     if state.phase == "dead":

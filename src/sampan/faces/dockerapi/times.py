@@ -88,28 +88,3 @@ def _of_date(found: re.Match[str]) -> int:
     except ValueError as error:
         raise InvalidConfiguration(f"invalid time: {error}") from error
     return int(seconds) * SECOND + int((fraction or "0").ljust(9, "0"))
-
-
-def human(nanoseconds: int) -> str:
-    """About how long, in the words of `docker ps`."""
-    seconds = max(0, nanoseconds) // SECOND
-    hours = int(seconds / 3600 + 0.5)
-    for below, count, words in (
-        (1, 0, "Less than a second"),
-        (2, 1, "1 second"),
-        (60, seconds, "{} seconds"),
-        (120, 1, "About a minute"),
-        (3600, seconds // 60, "{} minutes"),
-    ):
-        if seconds < below:
-            return words.format(count)
-    for below, count, words in (
-        (2, 1, "About an hour"),
-        (48, hours, "{} hours"),
-        (336, hours // 24, "{} days"),
-        (1440, hours // 168, "{} weeks"),
-        (17520, hours // 720, "{} months"),
-    ):
-        if hours < below:
-            return words.format(count)
-    return f"{hours // 8760} years"

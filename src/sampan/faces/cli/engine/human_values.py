@@ -2,7 +2,7 @@
 
 import time
 
-from sampan.faces.dockerapi.times import SECOND, human
+from sampan.faces.dockerapi.human_durations import human
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -28,12 +28,21 @@ def _in_units(count: float, base: int, units: tuple[str, ...], digits: int) -> s
 
 def age(seconds: float) -> str:
     """About how long ago something was."""
-    return f"{human(int(seconds * SECOND))} ago"
+    return f"{human(int(seconds))} ago"
 
 
 def local_time(moment: float) -> str:
     """A second since the epoch as Go writes it here."""
     return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(moment))
+
+
+def local_moment(nanoseconds: int) -> str:
+    """Nanoseconds since the epoch in RFC 3339, in the zone that holds here."""
+    seconds, fraction = divmod(nanoseconds, 10**9)
+    moment = time.localtime(seconds)
+    zone = time.strftime("%z", moment)
+    shown = "Z" if zone == "+0000" else f"{zone[:3]}:{zone[3:]}"
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', moment)}.{fraction:09}{shown}"
 
 
 def written_time(text: str) -> str:
