@@ -92,6 +92,7 @@ CASES = (
         'ENV B=$A$A\nLABEL l=$B m="${C}"\nEXPOSE ${P:-81}\nWORKDIR /$A/${B}\n'
         "USER ${U:-app}\nVOLUME /$A\nSTOPSIGNAL ${S:-TERM}\nENV x y z\n",
     ),
+    Case(name="bad-from-stage", dockerfile=_F + "COPY --from=9 /x /y\n"),
     Case(name="commands", dockerfile=_F + 'ENTRYPOINT ["e"]\nCMD ["c"]\n'),
     Case(name="commands-below", dockerfile='FROM case-commands\nENTRYPOINT ["n"]\n'),
     Case(

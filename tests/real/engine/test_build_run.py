@@ -158,6 +158,21 @@ def test_the_words_of_the_classic_builder(tmp_path: Path) -> None:
     in_own_process(tmp_path, body)
 
 
+def test_what_is_written_to_a_volume_goes_with_the_container(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        text = (
+            "RUN mkdir -m 1777 /v /rel && echo 1 > /v/a\nVOLUME /v rel\nUSER app\n"
+            "RUN echo 2 > /v/b; ls -d /v/* /rel\nRUN ls -d /v/* /rel\n"
+        )
+        for history, places_of_b in (("classic", 1), ("buildkit", 2)):
+            _, told = await built(place, text, history=history)
+            lines = told.splitlines()
+            assert (lines.count("/rel"), lines.count("/v/a")) == (2, 2)
+            assert lines.count("/v/b") == places_of_b
+
+    in_own_process(tmp_path, body)
+
+
 def test_triggers_run_in_the_image_that_begins_with_theirs(tmp_path: Path) -> None:
     async def body(place: Place) -> None:
         await built(
