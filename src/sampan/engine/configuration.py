@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from sampan.host.identifier_maps import IdentifierMap
+from sampan.host.identifier_map import IdentifierMap
 
 Propagation = Literal["private", "rprivate", "shared", "rshared", "slave", "rslave"]
 

@@ -20,7 +20,7 @@ import msgspec
 from sampan.engine.configuration import ContainerConfiguration, Limits
 from sampan.engine.images.credentials import Credentials
 from sampan.host.cgroup_usage import DetailedUsage
-from sampan.host.identifier_maps import IdentifierMap
+from sampan.host.identifier_map import IdentifierMap
 
 ContainerPhase = Literal["created", "running", "exited"]
 

@@ -89,3 +89,53 @@ def test_a_container_is_held_changed_renamed_and_committed(tmp_path: Path) -> No
         assert await done(machine, "ps", "-aq") == ""
 
     on_a_machine(tmp_path, body)
+
+
+def test_limits_are_changed_and_told(tmp_path: Path) -> None:
+    async def body(machine: Machine) -> None:
+        await done(machine, "run", "-d", "--name", "box", "own", "sleep", "1000")
+        said = await done(machine, "update", "-m", "64m", "--memory-swap", "-1", "box")
+        assert said.splitlines()[0] == "box"
+        assert await done(machine, "inspect", "-f", "{{.HostConfig.Memory}}", "box") == "67108864"
+        assert "/ 64MiB" in await done(machine, "stats", "--no-stream", "box")
+        code, said = await machine.sampan("update", "box")
+        assert (code, "one or more flags" in said) == (2, True)
+        code, said = await machine.sampan("update", "-m", "64m", "nosuch")
+        assert (code, "No such container: nosuch" in said) == (1, True)
+        assert "Containers: 1/1" in await done(
+            machine, "system", "df", "--format", "{{.Type}}: {{.Active}}/{{.TotalCount}}"
+        )
+        assert "REPOSITORY" in await done(machine, "system", "df", "-v")
+        assert await done(machine, "version", "-f", "{{.Server.ApiVersion}}") == "1.52"
+        assert "box" in await done(machine, "container", "list", "--format", "{{.Names}}")
+        await done(machine, "rm", "-f", "box")
+
+    on_a_machine(tmp_path, body)
+
+
+def test_builds_and_imports_take_what_is_on_standard_input(tmp_path: Path) -> None:
+    async def body(machine: Machine) -> None:
+        context = tmp_path / "small"
+        context.mkdir()
+        (context / "Dockerfile").write_text("FROM own\nCOPY file /file\n")
+        (context / "file").write_text("packed\n")
+        for script in (
+            f"tar -C {context} -cz . | $S build -q -t first -",
+            "printf 'FROM own\\nRUN echo typed > /file\\n' | $S build -q -t second -",
+            f"printf 'FROM own\\nCOPY file /other\\n' | $S build -q -t third -f - {context}",
+            "$S create --name box own && $S export box | $S import -c 'CMD [\"sh\"]' - fourth",
+        ):
+            code, said = await machine.sampan(shell=script)
+            assert code == 0, said
+        assert await done(machine, "run", "--rm", "first", "cat", "/file") == "packed"
+        assert await done(machine, "run", "--rm", "second", "cat", "/file") == "typed"
+        assert await done(machine, "run", "--rm", "third", "cat", "/other") == "packed"
+        assert await done(machine, "run", "--rm", "fourth", "sh", "-c", "echo here") == "here"
+        identifiers = tmp_path / "identifier"
+        options = ("--iidfile", str(identifiers), "--ulimit", "nofile=64", "--shm-size", "8m")
+        await done(machine, "build", "-q", *options, str(context))
+        assert identifiers.read_text() in await done(machine, "images", "-q", "--no-trunc")
+        code, said = await machine.sampan("build", "--ulimit", "nofile", str(context))
+        assert (code, "not a valid value" in said) == (2, True)
+
+    on_a_machine(tmp_path, body)

@@ -10,7 +10,7 @@ from isolation import Place, in_own_process
 from sampan.engine.configuration import Device, Limits, Mount, ResourceLimit
 from sampan.engine.container_engine import ContainerEngine
 from sampan.engine.contract import Conflict, EngineError, InvalidConfiguration
-from sampan.host.identifier_maps import IdentifierMap
+from sampan.host.identifier_map import IdentifierMap
 
 pytestmark = pytest.mark.real
 

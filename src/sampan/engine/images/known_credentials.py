@@ -1,22 +1,18 @@
 """Looking a registry's credentials up: in a `config.json`, or by the helper that it names."""
 
 import asyncio
-import os
 from pathlib import Path
 
-from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.images.credential_file import (
     decode_credential_file,
     decode_helper_answer,
     server_names,
 )
+from sampan.engine.images.credential_helper import ask_helper
 from sampan.engine.images.credentials import Credentials
 from sampan.engine.images.reference import DEFAULT_REGISTRY
-from sampan.host import processes
 
 _FILE_LIMIT = 4 << 20
-_HELPER_TIMEOUT = 30.0
-_NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
 async def find_credentials(file: Path, registry: str) -> Credentials | None:
@@ -47,22 +43,7 @@ def is_same_registry(server: str, registry: str) -> bool:
 
 
 async def _asked(helper: str, server: str) -> Credentials | None:
-    if not set(helper.lower()) <= _NAME_LETTERS:
-        raise InvalidConfiguration(f"{helper[:80]!r} is not the name of a credential helper")
-    question = os.memfd_create("question")
-    try:
-        os.write(question, server.encode())
-        os.lseek(question, 0, os.SEEK_SET)
-        answer = await processes.run(
-            ["/usr/bin/env", f"docker-credential-{helper}", "get"],
-            environment=dict(os.environ),
-            stdin=question,
-            timeout=_HELPER_TIMEOUT,
-        )
-    except TimeoutError as error:
-        raise InvalidConfiguration(f"docker-credential-{helper} takes too long") from error
-    finally:
-        os.close(question)
+    answer = await ask_helper(helper, "get", server.encode())
     if answer.exit_code != 0:
         # That it knows nothing of the server is no failure, and told in no other way.
         return None

@@ -10,7 +10,20 @@ from typing import Any
 import click
 
 
-class LazyGroup(click.Group):
+class AliasedGroup(click.Group):
+    """`aliases` are names that commands have besides, which the help page doesn't list."""
+
+    def __init__(
+        self, *args: Any, aliases: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._aliases = aliases or {}
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, self._aliases.get(cmd_name, cmd_name))
+
+
+class LazyGroup(AliasedGroup):
     """`table` maps a command's name to where it lives (`module:attribute`) and its short help."""
 
     def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **options: Any) -> None:
@@ -21,6 +34,7 @@ class LazyGroup(click.Group):
         return [*self._table]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = self._aliases.get(cmd_name, cmd_name)
         if cmd_name not in self._table:
             return None
         module, _, attribute = self._table[cmd_name][0].partition(":")

@@ -86,7 +86,7 @@ async def commit(call: Call) -> Response:
         comment=call.text("comment"),
         author=call.text("author"),
         pause=call.flag("pause", default=True),
-        changes=tuple(call.texts("changes")),
+        changes=tuple(it for it in call.texts("changes") if it),
         configuration=converted(tree, Configuration) if tree else None,
     )
     identifier = await call.engine.containers.commit(call.text("container"), options)

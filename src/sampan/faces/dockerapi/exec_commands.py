@@ -4,7 +4,7 @@ from typing import Any
 
 from sampan.engine.containers.configuration import ExecConfiguration, converted
 from sampan.engine.containers.contract import ExecDetail
-from sampan.engine.contract import InvalidConfiguration
+from sampan.engine.contract import Conflict, EngineError, InvalidConfiguration, NotFound
 from sampan.faces.dockerapi import detach_keys, hijacking
 from sampan.faces.dockerapi.call import Call, answer, done
 from sampan.faces.dockerapi.container_streams import size_of
@@ -32,7 +32,12 @@ async def start(call: Call) -> Response:
     if wanted.get("Detach"):
         await containers.exec_start(call.name, detach=True, console_size=size)
         return done(200)
-    session = await containers.exec_start(call.name, console_size=size)
+    try:
+        session = await containers.exec_start(call.name, console_size=size)
+    except (NotFound, Conflict):
+        raise
+    except (EngineError, OSError) as error:
+        return hijacking.refusal(call, str(error), terminal=configuration.terminal)
     assert session is not None, "it was not to be detached"
     wanted_streams = {
         "stdout": configuration.attach_stdout,

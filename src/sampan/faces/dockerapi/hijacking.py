@@ -13,7 +13,7 @@ from sampan.engine.contract import ExecSession
 from sampan.faces.dockerapi import multiplexing
 from sampan.faces.dockerapi.call import Call
 from sampan.faces.dockerapi.detach_keys import DetachKeys
-from sampan.foundation.wire.message import ByteStream, Response
+from sampan.foundation.wire.message import Body, ByteStream, Response, Tunnel
 
 BOTH = frozenset(("stdout", "stderr"))
 _draining: set[asyncio.Task[None]] = set()
@@ -117,13 +117,29 @@ async def _ignore(client: ByteStream) -> None:
 
 
 def response(call: Call, streams: Streams, *, terminal: bool) -> Response:
-    """The answer that hands the connection over; 101 to those who asked for an upgrade."""
+    """The answer that hands the connection over."""
+    return _handed_over(call, streams.relay, streams, terminal=terminal)
+
+
+def refusal(call: Call, message: str, *, terminal: bool) -> Response:
+    """The answer about a command that can't be begun: it is told where its output would be."""
+
+    async def tell(client: ByteStream) -> None:
+        data = f"{message}\r\n".encode()
+        with suppress(ConnectionError):
+            await client.write(data if terminal else multiplexing.frame("stdout", data))
+
+    return _handed_over(call, tell, b"", terminal=terminal)
+
+
+def _handed_over(call: Call, tunnel: Tunnel, body: Body, *, terminal: bool) -> Response:
+    """101 to those who asked for an upgrade."""
     if "upgrade" not in call.request.headers:
         headers = {"Content-Type": multiplexing.RAW}
-        return Response(headers=headers, tunnel=streams.relay, body=streams)
+        return Response(headers=headers, tunnel=tunnel, body=body)
     headers = {
         "Content-Type": multiplexing.content_type(call.version, terminal=terminal),
         "Connection": "Upgrade",
         "Upgrade": "tcp",
     }
-    return Response(status=101, headers=headers, tunnel=streams.relay, body=streams)
+    return Response(status=101, headers=headers, tunnel=tunnel, body=body)

@@ -105,7 +105,7 @@ async def _import(call: Call) -> Response:
         identifier = await call.engine.images.import_root(
             bodies.pieces(call),
             name=_joined(repository, call.text("tag")),
-            changes=call.texts("changes"),
+            changes=[it for it in call.texts("changes") if it],
             message=call.text("message"),
             platform=platform_of(call.text("platform")),
         )

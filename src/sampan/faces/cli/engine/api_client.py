@@ -35,10 +35,14 @@ class EngineRefused(Exception):
 
 
 class Answer:
-    """What came back. `pieces` or `document` read the body; `socket` belongs to who upgraded."""
+    """What came back. `pieces` or `document` read the body; `socket` belongs to who upgraded.
 
-    def __init__(self, connection: socket.socket) -> None:
+    The answer to HEAD describes a body, and has none.
+    """
+
+    def __init__(self, connection: socket.socket, *, has_body: bool = True) -> None:
         self.socket = connection
+        self._has_body = has_body
         self._buffer = b""
         head = self._head()
         lines = head.decode("latin-1").split("\r\n")
@@ -55,6 +59,8 @@ class Answer:
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it comes. Raises ConnectionError when it breaks off."""
+        if not self._has_body:
+            return
         if self.headers.get("transfer-encoding", "").lower() == "chunked":
             yield from self._chunks()
         elif "content-length" in self.headers:
@@ -157,7 +163,7 @@ class EngineClient:
                 for piece in upload:
                     connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b"")
                 connection.sendall(b"0\r\n\r\n")
-        return self._answered(connection)
+        return self._answered(connection, has_body=method != "HEAD")
 
     def upgraded(self, path: str, query: Query | None = None, body: Any = None) -> Answer:
         """The answer to an upgrade: its socket carries the streams from then on."""
@@ -181,11 +187,11 @@ class EngineClient:
             ) from error
         return connection
 
-    def _answered(self, connection: socket.socket) -> Answer:
+    def _answered(self, connection: socket.socket, *, has_body: bool) -> Answer:
         try:
-            answer = Answer(connection)
+            answer = Answer(connection, has_body=has_body)
             if answer.status >= 400:
-                told = answer.document()
+                told = answer.document() or {"message": f"the engine answers {answer.status}"}
                 raise EngineRefused(told["message"], answer.status)
         except BaseException:
             connection.close()

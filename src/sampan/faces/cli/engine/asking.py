@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
@@ -13,6 +14,7 @@ from sampan.faces.cli.engine.api_client import (
     EngineRefused,
     EngineUnreachable,
 )
+from sampan.faces.cli.engine.option_values import moment
 from sampan.faces.cli.engine.run_command import exit_code_of
 from sampan.faces.cli.session import Session
 
@@ -80,6 +82,16 @@ def filters(pairs: Sequence[str]) -> str | None:
 def pairs(texts: Sequence[str]) -> dict[str, str]:
     """NAME=VALUE texts as a mapping."""
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
+
+
+def moment_of(text: str) -> str:
+    """Seconds since the epoch of an option's time. Raises UsageError."""
+    try:
+        return moment(text, time.time())
+    except ValueError as error:
+        raise click.UsageError(
+            f"{text!r} is no time: use 10m, 2026-01-02T03:04:05 or 1767323045"
+        ) from error
 
 
 LIST_FILTER = click.option("-f", "--filter", "filtered", multiple=True, metavar="NAME=VALUE")

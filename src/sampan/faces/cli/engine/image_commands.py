@@ -2,12 +2,14 @@
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
 from sampan.faces.cli.engine import image_transfer
+from sampan.faces.cli.engine.api_client import EngineRefused
 from sampan.faces.cli.engine.asking import (
     LIST_FILTER,
     PRUNE_FILTER,
@@ -65,12 +67,13 @@ def images(
 
 @click.command(help="Bring an image from a registry.")
 @click.option("--platform", default="", help="For which system, such as linux/arm64.")
+@click.option("-a", "--all-tags", is_flag=True, help="All tags of the name.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.argument("name")
 @click.pass_obj
-def pull(session: Session, /, name: str, platform: str, quiet: bool) -> None:
+def pull(session: Session, /, name: str, platform: str, all_tags: bool, quiet: bool) -> None:
     with engine(session) as client:
-        image_transfer.pull(client, name, platform, quiet=quiet)
+        image_transfer.pull(client, name, platform, all_tags=all_tags, quiet=quiet)
     click.echo(name)
 
 
@@ -140,22 +143,32 @@ def _written(answer: Any, output: Path | None) -> None:
 @click.command("import", help="Make an image of an archive of files.")
 @click.option("-c", "--change", "changes", multiple=True, help="A Dockerfile's instruction.")
 @click.option("-m", "--message", default=None, help="What it is for.")
-@click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--platform", default="", help="What it is for, such as linux/amd64.")
+@click.argument("archive", type=click.File("rb"), metavar="FILE|-")
 @click.argument("name", required=False)
 @click.pass_obj
 def import_image(
     session: Session,
     /,
-    archive: Path,
+    *,
+    archive: BinaryIO,
     name: str | None,
     changes: tuple[str, ...],
     message: str | None,
+    platform: str,
 ) -> None:
-    query = {"fromSrc": "-", "repo": name, "message": message, "changes": "\n".join(changes)}
-    with engine(session) as client, archive.open("rb") as file:
-        pieces = iter(lambda: file.read(1 << 20), b"")
-        for told in client.open("POST", "/images/create", query, upload=pieces).messages():
-            click.echo(told.get("status") or told.get("error"))
+    query = {
+        "fromSrc": "-",
+        "repo": name,
+        "message": message,
+        "changes": "\n".join(changes) or None,
+        "platform": platform or None,
+    }
+    with engine(session) as client:
+        pieces = iter(lambda: archive.read(1 << 20), b"")
+        answer = client.open("POST", "/images/create", query, upload=pieces)
+        for told in image_transfer.checked(answer):
+            click.echo(told["status"])
 
 
 @click.command(help="Give an image another name.")
@@ -179,12 +192,24 @@ def tag(session: Session, /, source: str, target: str) -> None:
 @NAMED
 @click.pass_obj
 def rmi(session: Session, /, names: tuple[str, ...], force: bool, no_prune: bool) -> None:
+    failed = False
     with engine(session) as client:
         for name in names:
             query = {"force": force, "noprune": no_prune}
-            for removed in client.document("DELETE", f"/images/{name}", query):
-                for what, identifier in removed.items():
-                    click.echo(f"{what}: {identifier}")
+            try:
+                echo_removed(client.document("DELETE", f"/images/{name}", query))
+            except EngineRefused as error:
+                click.echo(f"Error: {error}", err=True)
+                failed = True
+    if failed:
+        sys.exit(1)
+
+
+def echo_removed(removed: Sequence[Mapping[str, str]]) -> None:
+    """What a removal of images has untagged and deleted."""
+    for step in removed:
+        for what, identifier in step.items():
+            click.echo(f"{what}: {identifier}")
 
 
 @click.command(help="Show how an image was made.")
@@ -234,7 +259,5 @@ def prune(session: Session, /, everything: bool, force: bool, filtered: tuple[st
     wanted = (*filtered, "dangling=false") if everything else filtered
     with engine(session) as client:
         answer = client.document("POST", "/images/prune", {"filters": filters(wanted)})
-    for removed in answer["ImagesDeleted"] or ():
-        for what, identifier in removed.items():
-            click.echo(f"{what}: {identifier}")
+    echo_removed(answer["ImagesDeleted"] or ())
     click.echo(f"Total reclaimed space: {size(answer['SpaceReclaimed'])}")

@@ -1,6 +1,5 @@
 """Images on their way: what is pulled, pushed and loaded, and how far it is."""
 
-import asyncio
 import base64
 import json
 import os
@@ -9,20 +8,36 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
+import click
 
 from sampan.engine.contract import EngineError
-from sampan.engine.images.known_credentials import find_credentials
 from sampan.engine.images.reference import parse_reference
 from sampan.faces.cli.engine.api_client import Answer, EngineClient, EngineRefused
+from sampan.faces.cli.engine.user_file import user_file
 
 _FAILED = 500
 
 
-def pull(client: EngineClient, reference: str, platform: str = "", *, quiet: bool = False) -> None:
+def pull(
+    client: EngineClient,
+    reference: str,
+    platform: str = "",
+    *,
+    all_tags: bool = False,
+    quiet: bool = False,
+) -> None:
     """Raises EngineRefused, ConnectionError."""
-    query = {"fromImage": reference, "platform": platform or None}
+    is_bare = "@" not in reference and ":" not in reference.rpartition("/")[2]
+    if all_tags and not is_bare:
+        raise EngineRefused("tag can't be used with --all-tags/-a", _FAILED)
+    if is_bare and not all_tags and not quiet:
+        click.echo("Using default tag: latest")
+    query = {
+        "fromImage": reference,
+        # Without a tag the engine takes all that there are.
+        "tag": "latest" if is_bare and not all_tags else None,
+        "platform": platform or None,
+    }
     answer = client.open("POST", "/images/create", query, headers=_credentials(reference))
     follow(answer, quiet=quiet)
 
@@ -54,10 +69,12 @@ def follow(answer: Answer, *, quiet: bool = False) -> list[Any]:
 
     Raises EngineRefused for the error that a stream may end in.
     """
-    console = Console(file=sys.stderr)
+    # What draws takes longer to import than a help page may.
+    from sampan.faces.cli.engine.transfer_bars import transfer_bars
+
     auxiliary = []
-    with _Bars(console, hidden=quiet or not console.is_terminal) as bars:
-        for message in _checked(answer):
+    with transfer_bars(quiet=quiet) as bars:
+        for message in checked(answer):
             if "aux" in message:
                 auxiliary.append(message["aux"])
             elif "stream" in message:
@@ -68,63 +85,23 @@ def follow(answer: Answer, *, quiet: bool = False) -> list[Any]:
     return auxiliary
 
 
-def _checked(answer: Answer) -> Iterator[dict[str, Any]]:
+def checked(answer: Answer) -> Iterator[dict[str, Any]]:
+    """The messages of a transfer. Raises EngineRefused for the error that it may end in."""
     for message in answer.messages():
         if "error" in message:
             raise EngineRefused(message["error"], _FAILED)
         yield message
 
 
-class _Bars:
-    """A bar for each layer that moves; what has none is a line."""
-
-    def __init__(self, console: Console, *, hidden: bool) -> None:
-        self._console = console
-        self._tasks: dict[str, TaskID] = {}
-        self._hidden = hidden
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            console=console,
-            disable=hidden,
-        )
-
-    def __enter__(self) -> "_Bars":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def tell(self, message: dict[str, Any]) -> None:
-        layer, status = message.get("id", ""), message.get("status", "")
-        counted = message.get("progressDetail") or {}
-        if not counted.get("total"):
-            if layer not in self._tasks:
-                self._line(f"{layer}: {status}" if layer else status)
-            return
-        if self._hidden:
-            return
-        if layer not in self._tasks:
-            self._tasks[layer] = self._progress.add_task(layer)
-        self._progress.update(
-            self._tasks[layer],
-            description=f"{layer}: {status}",
-            completed=counted.get("current", 0),
-            total=counted["total"],
-        )
-
-    def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 def _credentials(reference: str) -> dict[str, str]:
     """What docker's own configuration of this user knows of the image's registry."""
-    folder = os.environ.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
+    import asyncio
+
+    from sampan.engine.images.known_credentials import find_credentials
+
     try:
         registry = parse_reference(reference).registry
-        found = asyncio.run(find_credentials(Path(folder) / "config.json", registry))
+        found = asyncio.run(find_credentials(user_file(), registry))
     except (EngineError, OSError) as error:
         sys.stderr.write(f"WARNING: no credentials: {error}\n")
         return {}

@@ -1,4 +1,4 @@
-"""Docker's groups of commands by what they are on: `container`, `image` and `system`.
+"""Docker's groups of commands by what they are on: `container`, `image`, `builder` and `system`.
 
 Each command is the same as the one that stands alone.
 """
@@ -8,13 +8,38 @@ from sampan.faces.cli.main import TABLE
 
 _HERE = "sampan.faces.cli.engine"
 _ON_CONTAINERS = (
-    *("attach", "commit", "create", "diff", "exec", "export", "kill", "logs", "pause", "port"),
-    *("rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause", "wait"),
+    *(
+        "attach",
+        "commit",
+        "cp",
+        "create",
+        "diff",
+        "exec",
+        "export",
+        "kill",
+        "logs",
+        "pause",
+        "port",
+    ),
+    *(
+        "rename",
+        "restart",
+        "rm",
+        "run",
+        "start",
+        "stats",
+        "stop",
+        "top",
+        "unpause",
+        "update",
+        "wait",
+    ),
 )
 _ON_IMAGES = ("build", "history", "import", "load", "pull", "push", "save", "tag")
 
 container = LazyGroup(
     "container",
+    aliases={"list": "ls", "ps": "ls", "remove": "rm"},
     help="All commands on containers.",
     table={
         "ls": TABLE["ps"],
@@ -28,6 +53,7 @@ container = LazyGroup(
 )
 image = LazyGroup(
     "image",
+    aliases={"list": "ls", "remove": "rm"},
     help="All commands on images.",
     table={
         "ls": TABLE["images"],
@@ -41,9 +67,17 @@ system = LazyGroup(
     "system",
     help="All commands on the engine as a whole.",
     table={
-        "df": (f"{_HERE}.system_commands:df", "Show how much room things take."),
+        "df": (f"{_HERE}.disk_usage_command:df", "Show how much room things take."),
         "events": TABLE["events"],
         "info": TABLE["info"],
-        "prune": (f"{_HERE}.system_commands:system_prune", "Remove all that nothing uses."),
+        "prune": (f"{_HERE}.prune_commands:system_prune", "Remove all that nothing uses."),
+    },
+)
+builder = LazyGroup(
+    "builder",
+    help="Builds, and what they keep.",
+    table={
+        "build": TABLE["build"],
+        "prune": (f"{_HERE}.prune_commands:builder_prune", "Remove what builds keep."),
     },
 )

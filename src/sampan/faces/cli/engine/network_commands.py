@@ -25,10 +25,13 @@ from sampan.faces.cli.engine.network_rows import (
     network_row,
     volume_row,
 )
+from sampan.faces.cli.lazy_group import AliasedGroup
 from sampan.faces.cli.session import Session
 
+_ALIASES = {"list": "ls", "remove": "rm"}
 
-@click.group(help="Networks of containers.")
+
+@click.group(cls=AliasedGroup, aliases=_ALIASES, help="Networks of containers.")
 def network() -> None:
     """Only its commands do anything."""
 
@@ -54,27 +57,38 @@ def list_networks(
 @click.option("--ip-range", "ranges", multiple=True, help="Where to take addresses from.")
 @click.option("--internal", is_flag=True, help="Nothing leads outwards.")
 @click.option("--ipv6", is_flag=True)
+@click.option("--attachable", is_flag=True, help="Also by hand.")
+@click.option("--aux-address", "taken", multiple=True, metavar="NAME=ADDRESS", help="Not to give.")
+@click.option("--ipam-driver", default="default", show_default=True)
+@click.option("--ipam-opt", "address_options", multiple=True, metavar="NAME=VALUE")
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE")
 @click.option("-o", "--opt", "options", multiple=True, metavar="NAME=VALUE")
 @click.argument("name")
 @click.pass_obj
 def create_network(session: Session, /, name: str, **wanted: Any) -> None:
-    pools = []
+    pools: list[dict[str, Any]] = []
     for index, subnet in enumerate(wanted["subnets"]):
-        pool = {"Subnet": subnet}
+        pool: dict[str, Any] = {"Subnet": subnet}
         if index < len(wanted["gateways"]):
             pool["Gateway"] = wanted["gateways"][index]
         if index < len(wanted["ranges"]):
             pool["IPRange"] = wanted["ranges"][index]
+        if not index and wanted["taken"]:
+            pool["AuxiliaryAddresses"] = pairs(wanted["taken"])
         pools.append(pool)
     document = {
         "Name": name,
         "Driver": wanted["driver"],
         "Internal": wanted["internal"],
+        "Attachable": wanted["attachable"],
         "EnableIPv6": wanted["ipv6"],
         "Labels": pairs(wanted["labels"]),
         "Options": pairs(wanted["options"]),
-        "IPAM": {"Config": pools},
+        "IPAM": {
+            "Driver": wanted["ipam_driver"],
+            "Options": pairs(wanted["address_options"]),
+            "Config": pools,
+        },
     }
     with engine(session) as client:
         click.echo(client.document("POST", "/networks/create", None, document)["Id"])
@@ -82,16 +96,29 @@ def create_network(session: Session, /, name: str, **wanted: Any) -> None:
 
 @network.command(help="Put a container on a network.")
 @click.option("--ip", "address", default="", help="The address that it gets there.")
+@click.option("--ip6", "address6", default="", help="The same for IPv6.")
+@click.option("--link-local-ip", "link_local", multiple=True, help="A link-local address.")
 @click.option("--alias", "aliases", multiple=True, help="A further name there.")
+@click.option("--link", "links", multiple=True, metavar="CONTAINER:NAME")
+@click.option("--driver-opt", "options", multiple=True, metavar="NAME=VALUE")
+@click.option("--gw-priority", "priority", type=int, default=0, help="The highest leads outside.")
 @click.argument("name")
 @click.argument("container")
 @click.pass_obj
-def connect(
-    session: Session, /, name: str, container: str, address: str, aliases: tuple[str, ...]
-) -> None:
-    settings: dict[str, Any] = {"Aliases": list(aliases)}
-    if address:
-        settings["IPAMConfig"] = {"IPv4Address": address}
+def connect(session: Session, /, name: str, container: str, **wanted: Any) -> None:
+    addresses = {
+        "IPv4Address": wanted["address"],
+        "IPv6Address": wanted["address6"],
+        "LinkLocalIPs": list(wanted["link_local"]),
+    }
+    settings = {
+        "Aliases": list(wanted["aliases"]),
+        "Links": list(wanted["links"]),
+        "DriverOpts": pairs(wanted["options"]),
+        "GwPriority": wanted["priority"],
+    }
+    if any(addresses.values()):
+        settings["IPAMConfig"] = {field: value for field, value in addresses.items() if value}
     document = {"Container": container, "EndpointConfig": settings}
     with engine(session) as client:
         client.document("POST", f"/networks/{name}/connect", None, document)
@@ -108,6 +135,9 @@ def disconnect(session: Session, /, name: str, container: str, force: bool) -> N
         client.document("POST", f"/networks/{name}/disconnect", None, document)
 
 
+_NAMED_TOO = click.Option(
+    ["-a", "--all", "everything"], is_flag=True, help="Also those that have a name."
+)
 _COMPLETIONS = {"networks": complete_networks, "volumes": complete_volumes}
 
 
@@ -127,20 +157,25 @@ def _pruning(kind: str, deleted: str) -> click.Command:
     @WITHOUT_ASKING
     @PRUNE_FILTER
     @click.pass_obj
-    def prune(session: Session, /, force: bool, filtered: tuple[str, ...]) -> None:
+    def prune(
+        session: Session, /, force: bool, filtered: tuple[str, ...], everything: bool = False
+    ) -> None:
         if not confirmed(force, f"Remove {kind} that nothing uses?"):
             return
+        wanted = (*filtered, "all=true") if everything else filtered
         with engine(session) as client:
-            answer = client.document("POST", f"/{kind}/prune", {"filters": filters(filtered)})
+            answer = client.document("POST", f"/{kind}/prune", {"filters": filters(wanted)})
         for name in answer[deleted] or ():
             click.echo(name)
         if "SpaceReclaimed" in answer:
             click.echo(f"Total reclaimed space: {size(answer['SpaceReclaimed'])}")
 
+    if kind == "volumes":
+        prune.params.append(_NAMED_TOO)
     return prune
 
 
-@click.group(help="Volumes of containers.")
+@click.group(cls=AliasedGroup, aliases=_ALIASES, help="Volumes of containers.")
 def volume() -> None:
     """Only its commands do anything."""
 

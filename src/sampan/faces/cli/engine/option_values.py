@@ -135,6 +135,14 @@ _MOUNT_FIELDS: dict[str, Any] = {
 }
 
 
+_ENDPOINT_FIELDS: dict[str, Any] = {
+    "ip": _put("IPAMConfig", "IPv4Address"),
+    "ip6": _put("IPAMConfig", "IPv6Address"),
+    "mac-address": _put("MacAddress"),
+    "gw-priority": _put("GwPriority", read=int),
+}
+
+
 def port_range(text: str) -> range:
     first, _, last = text.partition("-")
     ports = range(int(first), int(last or first) + 1)
@@ -190,6 +198,56 @@ def device_rate(text: str) -> dict[str, Any]:
     if not path.startswith("/"):
         raise ValueError(text)
     return {"Path": path, "Rate": size(rate)}
+
+
+def device_weight(text: str) -> dict[str, Any]:
+    path, _, weight = text.rpartition(":")
+    if not path.startswith("/"):
+        raise ValueError(text)
+    return {"Path": path, "Weight": int(weight)}
+
+
+def network(text: str) -> tuple[str, dict[str, Any]]:
+    """NAME, or fields such as name=NAME,alias=A,ip=ADDRESS; the settings of the endpoint."""
+    if "=" not in text:
+        return text, {}
+    name = ""
+    settings: dict[str, Any] = {}
+    for field in text.split(","):
+        key, _, value = field.partition("=")
+        if key == "name":
+            name = value
+        elif key == "alias":
+            settings.setdefault("Aliases", []).append(value)
+        elif key == "link-local-ip":
+            addresses = settings.setdefault("IPAMConfig", {})
+            addresses.setdefault("LinkLocalIPs", []).append(value)
+        elif key == "driver-opt":
+            option, _, content = value.partition("=")
+            settings.setdefault("DriverOpts", {})[option] = content
+        elif key in _ENDPOINT_FIELDS:
+            _ENDPOINT_FIELDS[key](settings, value)
+        else:
+            raise ValueError(field)
+    if not name:
+        raise ValueError(text)
+    return name, settings
+
+
+def moment(text: str, now: float) -> str:
+    """Seconds since the epoch of a time: such seconds, an age as 10m, or RFC 3339, whole or not.
+
+    `now` is seconds since the epoch.
+    """
+    if text.replace(".", "", 1).isdigit():
+        return text
+    try:
+        return f"{now - duration(text) / 10**9:.9f}"
+    except ValueError:
+        from datetime import datetime
+
+        found = datetime.fromisoformat(text)
+        return f"{found.timestamp():.9f}"
 
 
 def ulimit(text: str) -> dict[str, Any]:

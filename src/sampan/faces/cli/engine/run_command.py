@@ -75,7 +75,7 @@ class _Run:
         """Raises UsageError, EngineRefused, EngineUnreachable, ConnectionError."""
         wanted = self._wanted
         terminal = bool(self._document.get("Tty"))
-        interactive = bool(self._document.get("OpenStdin")) and not wanted.detached
+        interactive = bool(self._document.get("AttachStdin"))
         if terminal and interactive and not only_create and not os.isatty(0):
             raise UsageError("standard input is no terminal: leave out -t")
         identifier = self._created()
@@ -118,7 +118,13 @@ class _Run:
 
     def _attached(self, identifier: str, *, interactive: bool, terminal: bool) -> int:
         path = f"/containers/{identifier}"
-        streams = {"stream": True, "stdout": True, "stderr": True, "stdin": interactive}
+        document = self._document
+        streams = {
+            "stream": True,
+            "stdout": document["AttachStdout"],
+            "stderr": document["AttachStderr"],
+            "stdin": interactive,
+        }
         keys = {"detachKeys": self._wanted.detach_keys} if self._wanted.detach_keys else {}
         carried = self._client.upgraded(f"{path}/attach", {**streams, **keys})
         condition = "removed" if self._wanted.host.get("AutoRemove") else "next-exit"

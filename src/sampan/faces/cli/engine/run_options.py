@@ -20,6 +20,7 @@ class Wanted:
         self.host: dict[str, Any] = {}
         self.document: dict[str, Any] = {"HostConfig": self.host}
         self.endpoint: dict[str, Any] = {}
+        self.further_endpoints: dict[str, dict[str, Any]] = {}
         self.name = ""
         self.platform = ""
         self.pull = "missing"
@@ -28,6 +29,7 @@ class Wanted:
         self.detached = False
         self.quiet = False
         self.passes_signals = True
+        self.streams: set[str] = set()
 
 
 _Setter = Callable[[Wanted, str, Mapping[str, str]], None]
@@ -120,7 +122,22 @@ def _expose(wanted: Wanted, value: str, _: Mapping[str, str]) -> None:
 
 
 def _network(wanted: Wanted, value: str, _: Mapping[str, str]) -> None:
-    wanted.host["NetworkMode"] = "bridge" if value == "default" else value
+    name, settings = values.network(value)
+    if "NetworkMode" not in wanted.host:
+        wanted.host["NetworkMode"] = "bridge" if name == "default" else name
+        wanted.endpoint.update(settings)
+    else:
+        wanted.further_endpoints[name] = settings
+
+
+def _attach(wanted: Wanted, value: str, _: Mapping[str, str]) -> None:
+    if value.lower() not in ("stdin", "stdout", "stderr"):
+        raise ValueError(value)
+    wanted.streams.add(value.lower())
+
+
+def _link(wanted: Wanted, value: str, _: Mapping[str, str]) -> None:
+    wanted.host.setdefault("Links", []).append(value)
 
 
 def _alias(wanted: Wanted, value: str, _: Mapping[str, str]) -> None:
@@ -132,6 +149,11 @@ def _address(field: str) -> _Setter:
         wanted.endpoint.setdefault("IPAMConfig", {})[field] = value
 
     return put
+
+
+def _link_local_address(wanted: Wanted, value: str, _: Mapping[str, str]) -> None:
+    addresses = wanted.endpoint.setdefault("IPAMConfig", {})
+    addresses.setdefault("LinkLocalIPs", []).append(value)
 
 
 def _mac_address(wanted: Wanted, value: str, _: Mapping[str, str]) -> None:
@@ -168,7 +190,9 @@ def _pull(wanted: Wanted, value: str, _: Mapping[str, str]) -> None:
 SETTERS: dict[str, _Setter] = {
     "--add-host": _host_list("ExtraHosts"),
     "--annotation": _host_map("Annotations"),
+    "--attach": _attach,
     "--blkio-weight": _host("BlkioWeight", int),
+    "--blkio-weight-device": _host_list("BlkioWeightDevice", values.device_weight),
     "--cap-add": _host_list("CapAdd"),
     "--cap-drop": _host_list("CapDrop"),
     "--cgroup-parent": _host("CgroupParent"),
@@ -176,6 +200,8 @@ SETTERS: dict[str, _Setter] = {
     "--cidfile": _attribute("identifier_file"),
     "--cpu-period": _host("CpuPeriod", int),
     "--cpu-quota": _host("CpuQuota", int),
+    "--cpu-rt-period": _host("CpuRealtimePeriod", int),
+    "--cpu-rt-runtime": _host("CpuRealtimeRuntime", int),
     "--cpu-shares": _host("CpuShares", int),
     "--cpus": _cpus,
     "--cpuset-cpus": _host("CpusetCpus"),
@@ -207,8 +233,11 @@ SETTERS: dict[str, _Setter] = {
     "--ip": _address("IPv4Address"),
     "--ip6": _address("IPv6Address"),
     "--ipc": _host("IpcMode"),
+    "--isolation": _host("Isolation"),
     "--label": _label,
     "--label-file": _label_file,
+    "--link": _link,
+    "--link-local-ip": _link_local_address,
     "--log-driver": _log_driver,
     "--log-opt": _log_option,
     "--mac-address": _mac_address,
@@ -232,6 +261,7 @@ SETTERS: dict[str, _Setter] = {
     "--shm-size": _host("ShmSize", values.size),
     "--stop-signal": _document("StopSignal"),
     "--stop-timeout": _document("StopTimeout", int),
+    "--storage-opt": _host_map("StorageOpt"),
     "--sysctl": _host_map("Sysctls"),
     "--tmpfs": _host_map("Tmpfs", ":"),
     "--ulimit": _host_list("Ulimits", values.ulimit),
@@ -239,6 +269,7 @@ SETTERS: dict[str, _Setter] = {
     "--userns": _host("UsernsMode"),
     "--uts": _host("UTSMode"),
     "--volume": _volume,
+    "--volume-driver": _host("VolumeDriver"),
     "--volumes-from": _host_list("VolumesFrom"),
     "--workdir": _document("WorkingDir"),
 }
@@ -274,6 +305,7 @@ FLAGS: dict[str, Callable[[Wanted, bool], None]] = {
     "--tty": _truth("document", "Tty"),
 }
 SHORT = {
+    "-a": "--attach",
     "-P": "--publish-all",
     "-c": "--cpu-shares",
     "-d": "--detach",
@@ -289,6 +321,9 @@ SHORT = {
     "-v": "--volume",
     "-w": "--workdir",
 }
+# Taken as docker takes them, and without a meaning here as there.
+for _meaningless in ("--disable-content-trust",):
+    FLAGS[_meaningless] = lambda _wanted, _chosen: None
 _OTHER_NAMES = {"--net": "--network", "--net-alias": "--network-alias", "--dns-opt": "--dns-option"}
 
 
@@ -316,13 +351,19 @@ def parse(arguments: list[str], environment: Mapping[str, str]) -> Wanted | None
 
 def _complete(wanted: Wanted) -> None:
     document = wanted.document
-    attached = not wanted.detached
-    document |= {"AttachStdout": attached, "AttachStderr": attached}
+    if wanted.detached and wanted.streams:
+        raise UsageError("conflicting options: cannot specify both --attach and --detach")
+    attached = {"stdout", "stderr"} if not (wanted.detached or wanted.streams) else wanted.streams
+    document |= {"AttachStdout": "stdout" in attached, "AttachStderr": "stderr" in attached}
     if document.get("OpenStdin"):
-        document |= {"AttachStdin": attached, "StdinOnce": attached}
-    if wanted.endpoint:
-        mode = wanted.host.get("NetworkMode", "bridge")
-        document["NetworkingConfig"] = {"EndpointsConfig": {mode: wanted.endpoint}}
+        reads = not wanted.detached and (not wanted.streams or "stdin" in wanted.streams)
+        document |= {"AttachStdin": reads, "StdinOnce": reads}
+    mode = wanted.host.get("NetworkMode", "bridge")
+    endpoints = {mode: wanted.endpoint} if wanted.endpoint else {}
+    if wanted.further_endpoints:
+        endpoints = {mode: wanted.endpoint, **wanted.further_endpoints}
+    if endpoints:
+        document["NetworkingConfig"] = {"EndpointsConfig": endpoints}
 
 
 def _divided(word: str) -> tuple[str, str | None]:

@@ -8,7 +8,7 @@ import click
 
 from sampan.faces.cli.engine import run_command
 from sampan.faces.cli.engine.api_client import EngineClient
-from sampan.faces.cli.engine.asking import ask_for_each, engine
+from sampan.faces.cli.engine.asking import ask_for_each, engine, moment_of
 from sampan.faces.cli.engine.names import CONTAINER, CONTAINERS, RUNNING_CONTAINER
 from sampan.faces.cli.engine.option_values import lines_of, variables
 from sampan.faces.cli.engine.streams import show_frames
@@ -28,9 +28,11 @@ _SIGNALS = click.option(
 @click.option("-t", "--timestamps", is_flag=True, help="Begin each line with its time.")
 @click.option("--since", default="", help="Only after a time.")
 @click.option("--until", default="", help="Only before a time.")
+@click.option("--details", is_flag=True, help="With the labels and variables that are logged.")
 @click.pass_obj
 def logs(session: Session, /, name: str, **options: Any) -> None:
     query = {key: value for key, value in options.items() if value != ""}
+    query |= {it: moment_of(query[it]) for it in ("since", "until") if it in query}
     query |= {"stdout": True, "stderr": True}
     with engine(session) as client:
         has_terminal = client.document("GET", f"/containers/{name}/json")["Config"]["Tty"]
