@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sampan.host.identifier_maps import UNMAPPED, IdentifierMap, OwnerMaps
+from sampan.host.identifier_map import IdentifierMap
+from sampan.host.identifier_maps import UNMAPPED, OwnerMaps
 
 MAPS = (IdentifierMap(0, 100_000, 1000), IdentifierMap(1000, 300_000, 500))
 OWNERS = OwnerMaps(MAPS, MAPS[:1])
