@@ -7,6 +7,7 @@ import os
 import tarfile
 import threading
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from aiohttp import web
 from building import build
 from isolation import Place, in_own_process
 
-from sampan.engine.build.contract import ArchiveContext, FolderContext
+from sampan.engine.build.contract import ArchiveContext, FolderContext, RemoteContext
 from sampan.engine.build.errors import BuildFailed
 from sampan.engine.contract import EngineError
 
@@ -68,21 +69,64 @@ def test_archives_are_unpacked_by_add_alone(tmp_path: Path) -> None:
     in_own_process(tmp_path, body)
 
 
+@asynccontextmanager
+async def served(files: dict[str, bytes]) -> AsyncIterator[str]:
+    """A web server with these files, for a `with` block; its address."""
+    application = web.Application()
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path not in files:
+            raise web.HTTPNotFound
+        headers = {"Last-Modified": "Sat, 01 Jan 2000 00:00:00 GMT"}
+        return web.Response(body=files[request.path], headers=headers)
+
+    application.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def test_contexts_from_urls(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        files = {
+            "/Alone": b"FROM scratch\nLABEL by=url\n",
+            "/context.tgz": archive({"Dockerfile": b"FROM scratch\nCOPY f /\n", "f": b"x"}, "w:gz"),
+        }
+        async with served(files) as address:
+            alone, _ = await build(place, "", context=RemoteContext(f"{address}/Alone"))
+            assert alone.configuration.execution.labels == {"by": "url"}
+            packed, _ = await build(place, "", context=RemoteContext(f"{address}/context.tgz"))
+            (layer,) = place.store.layers.folders(packed.diff_ids)
+            assert (layer / "f").read_bytes() == b"x"
+        for url, message in (
+            (f"{address}/gone", "error downloading remote context .*: connect: connection refused"),
+            ("nosuch", r"remoteURL \(nosuch\) could not be recognized as URL"),
+            ("https://example.org/x.git#main:sub", "is a git repository, which is not fetched"),
+        ):
+            with pytest.raises(EngineError, match=message):
+                await build(place, "", context=RemoteContext(url))
+
+    in_own_process(tmp_path, body)
+
+
+def test_a_context_of_nothing_has_no_dockerfile(tmp_path: Path) -> None:
+    async def body(place: Place) -> None:
+        with pytest.raises(EngineError, match="Cannot locate specified Dockerfile: Dockerfile"):
+            await build(place, "", context=ArchiveContext(stream(b"")))
+
+    in_own_process(tmp_path, body)
+
+
 def test_files_from_urls_are_checked(tmp_path: Path) -> None:
     async def body(place: Place) -> None:
-        application = web.Application()
+        async with served({"/deep/f.txt": b"remote"}) as address:
+            await check(place, f"{address}/deep/f.txt")
 
-        async def answer(_: web.Request) -> web.Response:
-            return web.Response(
-                body=b"remote", headers={"Last-Modified": "Sat, 01 Jan 2000 00:00:00 GMT"}
-            )
-
-        application.router.add_get("/deep/f.txt", answer)
-        runner = web.AppRunner(application)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/deep/f.txt"
+    async def check(place: Place, url: str) -> None:
         good = "sha256:" + hashlib.sha256(b"remote").hexdigest()
         image, _ = await build(place, f"FROM scratch\nADD --checksum={good} {url} /to/\n")
         file = place.store.layers.folders(image.diff_ids)[0] / "to/f.txt"
@@ -92,7 +136,6 @@ def test_files_from_urls_are_checked(tmp_path: Path) -> None:
             await build(place, f"FROM scratch\nADD --checksum=sha256:{'0' * 64} {url} /to/\n")
         with pytest.raises(BuildFailed, match="with status 404"):
             await build(place, f"FROM scratch\nADD {url}x /to/\n")
-        await runner.cleanup()
 
     in_own_process(tmp_path, body)
 

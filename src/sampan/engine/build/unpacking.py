@@ -64,14 +64,15 @@ def unpack_into(
 
 class _WholeBlocks:
     """Fills the last block up with zeros: Docker's clients leave that out when they add a
-    Dockerfile to a context."""
+    Dockerfile to a context. Nothing at all becomes an archive of nothing."""
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._size = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        data = self._stream.read(size) or b"\0" * (-self._size % _BLOCK)
+        missing = -self._size % _BLOCK if self._size else _BLOCK
+        data = self._stream.read(size) or b"\0" * missing
         self._size += len(data)
         return data
 
