@@ -36,8 +36,8 @@ def docker(
     """Docker's command line beside the engine, with the plugin buildx where there is one."""
     program = _buildx()
     plugins = engine.folder / "cli-plugins"
-    if program is not None and not plugins.exists():
-        plugins.mkdir()
+    if program is not None and not (plugins / program.name).exists():
+        plugins.mkdir(exist_ok=True)
         shutil.copy(program, plugins)
     environment: dict[str, Any] = os.environ | {
         "DOCKER_HOST": f"unix://{engine.address}",
