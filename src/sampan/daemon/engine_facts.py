@@ -10,6 +10,7 @@ from sampan import __version__
 from sampan.daemon.groups import engine
 from sampan.engine.container_engine import DEFAULT_RUNTIME
 from sampan.engine.containers.machine_limits import limited_by
+from sampan.engine.containers.user_remapping import VARIABLE
 from sampan.engine.runtime.host_facts import confines_by_app_armor
 from sampan.faces.dockerapi.facts import Facts
 from sampan.foundation.settings import Instance
@@ -59,4 +60,5 @@ def _storage(folder: Path) -> tuple[tuple[str, str], ...]:
 
 def _security() -> tuple[str, ...]:
     confining = ["name=apparmor"] if confines_by_app_armor() else []
-    return (*confining, "name=seccomp,profile=builtin", "name=cgroupns")
+    mapped = ["name=userns"] if os.environ.get(VARIABLE) else []
+    return (*confining, "name=seccomp,profile=builtin", *mapped, "name=cgroupns")

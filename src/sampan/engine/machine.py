@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -20,6 +21,7 @@ from sampan.engine.containers.machine_limits import limited_by
 from sampan.engine.containers.parts import Parts
 from sampan.engine.containers.service import MachineContainers
 from sampan.engine.containers.storage_options import default_root_size
+from sampan.engine.containers.user_remapping import remapping
 from sampan.engine.containers.volume_parts import VolumeParts
 from sampan.engine.events import Events
 from sampan.engine.images.local import LocalImages
@@ -101,6 +103,7 @@ async def open_machine(instance: Instance, environment: Mapping[str, str]) -> Ma
         platform=platform_text(machine_platform()),
         host_name=socket.gethostname(),
         default_root_size=default_root_size(environment, engine.containers_folder),
+        owners=remapping(environment, lambda file: Path(file).read_text()),
         limited_by=limited_by(groups, f"{instance.cgroup}/{_CONTAINERS}"),
     )
     runner = StepRunner(

@@ -33,10 +33,12 @@ from sampan.engine.containers.registry import Registry
 from sampan.engine.containers.removal import Removal
 from sampan.engine.containers.storage_options import root_size
 from sampan.engine.containers.translation import RunFacts, engine_configuration
+from sampan.engine.containers.user_remapping import maps_of
 from sampan.engine.contract import ContainerNotFound, InvalidConfiguration
 from sampan.engine.networks.contract import BRIDGE, CONTAINER_MODE, DEFAULT_MODE, HOST
 from sampan.engine.volumes.contract import LOCAL_DRIVER, VolumeDefinition
 from sampan.host import paths
+from sampan.host.identifier_maps import UNMAPPED
 
 _SHORT = 12
 
@@ -103,6 +105,7 @@ class Creation:
             endpoints=_endpoints(host.network_mode, networking),
             mounts=mounts,
             intent="create" if any(mount.kind == "volume" for mount in mounts) else "keep",
+            owners=maps_of(host, self._parts.owners),
         )
         await asyncio.to_thread(_check_sources, mounts)
         # What can't be translated is refused now, not at the start.
@@ -172,6 +175,8 @@ class Creation:
                 labels=mount.labels or None,
             )
             volume = await self._parts.volumes.acquire(container.identifier, definition)
+            if volume.fresh and container.record.owners != UNMAPPED:
+                os.chown(volume.path, *container.record.owners.outside(0, 0))
             if volume.fresh and mount.copies_content:
                 await self._populate(container.identifier, volume.name, mount.target)
             mounts.append(msgspec.structs.replace(mount, name=volume.name))

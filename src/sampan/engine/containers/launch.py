@@ -4,6 +4,7 @@ When a run may begin, and what follows its end, is not decided here.
 """
 
 import asyncio
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from sampan.engine.networks.contract import (
     Link,
     Sandbox,
 )
+from sampan.host.identifier_maps import UNMAPPED
 
 RATE_IN_LABEL = "sampan.network.rate.in"
 RATE_OUT_LABEL = "sampan.network.rate.out"
@@ -75,6 +77,9 @@ class Launch:
             mount.target: await self._source(container, mount, opened) for mount in record.mounts
         }
         sandbox = await self._parts.networks.attach(self._attachment(container))
+        if record.owners != UNMAPPED:
+            for path in network_files.of_sandbox(sandbox).values():
+                os.chown(path, *record.owners.outside(0, 0))
         return RunFacts(
             cgroup_parent=self._parts.cgroup,
             log_path=await self._logs.settle(container),

@@ -18,12 +18,13 @@ from sampan.engine.images.contract import Images
 from sampan.engine.networks.contract import Networks
 from sampan.engine.state import State
 from sampan.engine.volumes.contract import Volumes
+from sampan.host.identifier_maps import UNMAPPED, OwnerMaps
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """`cgroup` holds the containers' groups, `logs` a folder of logs for each of them.
 
-    `clock` gives nanoseconds since the epoch.
+    `clock` gives nanoseconds since the epoch. `owners` are the maps of containers' users.
     """
 
     engine: Engine
@@ -41,6 +42,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     limited_by: LimitedBy = LimitedBy()
     default_root_size: int = 0
     clock: Callable[[], int] = time.time_ns
+    owners: OwnerMaps = UNMAPPED
     random_source: random.Random = msgspec.field(default_factory=random.SystemRandom)
 
     def log_folder(self, identifier: str) -> Path:

@@ -16,6 +16,7 @@ from sampan.engine.containers.configuration import (
 )
 from sampan.engine.containers.mount_plan import PlannedMount
 from sampan.engine.contract import EngineError
+from sampan.host.identifier_maps import UNMAPPED, OwnerMaps
 
 KIND = "container"
 
@@ -35,7 +36,8 @@ class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     anonymous volumes or without.
 
     `stopped_by_hand`: nobody but a hand may start it again while the engine lives. `endpoints`
-    are what was asked for, by the networks' names.
+    are what was asked for, by the networks' names. `owners` are the maps of its user namespace,
+    whatever holds for containers that are made later.
     """
 
     identifier: str
@@ -52,6 +54,7 @@ class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     stopped_by_hand: bool = False
     restart_count: int = 0
     end: RecordedEnd = RecordedEnd()
+    owners: OwnerMaps = UNMAPPED
 
 
 def encoded(record: ContainerRecord) -> bytes:

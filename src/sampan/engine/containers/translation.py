@@ -88,6 +88,8 @@ def engine_configuration(record: ContainerRecord, facts: RunFacts) -> ContainerC
             ResourceLimit(limit.name, limit.soft, limit.hard) for limit in host.ulimits or ()
         ),
         cgroup_parent=facts.cgroup_parent,
+        uid_maps=record.owners.users,
+        gid_maps=record.owners.groups,
         network_namespace=facts.network_namespace,
         host_process_namespace=host.process_mode == "host",
         share_process_namespace_of=facts.processes_of,

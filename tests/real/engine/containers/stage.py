@@ -27,6 +27,7 @@ from sampan.engine.images.registry.settings import SettingsFile
 from sampan.engine.networks.contract import AttachmentRequest, NetworkDetail, Sandbox
 from sampan.engine.state import State
 from sampan.engine.volumes.contract import AcquiredVolume, VolumeDefinition, VolumeDetail
+from sampan.host.identifier_maps import UNMAPPED, OwnerMaps
 
 
 class PlainNetworks:
@@ -133,8 +134,9 @@ class Stage:
         await self.parts.state.close()
 
 
-async def opened(place: Place, boot: str = "") -> Stage:
-    """A life of the engine over the folders of a test; `boot` tells starts of a machine apart."""
+async def opened(place: Place, boot: str = "", owners: OwnerMaps = UNMAPPED) -> Stage:
+    """A life of the engine over the folders of a test; `boot` tells starts of a machine apart,
+    `owners` are the maps of containers that are made from now on."""
     engine = await ContainerEngine.open(
         place.folder / "state", place.folder / "run", LocalImages(place.store), boot=boot
     )
@@ -161,6 +163,7 @@ async def opened(place: Place, boot: str = "") -> Stage:
         processors=2,
         platform="linux/amd64",
         host_name="machine",
+        owners=owners,
     )
     return Stage(parts, await MachineContainers.open(parts))
 
