@@ -42,7 +42,7 @@ EXPLAINED = [
     ("bad-variable", "?says *failed to process*", "the words since Docker 23"),
     ("no-program", "?says *executable file*", "another runtime"),
     ("metadata", "history *HEALTHCHECK*", "a start interval, since Docker 25"),
-    ("hosts", "?says f*00::*", "as since Docker 25"),
+    ("limits", "?says f*00::*", "as since Docker 25"),
     # Statuses: a request that is wrong is never the server's fault.
     ("no-dockerfile", "status 400, Docker has 500", "the request is wrong"),
     ("other-file", "status 400, Docker has 500", "the request is wrong"),
