@@ -4,7 +4,6 @@ it leaves behind when it is gone."""
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -13,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.real.leftovers import instance_name
 
 from sampan.foundation.settings import Instance
 
@@ -211,7 +212,7 @@ def running_cluster(
 
     In `namespaces` of somebody else, only what bears the instance's name is looked for.
     """
-    cluster = Cluster(f"test-{secrets.token_hex(3)}", folder, namespaces or Namespaces())
+    cluster = Cluster(instance_name("test-"), folder, namespaces or Namespaces())
     try:
         try:
             answer = cluster.sampan("up", "--nodes", str(nodes))

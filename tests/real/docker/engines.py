@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any
 
 from gathering import root_layer
 from harness import ROOT, Namespaces
+from tests.real.leftovers import instance_name
 
 from sampan.foundation.settings import Instance
 from sampan.host.cgroups import control_groups
@@ -175,7 +175,7 @@ class RunningEngine:
 
 class Sampan(RunningEngine):
     def __init__(self, folder: Path, environment: dict[str, str] | None = None) -> None:
-        self.instance = Instance(name=f"d{secrets.token_hex(4)}")
+        self.instance = Instance(name=instance_name("d"))
         super().__init__(folder, self.instance.run_folder / "docker.sock", environment)
 
     def program(self) -> list[str]:

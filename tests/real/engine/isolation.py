@@ -5,7 +5,6 @@ import contextlib
 import ctypes
 import io
 import os
-import secrets
 import shutil
 import signal
 import sys
@@ -17,6 +16,7 @@ from typing import NoReturn
 
 import uvloop
 from gathering import root_layer
+from tests.real.leftovers import instance_name
 
 from sampan.engine.configuration import ContainerConfiguration, Limits
 from sampan.engine.container_engine import ContainerEngine
@@ -45,7 +45,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.instance = Instance(name=f"t{secrets.token_hex(4)}")
+        self.instance = Instance(name=instance_name("t"))
         self.cgroup = self.instance.cgroup
         self.control_groups = cgroups.control_groups()
         self.store = ImageStore(folder / "images")
