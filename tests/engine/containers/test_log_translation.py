@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sampan.engine.containers import json_log, log_spool, log_translation
 from sampan.engine.containers.log_translation import LogPlace
 from sampan.engine.log_rotation import LogLimits, older_parts
-from sampan.engine.logs import LogEntry
+from sampan.engine.logs import LogEntry, LogStream
 
 TIME = "2026-01-01T00:00:00.5"
 ALL = LogLimits(size=1 << 30)
@@ -37,7 +37,8 @@ class Container:
     def say(self, *texts: str) -> None:
         with self._file.open("ab") as file:
             for text in texts:
-                file.write(f"{TIME}00+00:00 stdout F {text}\n".encode())
+                for piece, tag in ((text[:5], "P"), (text[5:], "F")):
+                    file.write(f"{TIME}00+00:00 stdout {tag} {piece}\n".encode())
                 self.said.append(text)
 
     def set_aside(self) -> bool:
@@ -70,7 +71,7 @@ class Container:
 
 def test_a_line_is_dockers() -> None:
     writer = json_log.Writer({"tag": "t"}, {})
-    line = writer.line(LogEntry("2026-01-01T00:00:00.120000000Z", "stderr", False, b'say "hi"'))
+    line = writer.lines(LogEntry("2026-01-01T00:00:00.120000000Z", "stderr", False, b'say "hi"'))
     assert line == (
         b'{"log":"say \\"hi\\"\\n","stream":"stderr","attrs":{"tag":"t"},'
         b'"time":"2026-01-01T00:00:00.12Z"}\n'
@@ -80,33 +81,48 @@ def test_a_line_is_dockers() -> None:
     assert json_log.parse(b"not one") is None
 
 
+def pieces(made: bytes) -> list[str]:
+    return [json.loads(line)["log"] for line in made.splitlines()]
+
+
 @given(
-    st.binary(max_size=40).filter(lambda it: b"\n" not in it),
-    st.booleans(),
+    st.lists(st.tuples(st.text(max_size=40), st.booleans(), st.booleans())),
     st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
 )
-def test_what_is_written_is_read_again(
-    content: bytes, partial: bool, attributes: dict[str, str]
+def test_lines_that_were_cut_are_whole_again(
+    said: list[tuple[str, bool, bool]], attributes: dict[str, str]
 ) -> None:
-    line = json_log.Writer(attributes, {}).line(LogEntry(f"{TIME}Z", "stdout", partial, content))
-    assert line.count(b"\n") == 1
-    read = json_log.parse(line.rstrip(b"\n"))
-    assert read is not None
-    assert (read.partial, read.attributes) == (partial, attributes)
-    try:
-        assert read.content == content.decode().encode()
-    except UnicodeDecodeError:
-        assert partial or b"\xef\xbf\xbd" in read.content
+    writer, made = json_log.Writer(attributes, {}), b""
+    meant: dict[str, str] = {"stdout": "", "stderr": ""}
+    for words, partial, is_error in said:
+        text = words.replace("\n", "")
+        stream: LogStream = "stderr" if is_error else "stdout"
+        made += writer.lines(LogEntry(f"{TIME}Z", stream, partial, text.encode()))
+        meant[stream] += text + ("" if partial else "\n")
+        # Another process goes on.
+        writer = json_log.Writer(attributes, writer.held)
+    whole = made.count(b"\n")
+    made += writer.last_lines(f"{TIME}Z")
+    read = [json_log.parse(line) for line in made.split(b"\n")[:-1]]
+    told = {"stdout": "", "stderr": ""}
+    for number, entry in enumerate(read):
+        assert entry is not None
+        assert (entry.partial, entry.attributes) == (number >= whole, attributes)
+        told[entry.stream] += entry.content.decode() + ("" if entry.partial else "\n")
+    assert told == meant
 
 
-def test_a_character_that_is_cut_stays_whole_and_what_is_none_is_replaced() -> None:
+def test_long_lines_are_pieces_that_cut_no_character_and_what_is_none_is_replaced() -> None:
     writer = json_log.Writer({}, {})
-    first = writer.line(LogEntry(f"{TIME}Z", "stdout", True, "é".encode()[:1]))
-    assert json.loads(first)["log"] == ""
-    taken_up = json_log.Writer({}, writer.held)
-    second = taken_up.line(LogEntry(f"{TIME}Z", "stdout", False, "é".encode()[1:] + b"\xff"))
-    assert json.loads(second)["log"] == "é\ufffd\n"
-    assert taken_up.held == {}
+    text = "x" + "é" * 20_000
+    made = b""
+    for start in range(0, 40_001, 5000):
+        content = text.encode()[start : start + 5000]
+        made += writer.lines(LogEntry(f"{TIME}Z", "stdout", start < 40_000, content))
+    assert "".join(pieces(made)) == text + "\n"
+    assert [len(piece.encode()) for piece in pieces(made)] == [16_383, 16_384, 7235]
+    broken = writer.lines(LogEntry(f"{TIME}Z", "stdout", False, b"\xff"))
+    assert pieces(broken) == ["\ufffd\n"]
 
 
 def test_what_was_said_is_told_once_and_makes_room(tmp_path: Path) -> None:
@@ -124,6 +140,16 @@ def test_what_was_said_is_told_once_and_makes_room(tmp_path: Path) -> None:
     assert container.told() == container.said == ["one", "two", "three", "four"]
     tags = [json.loads(line).get("attrs") for line in container.place.log.read_text().splitlines()]
     assert tags == [None, None, None, {"tag": "second"}]
+
+
+def test_what_ends_without_an_end_of_line_is_told_at_the_end(tmp_path: Path) -> None:
+    container = Container(tmp_path)
+    container.place.spool.write_text(f"{TIME}Z stdout F one\n{TIME}Z stdout P two\n")
+    container.catch_up()
+    assert container.told() == ["one"]
+    container.finish()
+    container.finish()
+    assert container.told() == ["one", "two"]
 
 
 def test_a_spool_that_is_set_aside_is_read_to_its_end(tmp_path: Path) -> None:

@@ -1,19 +1,18 @@
 """The format of Docker's json-file logs: one JSON object a line. Pure.
 
-    {"log":"said\n","stream":"stdout","attrs":{"tag":"x"},"time":"2026-01-01T00:00:00.5Z"}
+    {"log":"said\\n","stream":"stdout","attrs":{"tag":"x"},"time":"2026-01-01T00:00:00.5Z"}
 
-A piece of a line that goes on has no end of line in `log`. What isn't UTF-8 is replaced, as
-Docker does it; a character that is cut between two pieces stays whole.
+A line of more than 16 KiB is several, of which only the last has an end of line in `log`. What
+isn't UTF-8 is replaced, as Docker does it.
 """
 
-import codecs
 from collections.abc import Mapping
 
 import msgspec
 
 from sampan.engine.logs import LogEntry, LogStream
 
-_REPLACED = "replace"
+_PIECE = 16 * 1024
 
 
 class _Line(msgspec.Struct):
@@ -24,39 +23,38 @@ class _Line(msgspec.Struct):
 
 
 class Writer:
-    """Makes lines out of entries; `held` is the beginning of a character that is cut, by stream."""
+    """Makes lines out of entries; `held` is the beginning of a line that goes on, by stream."""
 
-    def __init__(self, attributes: Mapping[str, str], held: Mapping[str, str]) -> None:
+    def __init__(self, attributes: Mapping[str, str], held: Mapping[LogStream, bytes]) -> None:
         told = b',"attrs":' + msgspec.json.encode(dict(attributes)) if attributes else b""
         self._middles = {
             name: b',"stream":"%s"%s,"time":"' % (name.encode(), told)
             for name in ("stdout", "stderr")
         }
         self._encode = msgspec.json.Encoder().encode
-        self._decoders = {name: _decoder(piece) for name, piece in held.items()}
+        self.held = dict(held)
 
-    @property
-    def held(self) -> dict[str, str]:
-        """In hexadecimal; empty where no character is cut."""
-        states = {name: decoder.getstate()[0] for name, decoder in self._decoders.items()}
-        return {name: state.hex() for name, state in states.items() if state}
+    def lines(self, entry: LogEntry) -> bytes:
+        """What an entry completes: nothing, a line, or several."""
+        content, made = self.held.pop(entry.stream, b"") + entry.content, b""
+        while len(content) > _PIECE:
+            cut = _end_of_character(content)
+            made += self._line(entry.stream, entry.time, content[:cut])
+            content = content[cut:]
+        if not entry.partial:
+            return made + self._line(entry.stream, entry.time, content + b"\n")
+        self.held[entry.stream] = content
+        return made
 
-    def line(self, entry: LogEntry) -> bytes:
-        """The line of an entry with its end."""
-        text = self._encode(self._text(entry))
-        time = _shortened(entry.time).encode()
-        return b'{"log":%s%s%s"}\n' % (text, self._middles[entry.stream], time)
+    def last_lines(self, time: str) -> bytes:
+        """What was said last, without an end of line."""
+        made = b"".join(self._line(stream, time, each) for stream, each in self.held.items())
+        self.held = {}
+        return made
 
-    def _text(self, entry: LogEntry) -> str:
-        content = entry.content if entry.partial else entry.content + b"\n"
-        decoder = self._decoders.get(entry.stream)
-        if decoder is None:
-            try:
-                return content.decode()
-            except UnicodeDecodeError:
-                # From here on characters may be cut.
-                decoder = self._decoders[entry.stream] = _decoder("")
-        return decoder.decode(content)
+    def _line(self, stream: LogStream, time: str, content: bytes) -> bytes:
+        text = self._encode(content.decode(errors="replace"))
+        return b'{"log":%s%s%s"}\n' % (text, self._middles[stream], _shortened(time).encode())
 
 
 def parse(line: bytes) -> LogEntry | None:
@@ -70,10 +68,12 @@ def parse(line: bytes) -> LogEntry | None:
     return LogEntry(found.time, found.stream, partial, content.encode(), found.attrs)
 
 
-def _decoder(held: str) -> codecs.IncrementalDecoder:
-    decoder = codecs.getincrementaldecoder("utf-8")(_REPLACED)
-    decoder.decode(bytes.fromhex(held))
-    return decoder
+def _end_of_character(content: bytes) -> int:
+    """Where a piece ends that is as long as can be, in no character of UTF-8."""
+    cut = _PIECE
+    while cut > _PIECE - 4 and content[cut] & 0xC0 == 0x80:
+        cut -= 1
+    return cut
 
 
 def _shortened(time: str) -> str:

@@ -19,18 +19,21 @@ from sampan.engine.containers import json_log
 from sampan.engine.containers.log_reading import BegunParts
 from sampan.engine.containers.log_spool import LogSpool, PlacedEntry
 from sampan.engine.log_rotation import LogLimits, compress_parts, set_aside
+from sampan.engine.logs import LogStream
 
 _NOTED_EVERY = 256 * 1024
 
 
 class _Position(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`file` and `offset` are of the spool, `written` is the length of the log's living part,
-    `held` what of a cut character was read and not written, `attributes` what lines tell."""
+    `held` what of a line that goes on was read and not written, by stream, `time` when it was
+    said, `attributes` what lines tell."""
 
     file: int = 0
     offset: int = 0
     written: int = 0
-    held: dict[str, str] = {}
+    held: dict[LogStream, bytes] = {}
+    time: str = ""
     attributes: dict[str, str] = {}
 
 
@@ -75,6 +78,7 @@ class _Translation:
         self._noted = _noted(place)
         self._writer = json_log.Writer(self._noted.attributes, self._noted.held)
         self._descriptor = -1
+        self._time = self._noted.time
         self._size = 0
         self._known = 0
         self._parted = False
@@ -85,6 +89,8 @@ class _Translation:
             if self._spool.begin(noted.file, noted.offset):
                 self._open()
                 await self._steps()
+                if delete:
+                    self._append([self._writer.last_lines(self._time)])
                 self._note()
                 if delete:
                     self._spool.delete()
@@ -131,10 +137,10 @@ class _Translation:
                 waiting = []
                 self._begin_part()
                 size = 0
-            line = self._writer.line(entry)
-            waiting.append(line)
-            size += len(line)
-            self._spool.offset = following
+            lines = self._writer.lines(entry)
+            waiting.append(lines)
+            size += len(lines)
+            self._spool.offset, self._time = following, entry.time
         self._append(waiting)
         self._spool.offset = read
         if self._size - self._noted.written > _NOTED_EVERY:
@@ -175,7 +181,8 @@ class _Translation:
             file=self._spool.file,
             offset=self._spool.offset,
             written=self._size - self._known,
-            held=self._writer.held,
+            held=dict(self._writer.held),
+            time=self._time if self._writer.held else "",
             attributes=self._noted.attributes,
         )
         if position != self._noted:
