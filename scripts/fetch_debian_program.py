@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-RELEASE = "trixie"
+RELEASE = "forky"
 SETTINGS = Path("/etc/apt")
 _STANZAS = re.compile(r"\n\s*\n")
 _APT_USER = "_apt"

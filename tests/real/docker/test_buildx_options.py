@@ -169,7 +169,10 @@ def test_several_platforms_in_a_registry(
     assert [one["platform"]["architecture"] for one in raw["manifests"]] == ["amd64", "arm64"]
     assert json.loads(told.read_text())["image.name"] == name
     assert "linux/arm64" in buildx(sampan, "imagetools", "inspect", name)
-    docker(sampan, "rmi", "-f", name)
+    single = f"{HOST}/team/single:1"
+    build(text, "-t", single, "--push")
+    assert "rootfs" in buildx(sampan, "imagetools", "inspect", single, "--format", "{{json .}}")
+    docker(sampan, "rmi", "-f", name, single)
 
 
 def test_a_second_engine_knows_what_the_first_has_built(

@@ -66,10 +66,8 @@ def _output(number: int, exporter: Exporter, connection: Http2Connection) -> Out
     send_pieces = partial(_send_pieces, connection, number)
     splits = exporter.is_set("platform-split", default=True)
     match exporter.kind:
-        case "moby":
-            # Such clients push by themselves, through the Engine API.
-            return StoreOutput(names=exporter.names)
-        case "image":
+        case "moby" | "image":
+            # Old clients push what is "moby" once more, through the Engine API; new ones don't.
             return StoreOutput(names=exporter.names, pushes=exporter.is_set("push"))
         case "docker" | "oci" as form:
             if not exporter.is_set("tar", default=True):
