@@ -175,6 +175,26 @@ def test_several_platforms_in_a_registry(
     docker(sampan, "rmi", "-f", name, single)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("-o", "type=oci,dest=/dev/null,compression=zstd"), "compression=zstd"),
+        (("-o", "type=oci,dest=/dev/null,oci-mediatypes=false"), "oci-mediatypes=false"),
+        (("-o", "type=image,force-compression=true"), "force-compression=true"),
+        (("--call", "outline"), "--call and --check are not answered here"),
+        (("--provenance", "mode=max"), "ttestation"),
+        (("--sbom", "true"), "ttestation"),
+    ],
+)
+def test_what_is_declined(
+    sampan: RunningEngine, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {IMAGE}\n")
+    done = docker(sampan, "buildx", "build", *words, str(tmp_path))
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
 def test_a_second_engine_knows_what_the_first_has_built(
     build: Build, registry: None, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

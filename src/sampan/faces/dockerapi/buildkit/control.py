@@ -132,7 +132,9 @@ class BuildKitServices:
         solve = await self._solves.find(call.metadata.get(_BUILD, ""))
         frontend, options = request.text(2), request.mapping(3)
         checked_frontend(frontend)
-        if not frontend or "requestid" in options:
+        if "requestid" in options:
+            raise grpc.CallFailed(grpc.UNIMPLEMENTED, "--call and --check are not answered here")
+        if not frontend:
             raise grpc.CallFailed(grpc.UNIMPLEMENTED, "only Dockerfiles are built here")
         await self._solves.run(solve, options)
         reference = protobuf.text(1, _RESULT)

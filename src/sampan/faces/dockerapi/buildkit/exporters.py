@@ -30,6 +30,7 @@ _ANNOTATION = "annotation."
 _MANIFEST_ANNOTATION = "annotation-manifest."
 _INDEX_ANNOTATION = "annotation-index."
 _PIECE = 512 << 10
+_USUAL = {"compression": "gzip", "force-compression": "false", "oci-mediatypes": "true"}
 _EXPORTERS, _OLD_EXPORTER, _OLD_ATTRIBUTES = 13, 3, 4
 
 
@@ -62,9 +63,18 @@ def outputs_of(exporters: Sequence[Exporter], connection: Http2Connection) -> tu
     return tuple(_output(number, each, connection) for number, each in enumerate(exporters))
 
 
+def _check_form(exporter: Exporter) -> None:
+    """Layers become gzip, documents of the OCI's types. Raises NotImplementedHere."""
+    for name, usual in _USUAL.items():
+        value = exporter.attributes.get(name, usual)
+        if value.lower() != usual:
+            raise NotImplementedHere(f"an output with {name}={value[:40]}")
+
+
 def _output(number: int, exporter: Exporter, connection: Http2Connection) -> Output:
     send_pieces = partial(_send_pieces, connection, number)
     splits = exporter.is_set("platform-split", default=True)
+    _check_form(exporter)
     match exporter.kind:
         case "moby" | "image":
             # Old clients push what is "moby" once more, through the Engine API; new ones don't.
