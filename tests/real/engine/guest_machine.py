@@ -17,16 +17,26 @@ from pathlib import Path
 import gathering
 import isolation  # noqa: F401 - what the tests inside import is then imported here, too
 
+import sampan.engine.networks.container_networks
+import sampan.engine.volumes.local_volumes  # noqa: F401
+
 TREE = Path(__file__).resolve().parents[3]
 _KERNELS = TREE / ".cache" / "guest-kernel"
 _PACKAGE = "linux-image-cloud-amd64"
 # Each after those that it needs.
-_MODULES = ("overlay.ko", "loop.ko", "quota_tree.ko", "quota_v2.ko", "libcrc32c.ko", "xfs.ko")
+_MODULES = (
+    *("overlay.ko", "loop.ko", "quota_tree.ko", "quota_v2.ko", "libcrc32c.ko", "xfs.ko"),
+    *("nfnetlink.ko", "nf_defrag_ipv4.ko", "nf_defrag_ipv6.ko", "nf_conntrack.ko", "nf_nat.ko"),
+    *("nf_tables.ko", "nft_chain_nat.ko", "nft_nat.ko", "nft_ct.ko"),
+    *("veth.ko", "dummy.ko", "macvlan.ko", "ipvlan.ko"),
+    *("llc.ko", "stp.ko", "garp.ko", "mrp.ko", "8021q.ko"),
+)
 _PROGRAMS = (
     *gathering.PROGRAMS,
     *("/usr/bin/crun", "/usr/bin/conmon", "/usr/sbin/losetup", "/usr/bin/ldd", "/usr/bin/bash"),
     *("/usr/bin/tini-static", "/usr/lib/x86_64-linux-gnu/libseccomp.so.2"),
     *("/usr/sbin/mkfs.ext4", "/usr/sbin/mkfs.xfs", "/usr/bin/umount"),
+    *("/usr/lib/x86_64-linux-gnu/libnftables.so.1",),
 )
 _NOT_NEEDED = frozenset(
     ("test", "idlelib", "tkinter", "ensurepip", "lib2to3", "turtledemo", "site-packages")
@@ -117,6 +127,7 @@ def guest_files(modules: Iterable[Path], arguments: Iterable[str]) -> dict[str, 
     files.update(_interpreter())
     for folder in (TREE / "src", TREE / "tests/real/engine"):
         files.update((str(path).lstrip("/"), path) for path in _files_below(folder))
+    files.update((str(path).lstrip("/"), path) for path in (TREE / "tests/real").glob("*.py"))
     files["etc/passwd"] = gathering.ACCOUNTS["etc/passwd"].encode()
     files["etc/group"] = gathering.ACCOUNTS["etc/group"].encode()
     files.update((f"modules/{number:02}", path) for number, path in enumerate(modules))

@@ -1,7 +1,7 @@
 """What containers and volumes may hold is counted and held by the file system, where that can be.
 
 The file systems are made in files, on loop devices. Where the machine's kernel has no quotas the
-kernel of the guest has (`test_unified_hierarchy.py`).
+kernel of the guest has (`test_rare_abilities.py`).
 """
 
 import asyncio
@@ -104,7 +104,7 @@ def test_a_root_takes_what_it_may_and_is_counted_over_lives(tmp_path: Path, kind
             mounts.unmount(state / "containers" / identifier / "rootfs")
         with mounted(disk, state):
             engine = await place.engine()
-            assert project_usage(state, project) == used
+            assert abs(project_usage(state, project).size - used.size) <= 4096
             await engine.start(identifier)
             await engine.wait(identifier)
             assert project_usage(state, project).size <= 16 * MIB

@@ -15,7 +15,6 @@ _TESTS = (
     "tests/real/engine/test_measured_limits.py",
     "tests/real/engine/test_lives.py::test_a_paused_container_does_nothing_until_it_is_let_go",
     "tests/real/engine/test_lives.py::test_limits_change_while_it_runs",
-    "tests/real/engine/test_quotas.py",
     "tests/real/engine/test_features.py::test_devices_come_with_their_permissions",
 )
 _SECONDS = 170

@@ -1,9 +1,9 @@
 """Containers whose interfaces stand on the machine's are neighbours of its neighbours.
 
-What the machine's kernel has no driver for is tried in the guest (`test_unified_hierarchy.py`).
+What the machine's kernel has no driver for is tried in the guest (`test_rare_abilities.py`).
 """
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
@@ -169,7 +169,7 @@ def test_routes_of_the_third_layer_need_no_gateway(tmp_path: Path) -> None:
             first = await host.run("first", "routed")
             host.serve(first.namespace, 80, "first")
             with Netlink(outside) as beside:
-                beside.add_route(IPv4Network("198.51.100.0/24"), device="lan")
+                beside.add_route(IPv4Network("198.51.100.0/24"), gateway=MACHINE.ip)
             assert await answers(outside, address(first, "routed"), 80)
             assert not first.endpoints["routed"].gateway
 
@@ -200,11 +200,13 @@ def test_a_vlan_is_made_on_the_interface_that_is_named(tmp_path: Path) -> None:
 
     async def body(host: Host) -> None:
         with host.neighbour() as outside:
-            await host.define("tagged", **_options("macvlan", parent="lan.7"))
+            pool = AddressPool(subnet="203.0.113.0/24", gateway="203.0.113.1")
+            management = AddressManagement(configuration=(pool,))
+            settings = _options("macvlan", parent="lan.7") | {"ipam": management}
+            await host.define("tagged", **settings)
             with Netlink(outside) as beside:
-                beside.remove_route(IPv4Network("192.0.2.0/24"))
                 beside.create_vlan("lan.7", below="lan", tag=7)
-                beside.add_address("lan.7", OUTSIDE)
+                beside.add_address("lan.7", IPv4Interface("203.0.113.1/24"))
             first = await host.run("first", "tagged")
             host.serve(first.namespace, 80, "first")
             assert await answers(outside, address(first, "tagged"), 80)
