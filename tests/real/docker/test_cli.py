@@ -141,6 +141,25 @@ def test_logs(docker: Docker) -> None:
     assert "No such container: nosuch" in docker.fails(1, "logs", "nosuch")
 
 
+def test_log_files_are_what_shippers_read(docker: Docker) -> None:
+    told = ("--label", "team=a b", "--log-opt", "labels=team", "--log-opt", "tag={{.Name}}")
+    script = "i=0; while test $((i+=1)) -le 3000; do echo $i; done; printf end"
+    docker("run", "-d", "--name", "ships", *told, IMAGE, "sh", "-c", script)
+    assert docker("wait", "ships") == "0"
+    file = Path(docker("inspect", "-f", "{{.LogPath}}", "ships"))
+    assert file.name.endswith("-json.log")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    said = [*(f"{number}\n" for number in range(1, 3001)), "end"]
+    assert [line["log"] for line in lines] == said
+    assert all(line["attrs"] == {"tag": "ships", "team": "a b"} for line in lines)
+    assert docker("logs", "--details", "-n", "2", "ships").splitlines() == [
+        "tag=ships,team=a+b 3000",
+        "tag=ships,team=a+b end",
+    ]
+    refused = docker.fails(125, "run", "--log-driver", "syslog", IMAGE, "true")
+    assert "logger: no log driver named 'syslog' is registered" in refused
+
+
 def test_exec(docker: Docker) -> None:
     docker("run", "-d", "--name", "host", "-e", "A=1", IMAGE, *FOREVER)
     assert docker("exec", "-e", "B=2", "-w", "/tmp", "host", "sh", "-c", "echo $A$B; pwd") == (
