@@ -181,7 +181,7 @@ def test_several_platforms_in_a_registry(
         (("-o", "type=oci,dest=/dev/null,compression=zstd"), "compression=zstd"),
         (("-o", "type=oci,dest=/dev/null,oci-mediatypes=false"), "oci-mediatypes=false"),
         (("-o", "type=image,force-compression=true"), "force-compression=true"),
-        (("--call", "outline"), "--call and --check are not answered here"),
+        (("--check",), "frontend.lint is not answered here"),
         (("--provenance", "mode=max"), "ttestation"),
         (("--sbom", "true"), "ttestation"),
     ],
@@ -193,6 +193,24 @@ def test_what_is_declined(
     done = docker(sampan, "buildx", "build", *words, str(tmp_path))
     assert done.returncode == 1
     assert said in done.stderr
+
+
+def test_what_a_dockerfile_offers(build: Build) -> None:
+    text = (
+        f"ARG BASE={IMAGE}\nFROM $BASE AS one\nARG WHO=sea\n"
+        "RUN --mount=type=secret,id=key,required --mount=type=ssh --mount=type=cache,target=/c "
+        "true\nFROM one\n"
+    )
+    targets = json.loads(build(text, "--call", "targets,format=json").stdout)["targets"]
+    assert targets == [{"name": "one", "base": IMAGE}, {"default": True, "base": "one"}]
+    words = ("--target", "one", "--build-arg", "WHO=river", "--call")
+    told = json.loads(build(text, *words, "outline,format=json").stdout)
+    assert told["args"] == [{"name": "BASE", "value": IMAGE}, {"name": "WHO", "value": "river"}]
+    assert told["secrets"] == [{"name": "key", "required": True}]
+    assert told["ssh"] == [{"name": "default"}]
+    assert told["cache"] == [{"ID": "/c"}]
+    assert "TARGET" in build(text, *words, "outline").stdout
+    assert "(default)" in build(text, "--call", "targets").stdout
 
 
 def test_a_second_engine_knows_what_the_first_has_built(

@@ -24,6 +24,7 @@ _BUILD = "buildkit-controlapi-buildid"
 _VERSION = "v0.13.0"
 _WORKER = "sampan"
 _RESULT = "result"
+_TOLD = "result.json"
 # Clients learn by the first that several platforms, archives and caches can be had.
 _LABELS = {
     "org.mobyproject.buildkit.worker.snapshotter": "overlayfs",
@@ -66,6 +67,8 @@ class BuildKitServices:
 
     async def _solve(self, call: grpc.GrpcStream) -> None:
         request = await _request(call)
+        if request.data(12):
+            raise grpc.CallFailed(grpc.UNIMPLEMENTED, "source policies are not kept to here")
         frontend = request.text(6)
         checked_frontend(frontend)
         solve = await self._solves.begin(
@@ -132,10 +135,13 @@ class BuildKitServices:
         solve = await self._solves.find(call.metadata.get(_BUILD, ""))
         frontend, options = request.text(2), request.mapping(3)
         checked_frontend(frontend)
-        if "requestid" in options:
-            raise grpc.CallFailed(grpc.UNIMPLEMENTED, "--call and --check are not answered here")
         if not frontend:
             raise grpc.CallFailed(grpc.UNIMPLEMENTED, "only Dockerfiles are built here")
+        if "requestid" in options:
+            told = await self._solves.describe(solve, options)
+            entry = protobuf.text(1, _TOLD) + protobuf.data(2, told)
+            await call.send(protobuf.message(3, protobuf.message(10, entry)))
+            return
         await self._solves.run(solve, options)
         reference = protobuf.text(1, _RESULT)
         await call.send(protobuf.message(3, protobuf.message(3, reference)))

@@ -50,6 +50,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return self.options.get("context", "")
 
     @property
+    def arguments(self) -> dict[str, str | None]:
+        """Those of the build."""
+        return _prefixed(self.options, _ARGUMENT)
+
+    @property
     def named_folders(self) -> dict[str, str]:
         """Contexts by their names that are folders of the client's. Raises NotImplementedHere."""
         return {
@@ -118,7 +123,7 @@ def build_request(
         annotations=annotations,
         index_annotations=index_annotations,
         target=options.get("target", ""),
-        build_arguments=_prefixed(options, _ARGUMENT),
+        build_arguments=wanted.arguments,
         labels={key: value or "" for key, value in _prefixed(options, _LABEL).items()},
         platforms=tuple(one for one in options.get("platform", "").split(",") if one),
         network=options.get("force-network-mode") or "default",

@@ -9,6 +9,8 @@ import base64
 from collections import OrderedDict
 from collections.abc import Callable
 
+import msgspec
+
 from sampan.engine.build.contract import (
     ArchiveContext,
     BuildResult,
@@ -16,6 +18,7 @@ from sampan.engine.build.contract import (
     Context,
     RemoteContext,
 )
+from sampan.engine.build.outline import outline_of, targets_of
 from sampan.engine.images.documents import INDEX_TYPES, encode
 from sampan.faces.dockerapi.buildkit import grpc
 from sampan.faces.dockerapi.buildkit.cache_options import CacheOption
@@ -139,6 +142,23 @@ class Solves:
         request = build_request(wanted, dockerfile, contexts, outputs)
         progress = solve.progress.take
         solve.finish(await self._builds.build(request, context, progress, session))
+
+    async def describe(self, solve: Solve, options: dict[str, str]) -> bytes:
+        """What the Dockerfile offers, as JSON. Raises EngineError, ConnectionError."""
+        wanted = Wanted(session=solve.session, options=options)
+        session = await self._sessions.find(solve.session)
+        dockerfile, _ = await _context(session, wanted)
+        if dockerfile is None:
+            raise grpc.CallFailed(grpc.UNIMPLEMENTED, "a Dockerfile elsewhere is not looked into")
+        match options["requestid"]:
+            case "frontend.targets":
+                return msgspec.json.encode(targets_of(dockerfile, wanted.arguments))
+            case "frontend.outline":
+                target = options.get("target", "")
+                return msgspec.json.encode(outline_of(dockerfile, target, wanted.arguments))
+        raise grpc.CallFailed(
+            grpc.UNIMPLEMENTED, f"{options['requestid'][:60]} is not answered here"
+        )
 
 
 async def _context(session: ClientSession, wanted: Wanted) -> tuple[bytes | None, Context]:
