@@ -170,6 +170,21 @@ def test_a_spool_that_is_set_aside_is_read_to_its_end(tmp_path: Path) -> None:
     assert container.told() == container.said
 
 
+def test_what_was_set_aside_can_be_passed_over(tmp_path: Path) -> None:
+    container = Container(tmp_path)
+    container.say("one")
+    container.catch_up()
+    assert container.set_aside()
+    container.say("left out")
+    container.reopen()
+    container.say("two")
+    log_translation.pass_over(container.place)
+    container.catch_up()
+    container.say("three")
+    container.finish()
+    assert container.told() == ["one", "two", "three"]
+
+
 def test_parts_are_begun_where_the_limit_says(tmp_path: Path) -> None:
     container = Container(tmp_path, LogLimits(size=300, files=3, compress=True))
     container.say(*(f"line {number}" for number in range(40)))

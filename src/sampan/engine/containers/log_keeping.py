@@ -30,6 +30,8 @@ _FIRST_SECONDS = 0.25
 _GATHERING_SECONDS = 0.05
 _RETRY_SECONDS = 5.0
 _SPOOL_LIMIT = 16 << 20
+# Of two files: who says more for long than can be written must not fill the disk.
+_SPOOL_LOST = 256 << 20
 _CHANGES = inotify.IN_MODIFY | inotify.IN_CREATE | inotify.IN_MOVED_TO
 
 Keep = Callable[[Coroutine[object, object, None]], asyncio.Task[None]]
@@ -127,6 +129,10 @@ class LogKeeping:
 
     async def _catch_up(self, container: ManagedContainer, place: LogPlace) -> None:
         await self._make(container, place)
+        if is_larger(place.spool, _SPOOL_LOST):
+            _log.warning("container %s says too much, some is left out", container.identifier)
+            async with container.log_lock:
+                log_translation.pass_over(place)
         waits = not place.spool.exists()
         if (waits or is_larger(place.spool, _SPOOL_LIMIT)) and log_spool.set_aside(place.spool):
             await self._parts.engine.reopen_log(container.identifier)

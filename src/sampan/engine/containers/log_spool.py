@@ -69,6 +69,12 @@ class LogSpool:
         return found
 
     @property
+    def size(self) -> int:
+        """Bytes of all that is there, read or not."""
+        found = (path.stat().st_size for path in (self.aside, self.path) if path.exists())
+        return sum(found)
+
+    @property
     def is_followed(self) -> bool:
         """Whether it was set aside, and the monitor writes another file now."""
         return _inode(self.aside) == self.file and _inode(self.path) != 0

@@ -50,13 +50,19 @@ class LogPlace(msgspec.Struct, frozen=True):
 
 
 async def catch_up(place: LogPlace) -> None:
-    """Write all that was said by now; one caller at a time. Raises OSError."""
+    """Write all that was said by now, however fast more comes; one caller at a time (OSError)."""
     await _Translation(place).run()
 
 
 async def finish(place: LogPlace) -> None:
     """The same once the monitor has ended: what it left goes. Raises OSError."""
     await _Translation(place).run(delete=True)
+
+
+def pass_over(place: LogPlace) -> None:
+    """Leave out what was set aside and isn't written yet, after `catch_up`. Raises OSError."""
+    LogSpool(place.spool).delete_read()
+    _note(place, msgspec.structs.replace(_noted(place), file=0, offset=0, held={}, time=""))
 
 
 def begin(place: LogPlace, attributes: Mapping[str, str]) -> None:
@@ -107,9 +113,11 @@ class _Translation:
                 os.close(self._descriptor)
 
     async def _steps(self) -> None:
-        going_on = True
-        while going_on:
+        going_on, left = True, self._spool.size
+        while going_on and left >= 0:
+            before = self._spool.offset
             going_on = self._step()
+            left -= max(0, self._spool.offset - before)
             # A long log must not hold the loop.
             await asyncio.sleep(0)
 
