@@ -9,14 +9,18 @@ _UNITS = "bkmgtp"
 _LARGEST = (1 << 63) - 1
 
 
-def binary_size(text: str) -> int:
-    """In bytes, by units of 1024, as Docker reads sizes of memory and of storage.
+def size_in_bytes(text: str, unit: int) -> int | None:
+    """By units of 1000 or of 1024; None for what is no size, or larger than any."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        return None
+    size = int(float(found[1]) * unit ** _UNITS.index((found[2] or "b").lower()))
+    return size if size <= _LARGEST else None
 
-    Raises InvalidConfiguration.
-    """
-    found = _FORM.fullmatch(text.strip())
-    if found is not None:
-        size = int(float(found[1]) * 1024 ** _UNITS.index((found[2] or "b").lower()))
-        if size <= _LARGEST:
-            return size
-    raise InvalidConfiguration(f"invalid size: '{text[:40]}'")
+
+def binary_size(text: str) -> int:
+    """By units of 1024, as Docker reads sizes of memory and of storage (InvalidConfiguration)."""
+    size = size_in_bytes(text.strip(), 1024)
+    if size is None:
+        raise InvalidConfiguration(f"invalid size: '{text[:40]}'")
+    return size

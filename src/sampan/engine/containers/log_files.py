@@ -14,13 +14,12 @@ from sampan.engine.containers import log_attributes
 from sampan.engine.containers.configuration import LogConfiguration
 from sampan.engine.contract import InvalidConfiguration
 from sampan.engine.log_rotation import LogLimits
+from sampan.engine.sizes import size_in_bytes
 
 PERIOD_SECONDS = 5.0
 JSON_FILE, LOCAL, NONE = "json-file", "local", "none"
 _SIZE_LIMIT = 20 << 20
 _NO_LIMIT = 1 << 62
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([bkmgtp]?)(i?)b?", re.IGNORECASE)
-_UNITS = "bkmgtp"
 _KNOWN = {
     JSON_FILE: {
         *("max-file", "max-size", "compress", "labels", "labels-regex", "env", "env-regex", "tag")
@@ -85,7 +84,7 @@ def _check(kind: str, options: Mapping[str, str]) -> None:
             raise InvalidConfiguration(
                 "logger: max-buffer-size option is only supported with 'mode=non-blocking'"
             )
-        if _bytes(options["max-buffer-size"], 1024) is None:
+        if size_in_bytes(options["max-buffer-size"], 1024) is None:
             raise InvalidConfiguration(
                 "error parsing option max-buffer-size: invalid size: "
                 f"'{options['max-buffer-size'][:40]}'"
@@ -117,19 +116,12 @@ def _size(text: str, kind: str) -> int:
     """Decimal units for json-file, binary ones for local, as with Docker; -1 is no limit."""
     if text == "-1":
         return _NO_LIMIT
-    size = _bytes(text, 1000 if kind == JSON_FILE else 1024)
+    size = size_in_bytes(text, 1000 if kind == JSON_FILE else 1024)
     if size is None:
         raise _refused(f"invalid size: '{text[:40]}'")
     if size == 0:
         raise _refused("max-size must be a positive number")
     return size
-
-
-def _bytes(text: str, unit: int) -> int | None:
-    found = _SIZE.fullmatch(text)
-    if found is None:
-        return None
-    return int(float(found[1]) * unit ** _UNITS.index((found[2] or "b").lower()))
 
 
 def _refused(why: str) -> InvalidConfiguration:
