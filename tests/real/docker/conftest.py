@@ -11,6 +11,13 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "engine")]
 
+# The newer of Docker's command lines goes before that of the machine's release, but not before
+# one that somebody has installed here by hand.
+_NEWER = HERE.parents[2] / ".cache" / "bin"
+_PLACES = os.environ["PATH"].split(":")
+_PLACES.insert(next((i for i, it in enumerate(_PLACES) if it == "/usr/bin"), 0), str(_NEWER))
+os.environ["PATH"] = ":".join(_PLACES)
+
 from engines import Docker, RunningEngine, Sampan  # noqa: E402
 from tests.images.build import provide  # noqa: E402
 from tests.images.packages import Unavailable  # noqa: E402

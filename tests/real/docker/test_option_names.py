@@ -1,5 +1,6 @@
 """Each option that docker's commands have, ours have: what people's fingers know works."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -65,7 +66,7 @@ _LISTED = re.compile(r"^\s+(?:(-\w), )?(--[a-z0-9-]+)", re.MULTILINE)
 def _help(*command: str) -> str:
     answer = subprocess.run(
         [*command, "--help"],
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "DOCKER_BUILDKIT": "0"},
+        env=os.environ | {"DOCKER_BUILDKIT": "0"},
         capture_output=True,
         text=True,
         timeout=30,

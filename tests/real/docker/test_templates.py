@@ -16,7 +16,7 @@ QUESTIONS = [
     ("ps", "-a", "--format", "{{range split .Labels `,`}}<{{.}}>{{end}}{{pad .Names 1 2}}|"),
     ("images", "--format", "{{.Repository | upper}} {{truncate .ID 4}} {{title .Tag}}"),
     ("network", "ls"),
-    ("network", "ls", "--format", "{{json .}}"),
+    ("network", "ls", "--format", "{{json .Labels}} {{json .CreatedAt}} {{.Scope}} {{.Internal}}"),
     ("volume", "ls", "--format", "{{.Name}}{{if eq .Driver `local`}} here{{else}} there{{end}}"),
     ("history", "--format", "{{.Size}} {{.CreatedBy}}", IMAGE),
     ("inspect", "-f", "{{json .Config.Labels}} {{.Config.Labels.none}}", "one"),
