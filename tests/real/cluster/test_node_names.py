@@ -46,5 +46,5 @@ def test_names_are_kept_until_others_are_asked_for(cluster: Cluster) -> None:
 
 def test_what_cannot_begin_a_name_is_refused(cluster: Cluster) -> None:
     answer = cluster.sampan("up", "--node-prefix", "East")
-    assert answer.returncode == 2
+    assert answer.returncode == 125
     assert "'East' can't begin the name of a node" in answer.stderr

@@ -3,7 +3,7 @@
 import click
 
 from sampan import __version__
-from sampan.faces.cli.lazy_group import LazyGroup
+from sampan.faces.cli.exit_codes import CommandLine
 from sampan.faces.cli.session import Launcher, Session
 from sampan.foundation.settings import DEFAULT_NAME, Instance, InvalidInstanceName
 
@@ -99,7 +99,7 @@ TABLE = {
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=CommandLine,
     table=TABLE,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Sampan: containers and Kubernetes clusters on this machine.",

@@ -9,7 +9,6 @@ from typing import IO, Any
 import click
 
 from sampan.faces.cli.engine.api_client import (
-    ENGINE_FAILED,
     EngineClient,
     EngineRefused,
     EngineUnreachable,
@@ -41,7 +40,7 @@ def engine(session: Session, *, runs_command: bool = False) -> Iterator[EngineCl
         code = exit_code_of(error, otherwise=1) if runs_command else 1
         raise EngineFailure(str(error), code) from error
     except (EngineUnreachable, ConnectionError) as error:
-        raise EngineFailure(str(error), ENGINE_FAILED) from error
+        raise EngineFailure(str(error)) from error
 
 
 def ask_for_each(

@@ -94,7 +94,7 @@ def _document(client: EngineClient, name: str, kinds: Sequence[str], *, sized: b
     return None
 
 
-_WORDS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_WORDS = {"allow_interspersed_args": False}
 
 
 @click.command(context_settings=_WORDS, help="Show a container's processes, with options of ps.")

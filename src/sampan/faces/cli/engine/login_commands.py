@@ -1,6 +1,5 @@
 """`login` and `logout`: who one is at a registry, asked there, and kept where docker keeps it."""
 
-import asyncio
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -9,7 +8,6 @@ import click
 
 from sampan.engine.contract import EngineError
 from sampan.engine.images.credentials import Credentials
-from sampan.engine.images.kept_credentials import forget_credentials, keep_credentials
 from sampan.faces.cli.engine.asking import EngineFailure, engine
 from sampan.faces.cli.engine.user_file import user_file
 from sampan.faces.cli.session import Session
@@ -36,6 +34,9 @@ def login(session: Session, /, server: str, user: str, password: str, reads_pass
         raise EngineFailure("Cannot perform an interactive login from a non TTY device")
     user = user or click.prompt("Username")
     password = password or click.prompt("Password", hide_input=True)
+    # What starts helpers takes longer to import than a help page may.
+    from sampan.engine.images.kept_credentials import keep_credentials
+
     asked = {"username": user, "password": password, "serveraddress": server}
     with engine(session) as client:
         answer = client.document("POST", "/auth", body=asked)
@@ -50,6 +51,8 @@ def login(session: Session, /, server: str, user: str, password: str, reads_pass
 @click.command(help="Forget who you are at a registry.")
 @click.argument("server")
 def logout(server: str) -> None:
+    from sampan.engine.images.kept_credentials import forget_credentials
+
     if _done(forget_credentials(user_file(), server)):
         click.echo(f"Removing login credentials for {server}")
     else:
@@ -61,6 +64,8 @@ def _warn(text: str) -> None:
 
 
 def _done(work: Coroutine[Any, Any, _Result]) -> _Result:
+    import asyncio
+
     try:
         return asyncio.run(work)
     except (EngineError, OSError) as error:

@@ -40,6 +40,7 @@ def usage() -> str:
 
 def main(instance: str, arguments: list[str], *, only_create: bool = False) -> int:
     """Run it; the exit code."""
+    failed = 1 if only_create else ENGINE_FAILED
     try:
         wanted = parse(arguments, os.environ)
         if wanted is None:
@@ -48,10 +49,13 @@ def main(instance: str, arguments: list[str], *, only_create: bool = False) -> i
         return _Run(EngineClient(instance), wanted).go(only_create=only_create)
     except EngineRefused as error:
         sys.stderr.write(f"sampan: {error}\n")
-        return exit_code_of(error)
-    except (UsageError, EngineUnreachable, ConnectionError) as error:
+        return failed if only_create else exit_code_of(error)
+    except UsageError as error:
         sys.stderr.write(f"sampan: {error}\n")
-        return ENGINE_FAILED
+        return error.exit_code
+    except (EngineUnreachable, ConnectionError) as error:
+        sys.stderr.write(f"sampan: {error}\n")
+        return failed
 
 
 def exit_code_of(error: EngineRefused, otherwise: int = ENGINE_FAILED) -> int:

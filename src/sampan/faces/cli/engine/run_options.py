@@ -10,7 +10,11 @@ from sampan.faces.cli.engine import option_values as values
 
 
 class UsageError(Exception):
-    """The command line can't be understood."""
+    """The command line can't be understood; with docker's exit code for it."""
+
+    def __init__(self, message: str, exit_code: int = 125) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class Wanted:
@@ -341,7 +345,7 @@ def parse(arguments: list[str], environment: Mapping[str, str]) -> Wanted | None
     if rest[:1] == ["--"]:
         rest.pop(0)
     if not rest:
-        raise UsageError("name an image: sampan run [OPTIONS] IMAGE [COMMAND...]")
+        raise UsageError("name an image: sampan run [OPTIONS] IMAGE [COMMAND...]", 1)
     wanted.document["Image"] = rest[0]
     if rest[1:]:
         wanted.document["Cmd"] = rest[1:]

@@ -14,7 +14,7 @@ from sampan.faces.cli.engine.option_values import lines_of, variables
 from sampan.faces.cli.engine.streams import show_frames
 from sampan.faces.cli.session import Session
 
-_WORDS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_WORDS = {"allow_interspersed_args": False}
 _DETACH_KEYS = click.option("--detach-keys", default="", help="What to type to leave it running.")
 _SIGNALS = click.option(
     "--sig-proxy/--no-sig-proxy", default=True, help="Pass signals on to the process."
