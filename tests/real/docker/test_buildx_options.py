@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from composing import COMPOSE
 from docker_build import docker, has_buildx
 from engines import IMAGE, RunningEngine, Sampan
 
@@ -228,3 +229,25 @@ def test_a_second_engine_knows_what_the_first_has_built(
             process.kill()
             process.wait()
     assert said.count("CACHED") == 2
+
+
+def test_compose_builds_by_buildx(sampan: RunningEngine, tmp_path: Path) -> None:
+    if not COMPOSE.exists():
+        pytest.skip("needs docker compose")
+    docker(sampan, "version")
+    plugin = sampan.folder / "cli-plugins/docker-compose"
+    plugin.unlink(missing_ok=True)
+    plugin.symlink_to(COMPOSE)
+    (tmp_path / "key").write_text("hidden")
+    (tmp_path / "compose.yaml").write_text(
+        "name: built\nsecrets: {key: {file: ./key}}\n"
+        "services:\n  one:\n    image: composed:1\n    build:\n      context: .\n"
+        "      secrets: [key]\n      args: {WHO: sea}\n      dockerfile_inline: |\n"
+        f"        FROM {IMAGE}\n        ARG WHO\n"
+        "        RUN --mount=type=secret,id=key echo $$WHO $$(cat /run/secrets/key) > /said\n"
+    )
+    done = docker(sampan, "compose", "-f", str(tmp_path / "compose.yaml"), "build")
+    assert done.returncode == 0, done.stderr
+    ran = docker(sampan, "run", "--rm", "--network", "none", "composed:1", "cat", "/said")
+    assert ran.stdout == "sea hidden\n"
+    docker(sampan, "rmi", "composed:1")
