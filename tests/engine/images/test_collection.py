@@ -196,6 +196,15 @@ class Collections(RuleBasedStateMachine):
             del self.containers[container]
 
     @precondition(lambda self: self.containers)
+    @rule(pick=_PICKS)
+    def take_all_names_from_what_a_stopped_container_has(self, pick: int) -> None:
+        container = sorted(self.containers)[pick % len(self.containers)]
+        identifier = self.containers[container]
+        self.running -= {key for key, held in self.containers.items() if held == identifier}
+        for name in sorted(key for key, held in self.names.items() if held == identifier):
+            self.remove(name, True)
+
+    @precondition(lambda self: self.containers)
     @rule(pick=_PICKS, name=_NAMES)
     def commit(self, pick: int, name: str) -> None:
         base = self.containers[sorted(self.containers)[pick % len(self.containers)]]
