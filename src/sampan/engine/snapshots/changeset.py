@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from sampan.engine.images.documents import InvalidImage
 from sampan.engine.images.extraction import OPAQUE_ATTRIBUTE, OPAQUE_MARKER, WHITEOUT_PREFIX
 from sampan.host.identifier_maps import UNMAPPED, OwnerMaps
 
@@ -27,7 +28,7 @@ def write_changeset(
 
     `owners` are those of the user namespace in which it was written.
 
-    Raises OSError.
+    Raises InvalidImage for a device node, OSError.
     """
     seen: dict[tuple[int, int], str] = {}
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive:
@@ -87,9 +88,8 @@ def _header(
         header.type, header.linkname = tarfile.SYMTYPE, os.readlink(path)
     elif stat.S_ISFIFO(status.st_mode):
         header.type = tarfile.FIFOTYPE
-    elif stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
-        header.type = tarfile.CHRTYPE if stat.S_ISCHR(status.st_mode) else tarfile.BLKTYPE
-        header.devmajor, header.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
+    elif not stat.S_ISREG(status.st_mode):
+        raise InvalidImage(f"/{name} is a device node; an image can't hold one")
     elif status.st_nlink > 1 and (first := seen.get((status.st_dev, status.st_ino))):
         header.type, header.linkname = tarfile.LNKTYPE, first
     else:
