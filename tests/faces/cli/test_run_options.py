@@ -3,7 +3,8 @@
 import pytest
 
 from sampan.faces.cli.engine import option_values
-from sampan.faces.cli.engine.run_options import UsageError, Wanted, parse
+from sampan.faces.cli.engine.run_options import parse
+from sampan.faces.cli.engine.wanted_container import UsageError, Wanted
 
 
 def wanted(*words: str, environment: dict[str, str] | None = None) -> Wanted:

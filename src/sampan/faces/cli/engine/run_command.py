@@ -16,8 +16,9 @@ from sampan.faces.cli.engine.api_client import (
     EngineRefused,
     EngineUnreachable,
 )
-from sampan.faces.cli.engine.run_options import FLAGS, SETTERS, SHORT, UsageError, Wanted, parse
+from sampan.faces.cli.engine.run_options import FLAGS, SETTERS, SHORT, parse
 from sampan.faces.cli.engine.streams import Relay
+from sampan.faces.cli.engine.wanted_container import UsageError, Wanted
 
 _NOT_FOUND = ("executable file not found", "no such file or directory", "not found in $path")
 _NOT_EXECUTABLE = ("permission denied", "is a directory")

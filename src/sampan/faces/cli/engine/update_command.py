@@ -9,7 +9,8 @@ import click
 from sampan.faces.cli.engine.api_client import EngineRefused
 from sampan.faces.cli.engine.asking import engine
 from sampan.faces.cli.engine.names import CONTAINERS
-from sampan.faces.cli.engine.run_options import SETTERS, SHORT, Wanted
+from sampan.faces.cli.engine.run_options import SETTERS, SHORT
+from sampan.faces.cli.engine.wanted_container import Wanted
 from sampan.faces.cli.session import Session
 
 _OPTIONS = (
