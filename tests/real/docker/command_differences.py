@@ -15,6 +15,7 @@ OF_ENGINES = (
     ("start six", "*failed to create *task*", "no runc in the sentence of a runtime"),
     ("run * --privileged *", "*", "runc can't give capabilities that the machine doesn't have"),
     ("exec --privileged *", "*", "runc can't give capabilities that the machine doesn't have"),
+    ("exec host *nosuch*", "exit code: 127, not 126", "not found is 127 since Docker 25"),
     ("stats *", "? <id>*", "Docker's bridges speak IPv6, which counts as traffic"),
     ("top host*", "*  sleep 1000", "other processes"),
     ("ps -a --format *LocalVolumes*", "*made|*…|1|bridge", "the random names of volumes"),

@@ -275,6 +275,12 @@ exec -i host cat < plain
 exec -t host tail -c 1 /etc/passwd
 exec -it host true < plain
 exec -d host sh -c 'echo > /tmp/made'
+exec host nosuch
+exec host /nosuch/program
+exec host /etc
+exec -w /nosuch host true
+exec -u nosuch host true
+exec -d host nosuch
 exec --privileged host true
 exec --env-file words.env host sh -c 'echo $COLOUR'
 exec nosuch true

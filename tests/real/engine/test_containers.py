@@ -9,7 +9,13 @@ import pytest
 from isolation import Place, in_own_process
 
 from sampan.engine.configuration import Mount
-from sampan.engine.contract import CommandNotFound, ContainerStatus, ImageNotFound, NameInUse
+from sampan.engine.contract import (
+    CommandNotFound,
+    ContainerStatus,
+    EngineError,
+    ImageNotFound,
+    NameInUse,
+)
 from sampan.engine.log_rotation import LogLimits, rotate_once, rotated_file
 from sampan.engine.logs import LogOptions, read_log
 from sampan.host.cgroups import control_groups
@@ -145,9 +151,12 @@ def test_commands_run_inside_with_pipes_and_with_a_terminal(tmp_path: Path) -> N
         assert b"30 100" in output
         assert await session.wait() == 6
 
-        session = await engine.execute(identifier, ("nosuch",))
-        assert [stream async for stream, _ in session.output()] == ["stderr"]
-        assert await session.wait() == 127
+        for terminal in (False, True):
+            with pytest.raises(CommandNotFound, match='exec: "nosuch": executable file') as refused:
+                await engine.execute(identifier, ("nosuch",), terminal=terminal)
+            assert refused.value.exit_code == 127
+        with pytest.raises(EngineError, match=r'chdir to cwd \("/nosuch"\)'):
+            await engine.execute(identifier, ("true",), working_directory="/nosuch")
 
         session = await engine.execute(identifier, ("/bin/sleep", "50"))
         await session.kill()

@@ -15,6 +15,10 @@ class ExecFiles:
         self.process_file = bundle / f"{stem}.pid"
         self.log = bundle / f"{stem}.log"
 
+    def has_begun(self) -> bool:
+        """Whether the runtime has written down the command's process."""
+        return self.process_file.exists()
+
     def process(self) -> processes.ProcessIdentity | None:
         try:
             return processes.identity_of(int(self.process_file.read_text()))

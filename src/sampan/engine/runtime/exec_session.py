@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator
 from typing import Literal
 
 from sampan.engine.runtime.exec_files import ExecFiles
-from sampan.engine.runtime.oci_runtime import command_exit_code
 from sampan.host import processes
 
 _CHUNK = 32 * 1024
@@ -25,7 +24,10 @@ StreamName = Literal["stdout", "stderr"]
 
 
 class RuntimeExecSession:
-    """Implements the contract's ExecSession over descriptors that it owns."""
+    """Implements the contract's ExecSession over descriptors that it owns.
+
+    `failure` is what the runtime, not the command, had to say in the end.
+    """
 
     def __init__(
         self,
@@ -41,6 +43,8 @@ class RuntimeExecSession:
         self._stdin = stdin
         self._files = files
         self._terminal = terminal
+        self._begun = False
+        self.failure = ""
         self._loop = asyncio.get_running_loop()
         self._writing = asyncio.Lock()
         self._ended: asyncio.Task[int] = self._loop.create_task(child.wait())
@@ -78,8 +82,17 @@ class RuntimeExecSession:
                     elif piece is not None:
                         self._close_output(descriptor)
         finally:
-            for descriptor in tuple(self._outputs):
-                self._close_output(descriptor)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Nobody reads the output any more."""
+        for descriptor in tuple(self._outputs):
+            self._close_output(descriptor)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is, or was, a command; none while the runtime gets it ready."""
+        return self._begun or self._files.has_begun()
 
     @property
     def process(self) -> int:
@@ -102,14 +115,15 @@ class RuntimeExecSession:
 
     async def _finish(self) -> int:
         code = await self._ended
-        failure = self._files.read_failure() if code in _RUNTIME_FAILED else ""
+        self.failure = self._files.read_failure() if code in _RUNTIME_FAILED else ""
+        self._begun = self._files.has_begun()
         self._files.remove()
         # Whoever waits for the descriptor lets go of it before it is closed.
         async with self._writing:
             if self._stdin is not None and not self._terminal:
                 os.close(self._stdin)
             self._stdin = None
-        return (command_exit_code(failure) or code) if failure else code
+        return code
 
     async def _any_ready(self) -> list[int]:
         """Descriptors to try; once the command has ended, only those that still hold something."""

@@ -1,6 +1,7 @@
 """Starting a further command in a running container, with pipes or with a terminal.
 
-With a terminal the runtime hands us the pty's master through a Unix socket (SCM_RIGHTS).
+With a terminal the runtime hands us the pty's master through a Unix socket (SCM_RIGHTS). A command
+has begun when the runtime has written down its process; one that can't has none.
 """
 
 import array
@@ -18,10 +19,10 @@ from sampan.engine.contract import EngineError
 from sampan.engine.runtime import capabilities
 from sampan.engine.runtime.exec_files import ExecFiles
 from sampan.engine.runtime.exec_session import RuntimeExecSession, StreamName
-from sampan.engine.runtime.oci_runtime import ENVIRONMENT, OciRuntime
+from sampan.engine.runtime.oci_runtime import ENVIRONMENT, OciRuntime, exec_failure
 from sampan.engine.runtime.users import ResolvedUser
 from sampan.engine.runtime.working_directory import checked_path
-from sampan.host import processes
+from sampan.host import inotify, processes
 
 _TERMINAL_TIMEOUT = 30.0
 
@@ -79,7 +80,7 @@ async def start_session(
     *,
     stdin: bool,
 ) -> RuntimeExecSession:
-    """Run a command in a container. Raises EngineError."""
+    """Run a command in a container. Raises CommandNotFound, EngineError, OSError."""
     files = ExecFiles(bundle)
     files.specification.write_bytes(msgspec.json.encode(process))
     command = (
@@ -88,9 +89,46 @@ async def start_session(
         *runtime.options,
         *("exec", "--process", str(files.specification), "--pid-file", str(files.process_file)),
     )
-    if process["terminal"]:
-        return await _start_with_terminal(command, identifier, sockets, files)
-    return await _start_with_pipes((*command, identifier), files, stdin=stdin)
+    changed = asyncio.Event()
+    changes = inotify.IN_CLOSE_WRITE | inotify.IN_MOVED_TO
+    watch = inotify.FolderWatch(bundle, changes, lambda _: changed.set())
+    try:
+        if process["terminal"]:
+            session = await _start_with_terminal(command, identifier, sockets, files)
+        else:
+            session = await _start_with_pipes((*command, identifier), files, stdin=stdin)
+        await _until_begun(session, changed)
+    except CannotBegin as error:
+        raise exec_failure(str(error), process["args"][0]) from error
+    finally:
+        watch.close()
+    return session
+
+
+class CannotBegin(EngineError):
+    """The runtime has ended without a command; what it said."""
+
+
+async def _until_begun(session: RuntimeExecSession, changed: asyncio.Event) -> None:
+    """Wait for the command, and let go of what there won't be; `changed` tells of new files.
+
+    Raises CannotBegin.
+    """
+    ending = asyncio.ensure_future(session.wait())
+    try:
+        while not session.has_begun:
+            if ending.done():
+                raise CannotBegin(session.failure)
+            changed.clear()
+            changing = asyncio.ensure_future(changed.wait())
+            await asyncio.wait((changing, ending), return_when=asyncio.FIRST_COMPLETED)
+            changing.cancel()
+    except BaseException:
+        await session.kill()
+        session.let_go()
+        raise
+    finally:
+        ending.cancel()
 
 
 async def _start_with_pipes(
@@ -148,7 +186,7 @@ async def _start_with_terminal(
             child.signal(signal.SIGKILL)
             message = files.read_failure() or "the runtime gave no terminal"
             files.remove()
-            raise EngineError(message)
+            raise CannotBegin(message)
         connection, _ = accepting.result()
         master = await _received_descriptor(connection)
     finally:

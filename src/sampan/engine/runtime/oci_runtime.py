@@ -17,6 +17,8 @@ from sampan.host import processes
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC"}
 _TIMEOUT = 30.0
 _NOT_FOUND = re.compile(r"executable file .* not found|open executable: no such file", re.I)
+_NO_FOLDER = re.compile(r"chdir `(?P<folder>.*)`: (?P<why>.*)")
+_EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
 _NOT_EXECUTABLE = re.compile(
     r"open executable: |exec\w*\b.*: (permission denied|exec format error|is a directory)", re.I
 )
@@ -77,8 +79,30 @@ def command_exit_code(message: str) -> int:
 
 def refusal(program: str, exit_code: int) -> str:
     """The words by which Docker's clients tell exit codes 127 and 126 from 125."""
-    why = "permission denied" if exit_code == 126 else "executable file not found in $PATH"
     return (
         "failed to create task for container: failed to create shim task: OCI runtime create "
-        f'failed: unable to start container process: exec: "{program}": {why}: unknown'
+        f"failed: unable to start container process: {_not_executed(program, exit_code)}"
     )
+
+
+def exec_failure(output: str, program: str) -> EngineError:
+    """The same for a further command in a container, in Docker's words."""
+    error = failure(output)
+    if isinstance(error, CommandNotFound):
+        why = _not_executed(program, error.exit_code)
+        return CommandNotFound(_EXEC_FAILED + why, error.exit_code)
+    if found := _NO_FOLDER.search(output):
+        return EngineError(
+            f'{_EXEC_FAILED}chdir to cwd ("{found["folder"]}") set in config.json failed: '
+            f"{found['why'].lower()}: unknown"
+        )
+    return error
+
+
+def _not_executed(program: str, exit_code: int) -> str:
+    why = "executable file not found in $PATH"
+    if exit_code == 126:
+        why = "permission denied"
+    elif "/" in program:
+        why = f"stat {program}: no such file or directory"
+    return f'exec: "{program}": {why}: unknown'
