@@ -18,6 +18,8 @@ _PLUGIN_FOLDERS = (
     Path.home() / ".docker/cli-plugins",
     Path(os.environ.get("DOCKER_CONFIG", "/nonexistent")) / "cli-plugins",
 )
+# Command lines of old releases don't get along with new plugins.
+_FETCHED = ROOT / ".cache/bin/docker"
 Build = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -46,7 +48,7 @@ def docker(
         **variables,
     }
     done = subprocess.run(
-        engine.namespaces.command("docker", *words),
+        engine.namespaces.command(str(_FETCHED) if _FETCHED.exists() else "docker", *words),
         input=stdin,
         env=environment,
         capture_output=True,
