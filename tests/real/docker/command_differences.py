@@ -59,6 +59,7 @@ OF_CLIENTS = (
     ("volume prune *", "*", "since 1.42 only volumes without names"),
     ("volume ls *", "*", "since 1.42 volumes with names outlive a prune"),
     ("system prune *", "*", "since 1.42 only volumes without names"),
+    ("stats *", "? <id>*", "numbers of another moment"),
     ("top host*", "*  sleep 1000", "other processes"),
     ("ps -a --format *LocalVolumes*", "*made|*…|1|bridge", "the random names of volumes"),
     ("images --filter since=*", "order of the lines", "made within a second"),
