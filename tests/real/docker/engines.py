@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,10 @@ class RunningEngine:
         return self
 
     def _begin(self) -> None:
+        self._start()
+        self.provide_image()
+
+    def _start(self) -> None:
         with (self.folder / "log").open("w") as log:
             self._process = subprocess.Popen(
                 self.namespaces.command(*self.program()),
@@ -103,7 +108,6 @@ class RunningEngine:
             assert self._process.poll() is None, told
             assert time.monotonic() < deadline, told
             time.sleep(0.05)
-        self.provide_image()
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
@@ -112,11 +116,14 @@ class RunningEngine:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(PATIENCE_SECONDS)
+        self._leave_namespaces()
+        self.clean()
+
+    def _leave_namespaces(self) -> None:
         for process in self.namespaces.members():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, 9)
         self.namespaces.close()
-        self.clean()
 
     def _answers(self) -> bool:
         try:
@@ -181,11 +188,34 @@ class Sampan(RunningEngine):
     def program(self) -> list[str]:
         return [sys.executable, "-c", SERVE, self.instance.name]
 
-    def clean(self) -> None:
-        super().clean()
+    def reboot(self) -> None:
+        """What a power cut and a start of the machine are to the engine: no process, mount,
+        interface, packet rule or control group is left, nor what was kept in memory; the kernel
+        calls this start by another name."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._end_groups()
+        self._leave_namespaces()
+        shutil.rmtree(self.instance.run_folder)
+        self.namespaces = Namespaces()
+        boot = self.folder / "boot_id"
+        boot.write_text(f"{uuid.uuid4()}\n")
+        bound = self.namespaces.run("mount", "--bind", str(boot), "/proc/sys/kernel/random/boot_id")
+        assert bound.returncode == 0, bound.stderr
+        self._start()
+
+    def _end_groups(self) -> None:
         groups = control_groups()
         groups.kill_all(self.instance.cgroup)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while groups.processes(self.instance.cgroup) and time.monotonic() < deadline:
+            time.sleep(0.02)
         groups.remove(self.instance.cgroup)
+
+    def clean(self) -> None:
+        super().clean()
+        self._end_groups()
         for folder in (self.instance.state_folder, self.instance.run_folder):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,7 +18,8 @@ pytestmark = [
 ASKED, ANSWERED = b"\0\0\0\1\x0b", b"\0\0\0\5\x0c\0\0\0\0"
 ASK_AGENT = (
     "socket(S,1,1,0); connect(S,pack(q(S a108),1,$ENV{SSH_AUTH_SOCK})) or die $!; "
-    "syswrite(S,qq(\\0\\0\\0\\1\\x0b)); sysread(S,$size,4); sysread(S,$said,5); print unpack(q(H*),$size.$said)"
+    "syswrite(S,qq(\\0\\0\\0\\1\\x0b)); sysread(S,$size,4); sysread(S,$said,5); "
+    "print unpack(q(H*),$size.$said)"
 )
 Build = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -60,20 +60,25 @@ def with_engine_options(command: Any) -> Any:
 
 
 def engine_query(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of `POST /build`. Raises UsageError."""
+    """The parameters of `POST /build`. Raises BadParameter."""
     query: dict[str, Any] = {name: options[name] for name in ("nocache", "pull", "rm", "forcerm")}
     query |= {field: options[name] or None for name, field in (_NUMBERS | _TEXTS).items()}
     query["squash"] = options["squash"] or None
     query["extrahosts"] = ",".join(options["hosts"]) or None
     query["cachefrom"] = _listed(options["caches"])
     query["securityopt"] = _listed(options["security"])
-    try:
-        for name, (field, read) in _SIZES.items():
-            query[field] = read(options[name]) if options[name] else None
-        query["ulimits"] = _listed([ulimit(text) for text in options["ulimits"]])
-    except ValueError as error:
-        raise click.UsageError(f"{error} is not a valid value") from error
+    for name, (field, read) in _SIZES.items():
+        query[field] = _read(read, options[name], name) if options[name] else None
+    query["ulimits"] = _listed([_read(ulimit, text, "ulimit") for text in options["ulimits"]])
     return query
+
+
+def _read(read: Callable[[str], Any], text: str, name: str) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        hint = f"--{name.replace('_', '-')}"
+        raise click.BadParameter(f"{text!r} is not a valid value", param_hint=hint) from error
 
 
 def _listed(found: Any) -> str | None:

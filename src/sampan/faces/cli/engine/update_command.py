@@ -53,12 +53,13 @@ def update(session: Session, /, names: tuple[str, ...], **options: str | None) -
 
 
 def _changes(options: dict[str, str | None]) -> dict[str, Any]:
-    """The document of what is given. Raises UsageError."""
+    """The document of what is given. Raises BadParameter."""
     wanted = Wanted()
     for name, value in options.items():
         if value is not None:
             try:
                 SETTERS[name](wanted, value, os.environ)
             except ValueError as error:
-                raise click.UsageError(f"{value!r} is not a valid value of {name}") from error
+                told = f"{value!r} is not a valid value"
+                raise click.BadParameter(told, param_hint=name) from error
     return wanted.host
