@@ -1,6 +1,7 @@
 """The exit codes of a command line that can't be understood: docker's, which scripts know."""
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from sampan.faces.cli.lazy_group import LazyGroup
 
 _SHOWN_HELP, _WRONG_WORDS, _WRONG_OPTIONS = 0, 1, 125
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 class CommandLine(LazyGroup):
@@ -27,6 +29,8 @@ class CommandLine(LazyGroup):
 def _docker_exit_codes() -> Iterator[None]:
     try:
         yield
+    except KeyboardInterrupt as interrupt:
+        raise click.exceptions.Exit(_INTERRUPTED) from interrupt
     except click.UsageError as failure:
         failure.show()
         raise click.exceptions.Exit(exit_code_of(failure)) from failure

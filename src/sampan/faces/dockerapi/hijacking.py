@@ -73,8 +73,7 @@ class Streams(AsyncIterator[bytes]):
         if self._saying is None:
             self._saying = asyncio.create_task(self._say())
         if not self._saying.done():
-            with suppress(BrokenPipeError):
-                await self._session.close_stdin()
+            await self._end_input()
             _draining.add(self._saying)
             self._saying.add_done_callback(_draining.discard)
 
@@ -106,6 +105,11 @@ class Streams(AsyncIterator[bytes]):
             self._left = True
             return
         if self._stdin:
+            await self._end_input()
+
+    async def _end_input(self) -> None:
+        """A terminal's goes on without its client, as in Docker."""
+        if not self._terminal:
             with suppress(BrokenPipeError):
                 await self._session.close_stdin()
 

@@ -144,18 +144,9 @@ class _Run:
             passes_signals=self._wanted.passes_signals,
         )
         relay.carry()
-        if self._is_left(path, terminal):
+        if relay.was_left(self._wanted.detach_keys):
             return 0
         return int(ended.document()["StatusCode"])
-
-    def _is_left(self, path: str, terminal: bool) -> bool:
-        """Whether the container runs on because its user has detached from it."""
-        if not terminal:
-            return False
-        try:
-            return bool(self._client.document("GET", f"{path}/json")["State"]["Running"])
-        except EngineRefused:
-            return False
 
 
 def relay_of(
@@ -177,13 +168,12 @@ def relay_of(
             return
 
     def signalled(number: int) -> None:
-        if passes_signals:
-            ask("kill", {"signal": signal.Signals(number).name})
+        ask("kill", {"signal": signal.Signals(number).name})
 
     return Relay(
         carried,
         interactive=interactive,
         terminal=terminal,
-        signalled=signalled,
+        signalled=signalled if passes_signals else None,
         resized=lambda columns, rows: ask("resize", {"h": rows, "w": columns}),
     )

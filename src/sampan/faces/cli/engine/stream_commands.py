@@ -8,10 +8,10 @@ import click
 
 from sampan.faces.cli.engine import run_command
 from sampan.faces.cli.engine.api_client import EngineClient
-from sampan.faces.cli.engine.asking import ask_for_each, engine, moment_of
+from sampan.faces.cli.engine.asking import EngineFailure, ask_for_each, engine, moment_of
 from sampan.faces.cli.engine.names import CONTAINER, CONTAINERS, RUNNING_CONTAINER
 from sampan.faces.cli.engine.option_values import lines_of, variables
-from sampan.faces.cli.engine.streams import show_frames
+from sampan.faces.cli.engine.streams import Relay, show_frames
 from sampan.faces.cli.session import Session
 
 _WORDS = {"allow_interspersed_args": False}
@@ -82,15 +82,23 @@ def exec_command(
             client.document("POST", f"/exec/{made}/start", None, start)
             return
         carried = client.upgraded(f"/exec/{made}/start", None, start)
-        run_command.relay_of(
+        relay = run_command.relay_of(
             client,
             f"/exec/{made}",
             carried,
             interactive=interactive,
             terminal=terminal,
             passes_signals=False,
-        ).carry()
+        )
+        _carry(relay, options["detach_keys"])
         sys.exit(client.document("GET", f"/exec/{made}/json")["ExitCode"])
+
+
+def _carry(relay: Relay, detach_keys: str) -> None:
+    """To the end. Raises EngineFailure when the user has left before, and ConnectionError."""
+    relay.carry()
+    if relay.was_left(detach_keys):
+        raise EngineFailure("read escape sequence")
 
 
 def _settings(files: tuple[str, ...], texts: tuple[str, ...]) -> list[str]:
@@ -112,8 +120,9 @@ def attach(
     session: Session, /, name: str, detach_keys: str, no_stdin: bool, sig_proxy: bool
 ) -> None:
     with engine(session) as client:
-        configuration = client.document("GET", f"/containers/{name}/json")["Config"]
-        carried = _Attached(client, name, configuration, detach_keys, with_input=not no_stdin)
+        found = client.document("GET", f"/containers/{name}/json")
+        _check_attachable(found["State"])
+        carried = _Attached(client, name, found["Config"], detach_keys, with_input=not no_stdin)
         sys.exit(carried.carry(passes_signals=sig_proxy))
 
 
@@ -143,6 +152,14 @@ def start(
         sys.exit(carried.carry(passes_signals=True))
 
 
+def _check_attachable(state: dict[str, Any]) -> None:
+    """Raises EngineFailure, in docker's words."""
+    if not state["Running"]:
+        raise EngineFailure("You cannot attach to a stopped container, start it and try again")
+    if state["Paused"]:
+        raise EngineFailure("You cannot attach to a paused container, unpause it first")
+
+
 class _Attached:
     """The streams of a container, there from before it is started."""
 
@@ -161,16 +178,20 @@ class _Attached:
         self._interactive = with_input and bool(configuration["OpenStdin"])
         query = {"stream": True, "stdout": True, "stderr": True, "stdin": self._interactive}
         keys = {"detachKeys": detach_keys} if detach_keys else {}
+        self._keys = detach_keys
+        self._ended = client.open("POST", f"{self._path}/wait", {"condition": "next-exit"})
         self._carried = client.upgraded(f"{self._path}/attach", {**query, **keys})
 
     def carry(self, *, passes_signals: bool) -> int:
-        """The container's exit code, 0 if it runs on. Raises as the client does."""
-        run_command.relay_of(
+        """The container's exit code. Raises as the client does, and EngineFailure when it runs on
+        because its user has detached from it."""
+        relay = run_command.relay_of(
             self._client,
             self._path,
             self._carried,
             interactive=self._interactive,
             terminal=self._terminal,
             passes_signals=passes_signals,
-        ).carry()
-        return int(self._client.document("GET", f"{self._path}/json")["State"]["ExitCode"])
+        )
+        _carry(relay, self._keys)
+        return int(self._ended.document()["StatusCode"])

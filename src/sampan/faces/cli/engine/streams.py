@@ -13,14 +13,16 @@ from sampan.faces.cli.engine.api_client import Answer
 _CHUNK = 32 * 1024
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _FRAME_HEAD = 8
+_KEYS_KEPT = 256
 
 
 class Relay:
     """Carries the streams of one upgraded answer until the other side ends them.
 
-    `signalled` is called with the number of each signal that arrives meanwhile, `resized` when
-    our terminal's size is to be told. Output of a terminal comes as it is, any other in frames
-    of one stream each (Docker Engine API, "Attach to a container").
+    `signalled` is called with the number of each signal that arrives meanwhile, of which this
+    process ends where that is None; `resized` when our terminal's size is to be told. Output of a
+    terminal comes as it is, any other in frames of one stream each (Docker Engine API, "Attach to
+    a container").
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class Relay:
         *,
         interactive: bool,
         terminal: bool,
-        signalled: Callable[[int], None],
+        signalled: Callable[[int], None] | None,
         resized: Callable[[int, int], None],
     ) -> None:
         self._answer = answer
@@ -38,10 +40,21 @@ class Relay:
         self._signalled = signalled
         self._resized = resized
         self._received = b""
+        self._typed = b""
+
+    def was_left(self, detach_keys: str) -> bool:
+        """Whether the user has typed the keys ("" for the usual ones) by which one leaves."""
+        if not (self._terminal and self._interactive):
+            return False
+        from sampan.faces.dockerapi.detach_keys import parsed
+
+        return self._typed.endswith(parsed(detach_keys))
 
     def carry(self) -> None:
         """Raises ConnectionError."""
-        with _raw_terminal(self._terminal and self._interactive), _signals() as signals:
+        ends = self._signalled is None
+        raw = self._terminal and self._interactive
+        with _raw_terminal(raw), _signals(ends=ends) as signals:
             if self._terminal:
                 self._tell_size()
             self._show(self._answer.taken())
@@ -70,6 +83,7 @@ class Relay:
     def _feed(self, peer: socket.socket) -> bool:
         """False at the end of our input, or when nobody wants it any more."""
         data = os.read(0, _CHUNK)
+        self._typed = (self._typed + data)[-_KEYS_KEPT:]
         try:
             if data:
                 peer.sendall(data)
@@ -83,7 +97,7 @@ class Relay:
         for number in os.read(signals, 64):
             if number == signal.SIGWINCH:
                 self._tell_size()
-            else:
+            elif self._signalled is not None:
                 self._signalled(number)
 
     def _tell_size(self) -> None:
@@ -125,14 +139,25 @@ def _write(stream: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def _pass_over(_number: int, _frame: object) -> None:
+    """Its number is read from the descriptor."""
+
+
+def _end(number: int, _frame: object) -> None:
+    """As a shell tells of a death by the signal, but with the terminal as it was before."""
+    sys.exit(128 + number)
+
+
 @contextmanager
-def _signals() -> Iterator[int]:
-    """A descriptor from which the numbers of arriving signals can be read."""
+def _signals(*, ends: bool) -> Iterator[int]:
+    """A descriptor from which the numbers of arriving signals can be read; `ends`: those that
+    would be passed on end this process."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)
-    numbers = (*_FORWARDED, signal.SIGWINCH)
-    previous = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    handlers = dict.fromkeys(_FORWARDED, _end if ends else _pass_over)
+    handlers[signal.SIGWINCH] = _pass_over
+    previous = {number: signal.signal(number, it) for number, it in handlers.items()}
     try:
         yield reader
     finally:
@@ -152,7 +177,8 @@ def _raw_terminal(wanted: bool) -> Iterator[None]:
     import tty
 
     before = termios.tcgetattr(0)
-    tty.setraw(0)
+    # What was typed already is for the other side.
+    tty.setraw(0, termios.TCSANOW)
     try:
         yield
     finally:
