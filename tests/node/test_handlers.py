@@ -102,7 +102,7 @@ class Command:
     def __init__(self, code, pieces):
         self.code, self.pieces = code, pieces
 
-    async def execute(self, _identifier, _command, **_options):
+    async def execute(self, _identifier, _command):
         if self.code is None:
             raise EngineError("not running")
         return self

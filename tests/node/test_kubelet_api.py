@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from sampan.engine.contract import EngineError
+from sampan.engine.contract import EngineError, ExecOptions
 from sampan.foundation.wire.message import Request, whole
 from sampan.node.kubelet_api import KubeletApi
 
@@ -205,7 +205,7 @@ def converse(asking, session, *messages, query="command=sh&stdin=true", stays=Tr
         made = session() if isinstance(session, type) else session
         asked = []
 
-        async def execute(identifier, command, **options):
+        async def execute(identifier, command, options):
             if isinstance(made, Exception):
                 raise made
             asked.append((identifier, command, options))
@@ -229,7 +229,7 @@ def test_a_command_is_fed_and_shown(asking):
     assert socket.channel(1) == b"HI\n"
     assert socket.channel(2) == b"ready\n"
     assert json.loads(socket.channel(3)) == {"metadata": {}, "status": "Success"}
-    assert asked == [("container-1", ("sh",), {"terminal": False, "stdin": True})]
+    assert asked == [("container-1", ("sh",), ExecOptions(stdin=True))]
 
 
 def test_the_exit_code_of_a_command_is_told(asking):

@@ -35,9 +35,12 @@ class Session:
 
     def __init__(self, folder: Path, temporary: Path, patience: float = _PATIENCE_SECONDS) -> None:
         self._patience = patience
+        self._before: frozenset[str] = frozenset()
         self._marks = (MARK, str(folder), str(temporary))
         self._temporary = temporary
         self._devices = _devices()
+        # Other tests of this session may hold something to its end.
+        self._before = frozenset(self._found())
 
     def leftovers(self) -> list[str]:
         """What is still there, each with its name; what is about to end is given a moment."""
@@ -47,6 +50,9 @@ class Session:
         return found
 
     def _found(self) -> list[str]:
+        return [it for it in self._named() if it not in self._before]
+
+    def _named(self) -> list[str]:
         return [
             *_processes(self._bears),
             *_mounts(self._bears),

@@ -20,9 +20,11 @@ import msgspec
 
 from sampan.engine.configuration import ContainerConfiguration, Limits
 from sampan.engine.contract import (
+    PLAIN_EXEC,
     ContainerNotFound,
     ContainerStatus,
     EngineError,
+    ExecOptions,
     ImageDescription,
     Usage,
     Written,
@@ -35,7 +37,6 @@ from sampan.engine.runtime.attached_session import AttachedSession
 from sampan.engine.runtime.bundle import ContainerFolders
 from sampan.engine.runtime.container_maker import ContainerMaker
 from sampan.engine.runtime.exec_session import RuntimeExecSession
-from sampan.engine.runtime.exec_start import ExecSettings
 from sampan.engine.runtime.followed import FollowedContainer
 from sampan.engine.runtime.host_facts import host_facts
 from sampan.engine.runtime.monitor import Monitor
@@ -260,27 +261,11 @@ class ContainerEngine:
         self,
         identifier: str,
         command: tuple[str, ...],
-        *,
-        terminal: bool = False,
-        stdin: bool = False,
-        environment: dict[str, str] | None = None,
-        user: str = "",
-        working_directory: str = "",
-        privileged: bool = False,
+        options: ExecOptions = PLAIN_EXEC,
     ) -> RuntimeExecSession:
         self._maker.expect_process()
-        return await self._streams.execute(
-            self._roster.find_running(identifier).record,
-            ExecSettings(
-                command=command,
-                environment=environment or {},
-                terminal=terminal,
-                working_directory=working_directory,
-                privileged=privileged,
-            ),
-            user=user,
-            stdin=stdin,
-        )
+        record = self._roster.find_running(identifier).record
+        return await self._streams.execute(record, command, options)
 
     async def attach(self, identifier: str) -> AttachedSession:
         return self._streams.attach(

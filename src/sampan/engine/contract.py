@@ -13,7 +13,7 @@ Rules that hold for every engine:
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -124,6 +124,20 @@ class ExecSession(Protocol):
     async def kill(self) -> None: ...
 
 
+class ExecOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a further command runs in a container; what is empty is as in the container itself."""
+
+    terminal: bool = False
+    stdin: bool = False
+    environment: dict[str, str] = {}
+    user: str = ""
+    working_directory: str = ""
+    privileged: bool = False
+
+
+PLAIN_EXEC: Final = ExecOptions()
+
+
 class ImageDescription(msgspec.Struct, frozen=True, kw_only=True):
     """An image in the store: `digest` of its manifest, `identifier` of its configuration.
 
@@ -227,13 +241,7 @@ class Engine(Protocol):
         self,
         identifier: str,
         command: tuple[str, ...],
-        *,
-        terminal: bool = False,
-        stdin: bool = False,
-        environment: dict[str, str] | None = None,
-        user: str = "",
-        working_directory: str = "",
-        privileged: bool = False,
+        options: ExecOptions = PLAIN_EXEC,
     ) -> ExecSession:
         """Raises ContainerNotFound, EngineError when it isn't running."""
 

@@ -11,9 +11,8 @@ import pytest
 
 from sampan.engine.configuration import ContainerConfiguration
 from sampan.engine.container_engine import ContainerEngine
-from sampan.engine.contract import Conflict, ContainerStatus, EngineError
+from sampan.engine.contract import Conflict, ContainerStatus, EngineError, ExecOptions
 from sampan.engine.peers.member import Member
-from sampan.engine.peers.messages import Command
 from sampan.engine.peers.peer import Peer
 from sampan.engine.peers.peers import Peers
 from sampan.engine.runtime.record import ContainerRecord
@@ -73,7 +72,7 @@ class NodeEngine:
         self.held: dict[str, ContainerRecord] = {}
         self.signals: list[tuple[str, int]] = []
         self.session = EchoSession()
-        self.commands: list[tuple[str, tuple[str, ...], dict[str, Any]]] = []
+        self.commands: list[tuple[str, tuple[str, ...], ExecOptions]] = []
         self._told: list[Callable[[ContainerStatus], None]] = []
         self._told_of_removals: list[Callable[[str], None]] = []
 
@@ -105,7 +104,7 @@ class NodeEngine:
         self.signals.append((identifier, signal))
 
     async def execute(
-        self, identifier: str, command: tuple[str, ...], **options: Any
+        self, identifier: str, command: tuple[str, ...], options: ExecOptions
     ) -> EchoSession:
         self.commands.append((identifier, command, options))
         return self.session
@@ -241,7 +240,7 @@ def test_a_keeper_that_is_gone_is_told_of(tmp_path: Path) -> None:
             with pytest.raises(EngineError, match="the engine of node-7 does not answer"):
                 await keeper.kill("a", 15)
             with pytest.raises(EngineError, match="the engine of node-7 does not answer"):
-                await keeper.execute(Command(identifier="a", command=("true",)))
+                await keeper.execute("a", ("true",))
 
     asyncio.run(scenario())
 
@@ -250,7 +249,7 @@ def test_streams_go_both_ways(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with joined(tmp_path, record("a", phase="running")) as parts:
             session = await parts.keeper("a").execute(
-                Command(identifier="a", command=("cat",), environment={"A": "1"}, stdin=True)
+                "a", ("cat",), ExecOptions(environment={"A": "1"}, stdin=True)
             )
             large = b"x" * (5 << 20)
             await session.resize(80, 24)
@@ -269,7 +268,7 @@ def test_streams_go_both_ways(tmp_path: Path) -> None:
             assert await session.wait() == 5
             assert parts.node.session.size == (80, 24)
             ((identifier, command, options),) = parts.node.commands
-            assert (identifier, command, options["environment"]) == ("a", ("cat",), {"A": "1"})
+            assert (identifier, command, options.environment) == ("a", ("cat",), {"A": "1"})
             with pytest.raises(BrokenPipeError):
                 await session.write(b"too late")
 
@@ -279,7 +278,7 @@ def test_streams_go_both_ways(tmp_path: Path) -> None:
 def test_a_client_that_goes_away_ends_the_command(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with joined(tmp_path, record("a", phase="running")) as parts:
-            session = await parts.keeper("a").execute(Command(identifier="a", command=("cat",)))
+            session = await parts.keeper("a").execute("a", ("cat",))
             output = session.output()
             assert await anext(output) == ("stderr", b"listening")
             await output.aclose()

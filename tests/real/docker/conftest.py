@@ -53,9 +53,16 @@ def images(sampan: RunningEngine) -> None:
         pytest.skip(str(reason))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def unused_sampan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """Our engine, which no other module uses: what it lists is what this one has made."""
+    with Sampan(tmp_path_factory.mktemp("unused")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """Docker's engine, alone in namespaces of its own."""
+    """Docker's engine, alone in namespaces of its own, which no other module uses."""
     if shutil.which("dockerd") is None:
         pytest.skip("needs Docker's engine (Debian's package docker.io) to compare with")
     with Docker(tmp_path_factory.mktemp("docker")) as engine:

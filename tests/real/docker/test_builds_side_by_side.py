@@ -19,7 +19,7 @@ import msgspec
 import pytest
 from build_cases import CASES, Case
 from comparison import differences
-from engines import RunningEngine, Sampan
+from engines import RunningEngine
 
 pytestmark = pytest.mark.real
 
@@ -72,10 +72,8 @@ EXPLAINED = [
 
 
 @pytest.fixture(scope="module")
-def sampan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """One that nobody has used before, as Docker's hasn't been either."""
-    with Sampan(tmp_path_factory.mktemp("builds")) as engine:
-        yield engine
+def sampan(unused_sampan: RunningEngine) -> RunningEngine:
+    return unused_sampan
 
 
 class Result(msgspec.Struct):

@@ -3,7 +3,7 @@ client of that time, and on ours with a newer client. What they say and their ex
 same but for what `command_differences` explains."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from command_differences import OF_CLIENTS, OF_ENGINES
 from command_lines import CommandLine, Said, differences
 from command_script import FILES, GROUPS
-from engines import RunningEngine, Sampan
+from engines import RunningEngine
 
 OLD_CLIENT = "/usr/bin/docker"
 NEW_CLIENT = shutil.which("docker") or ""
@@ -39,10 +39,8 @@ def played(client: CommandLine) -> Played:
 
 
 @pytest.fixture(scope="module")
-def sampan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """One that nobody has used before, as Docker's hasn't been either."""
-    with Sampan(tmp_path_factory.mktemp("typed")) as engine:
-        yield engine
+def sampan(unused_sampan: RunningEngine) -> RunningEngine:
+    return unused_sampan
 
 
 @pytest.fixture(scope="module")

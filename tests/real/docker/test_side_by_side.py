@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from comparison import differences
-from engines import Answer, RunningEngine, Sampan
+from engines import Answer, RunningEngine
 
 pytestmark = pytest.mark.real
 
@@ -153,13 +153,6 @@ EXPLAINED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def sampan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    """One that nobody has used before, as Docker's hasn't been either."""
-    with Sampan(tmp_path_factory.mktemp("compared")) as engine:
-        yield engine
-
-
 def explained(path: str, difference: str) -> bool:
     return any(
         path.startswith(begin) and fnmatchcase(difference, pattern)
@@ -176,6 +169,11 @@ def compared(path: str, ours: Answer, theirs: Answer) -> Iterator[str]:
             yield f"{ours.tree}, Docker has {theirs.tree}"
     elif ours.data or theirs.data:
         yield from differences(ours.tree, theirs.tree)
+
+
+@pytest.fixture(scope="module")
+def sampan(unused_sampan: RunningEngine) -> RunningEngine:
+    return unused_sampan
 
 
 def test_answers_have_the_same_shape(sampan: RunningEngine, docker: RunningEngine) -> None:

@@ -13,6 +13,7 @@ from sampan.engine.contract import (
     CommandNotFound,
     ContainerStatus,
     EngineError,
+    ExecOptions,
     ImageNotFound,
     NameInUse,
 )
@@ -132,8 +133,7 @@ def test_commands_run_inside_with_pipes_and_with_a_terminal(tmp_path: Path) -> N
         session = await engine.execute(
             identifier,
             ("/bin/sh", "-c", "echo $A$B; cat; echo err >&2; exit 5"),
-            stdin=True,
-            environment={"B": "2"},
+            ExecOptions(stdin=True, environment={"B": "2"}),
         )
         await session.write(b"typed\n")
         await session.close_stdin()
@@ -144,7 +144,9 @@ def test_commands_run_inside_with_pipes_and_with_a_terminal(tmp_path: Path) -> N
         assert await session.wait() == 5
 
         session = await engine.execute(
-            identifier, ("/bin/sh", "-c", "sleep 0.1; stty size; exit 6"), terminal=True
+            identifier,
+            ("/bin/sh", "-c", "sleep 0.1; stty size; exit 6"),
+            ExecOptions(terminal=True),
         )
         await session.resize(100, 30)
         output = b"".join([data async for _, data in session.output()])
@@ -153,10 +155,10 @@ def test_commands_run_inside_with_pipes_and_with_a_terminal(tmp_path: Path) -> N
 
         for terminal in (False, True):
             with pytest.raises(CommandNotFound, match='exec: "nosuch": executable file') as refused:
-                await engine.execute(identifier, ("nosuch",), terminal=terminal)
+                await engine.execute(identifier, ("nosuch",), ExecOptions(terminal=terminal))
             assert refused.value.exit_code == 127
         with pytest.raises(EngineError, match=r'chdir to cwd \("/nosuch"\)'):
-            await engine.execute(identifier, ("true",), working_directory="/nosuch")
+            await engine.execute(identifier, ("true",), ExecOptions(working_directory="/nosuch"))
 
         session = await engine.execute(identifier, ("/bin/sleep", "50"))
         await session.kill()

@@ -9,7 +9,7 @@ from isolation import Place, in_own_process
 
 from sampan.engine.configuration import Device, Limits, Mount, ResourceLimit
 from sampan.engine.container_engine import ContainerEngine
-from sampan.engine.contract import Conflict, EngineError, InvalidConfiguration
+from sampan.engine.contract import Conflict, EngineError, ExecOptions, InvalidConfiguration
 from sampan.host.identifier_map import IdentifierMap
 
 pytestmark = pytest.mark.real
@@ -278,20 +278,22 @@ def test_commands_inside_have_users_folders_and_privileges_of_their_own(tmp_path
         identifier = await engine.create(place.shell("sleep 100", supplemental_groups=("extra",)))
         await engine.start(identifier)
         session = await engine.execute(
-            identifier, ("/bin/sh", "-c", "id; pwd"), user="app", working_directory="/tmp"
+            identifier,
+            ("/bin/sh", "-c", "id; pwd"),
+            ExecOptions(user="app", working_directory="/tmp"),
         )
         assert session.process in (0, *await engine.processes(identifier))
         output = b"".join([data async for _, data in session.output()]).decode()
         assert output == "uid=1000(app) gid=1001(app) groups=1001(app),1002(extra)\n/tmp\n"
         for privileged, held in ((False, False), (True, True)):
             session = await engine.execute(
-                identifier, ("/bin/cat", "/proc/self/status"), privileged=privileged
+                identifier, ("/bin/cat", "/proc/self/status"), ExecOptions(privileged=privileged)
             )
             status = b"".join([data async for _, data in session.output()]).decode()
             effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
             assert bool(int(effective.split()[1], 16) >> 21 & 1) == held  # CAP_SYS_ADMIN
         with pytest.raises(InvalidConfiguration):
-            await engine.execute(identifier, ("true",), user="nobody-here")
+            await engine.execute(identifier, ("true",), ExecOptions(user="nobody-here"))
         await engine.remove(identifier)
         await engine.close()
 

@@ -7,7 +7,7 @@ import pytest
 from isolation import Place, in_own_process
 
 from sampan.engine.configuration import Limits
-from sampan.engine.contract import InvalidConfiguration
+from sampan.engine.contract import ExecOptions, InvalidConfiguration
 
 pytestmark = pytest.mark.real
 
@@ -120,7 +120,7 @@ def test_a_command_inside_is_bound_by_the_same_profile(tmp_path: Path) -> None:
         await engine.start(identifier)
         for terminal in (False, True):
             session = await engine.execute(
-                identifier, ("/bin/cat", "/proc/self/status"), terminal=terminal
+                identifier, ("/bin/cat", "/proc/self/status"), ExecOptions(terminal=terminal)
             )
             status = b"".join([data async for _, data in session.output()])
             assert b"Seccomp:\t2" in status

@@ -25,6 +25,7 @@ from sampan.engine.contract import (
     Conflict,
     Engine,
     EngineError,
+    ExecOptions,
     ExecSession,
     InvalidConfiguration,
     NotFound,
@@ -229,12 +230,14 @@ class Executions:
         return await self._engine.execute(
             execution.container.identifier,
             wanted.command or (),
-            terminal=wanted.terminal,
-            stdin=wanted.attach_stdin,
-            environment={name: value for name, _, value in variables},
-            user=wanted.user,
-            working_directory=wanted.working_directory,
-            privileged=wanted.privileged,
+            ExecOptions(
+                terminal=wanted.terminal,
+                stdin=wanted.attach_stdin,
+                environment={name: value for name, _, value in variables},
+                user=wanted.user,
+                working_directory=wanted.working_directory,
+                privileged=wanted.privileged,
+            ),
         )
 
     async def _follow(

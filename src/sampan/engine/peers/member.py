@@ -136,16 +136,7 @@ class _Questions:
 
     async def _execute(self, call: Call) -> int:
         asked = call.arguments(messages.Command)
-        session = await self._engine.execute(
-            asked.identifier,
-            asked.command,
-            terminal=asked.terminal,
-            stdin=asked.stdin,
-            environment=asked.environment,
-            user=asked.user,
-            working_directory=asked.working_directory,
-            privileged=asked.privileged,
-        )
+        session = await self._engine.execute(asked.identifier, asked.command, asked.options)
         return await serve_session(call, session)
 
     async def _attach(self, call: Call) -> int:

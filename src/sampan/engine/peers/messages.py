@@ -2,6 +2,7 @@
 
 import msgspec
 
+from sampan.engine.contract import PLAIN_EXEC, ExecOptions
 from sampan.engine.runtime.record import ContainerRecord
 
 JOIN = "peers.join"
@@ -51,9 +52,4 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
     identifier: str
     command: tuple[str, ...]
-    terminal: bool = False
-    stdin: bool = False
-    environment: dict[str, str] = {}
-    user: str = ""
-    working_directory: str = ""
-    privileged: bool = False
+    options: ExecOptions = PLAIN_EXEC

@@ -6,7 +6,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sampan.engine.contract import ContainerStatus, EngineError, Written
+from sampan.engine.contract import (
+    PLAIN_EXEC,
+    ContainerStatus,
+    EngineError,
+    ExecOptions,
+    Written,
+)
 from sampan.engine.peers import messages
 from sampan.engine.runtime.record import ContainerRecord
 from sampan.engine.service import frames
@@ -51,8 +57,11 @@ class Peer:
     async def resize(self, identifier: str, columns: int, rows: int) -> None:
         await self._ask("containers.resize", messages.Size(identifier, columns, rows))
 
-    async def execute(self, command: messages.Command) -> RemoteSession:
-        return await self._session("containers.execute", command)
+    async def execute(
+        self, identifier: str, command: tuple[str, ...], options: ExecOptions = PLAIN_EXEC
+    ) -> RemoteSession:
+        asked = messages.Command(identifier=identifier, command=command, options=options)
+        return await self._session("containers.execute", asked)
 
     async def attach(self, identifier: str) -> RemoteSession:
         return await self._session("containers.attach", messages.OfContainer(identifier))

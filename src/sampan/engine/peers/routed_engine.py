@@ -10,15 +10,16 @@ from typing import Protocol
 
 from sampan.engine.configuration import ContainerConfiguration, Limits
 from sampan.engine.contract import (
+    PLAIN_EXEC,
     ContainerStatus,
     Engine,
+    ExecOptions,
     ExecSession,
     ImageDescription,
     Usage,
     Written,
 )
 from sampan.engine.images.credentials import Credentials
-from sampan.engine.peers.messages import Command
 from sampan.engine.peers.peer import Peer
 from sampan.host.cgroup_usage import DetailedUsage
 
@@ -71,41 +72,9 @@ class RoutedEngine:
         await self._of(identifier).resize(identifier, columns, rows)
 
     async def execute(
-        self,
-        identifier: str,
-        command: tuple[str, ...],
-        *,
-        terminal: bool = False,
-        stdin: bool = False,
-        environment: dict[str, str] | None = None,
-        user: str = "",
-        working_directory: str = "",
-        privileged: bool = False,
+        self, identifier: str, command: tuple[str, ...], options: ExecOptions = PLAIN_EXEC
     ) -> ExecSession:
-        peer = self._keepers.keeper(identifier)
-        if peer is None:
-            return await self._own.execute(
-                identifier,
-                command,
-                terminal=terminal,
-                stdin=stdin,
-                environment=environment,
-                user=user,
-                working_directory=working_directory,
-                privileged=privileged,
-            )
-        return await peer.execute(
-            Command(
-                identifier=identifier,
-                command=command,
-                terminal=terminal,
-                stdin=stdin,
-                environment=environment or {},
-                user=user,
-                working_directory=working_directory,
-                privileged=privileged,
-            )
-        )
+        return await self._of(identifier).execute(identifier, command, options)
 
     async def image(self, reference: str) -> ImageDescription:
         return await self._own.image(reference)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from sampan.engine.contract import EngineError
+from sampan.engine.contract import EngineError, ExecOptions
 from sampan.engine.runtime import capabilities
 from sampan.engine.runtime.exec_files import ExecFiles
 from sampan.engine.runtime.exec_session import RuntimeExecSession, StreamName
@@ -27,44 +27,37 @@ from sampan.host import inotify, processes
 _TERMINAL_TIMEOUT = 30.0
 
 
-class ExecSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """A command to run in a container; what is empty is as in the container itself."""
-
-    command: tuple[str, ...]
-    environment: dict[str, str] = {}
-    terminal: bool = False
-    user: ResolvedUser | None = None
-    working_directory: str = ""
-    privileged: bool = False
-
-
 def exec_process(
-    container: dict[str, Any], settings: ExecSettings, available: frozenset[str]
+    container: dict[str, Any],
+    command: tuple[str, ...],
+    options: ExecOptions,
+    user: ResolvedUser | None,
+    *,
+    available: frozenset[str],
 ) -> dict[str, Any]:
     """The `process` document of a command, from that of the container it runs in.
 
-    `available` are the capabilities that the host can give to a privileged command. Raises
-    InvalidConfiguration.
+    `user` is None for the container's own. `available` are the capabilities that the host can
+    give to a privileged command. Raises InvalidConfiguration.
     """
-    default = {"TERM": "xterm"} if settings.terminal else {}
-    names = settings.environment.keys() | default.keys()
+    default = {"TERM": "xterm"} if options.terminal else {}
+    names = options.environment.keys() | default.keys()
     kept = [entry for entry in container["env"] if entry.partition("=")[0] not in names]
-    added = default | settings.environment
+    added = default | options.environment
     changes: dict[str, Any] = {
-        "args": list(settings.command),
+        "args": list(command),
         "env": kept + [f"{name}={value}" for name, value in added.items()],
-        "terminal": settings.terminal,
+        "terminal": options.terminal,
     }
-    if settings.user is not None:
-        user = settings.user
+    if user is not None:
         changes["user"] = {
             "uid": user.uid,
             "gid": user.gid,
             "additionalGids": list(user.groups),
         }
-    if settings.working_directory:
-        changes["cwd"] = checked_path(settings.working_directory)
-    if settings.privileged:
+    if options.working_directory:
+        changes["cwd"] = checked_path(options.working_directory)
+    if options.privileged:
         held = sorted(available.intersection(capabilities.ALL))
         changes["capabilities"] = {"bounding": held, "permitted": held, "effective": held}
         changes["noNewPrivileges"] = False

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 
-from sampan.engine.contract import ContainerStatus, EngineError, InvalidConfiguration
+from sampan.engine.contract import ContainerStatus, EngineError, ExecOptions, InvalidConfiguration
 from sampan.engine.runtime import monitor
 from sampan.engine.runtime.attach import AttachedStreams
 from sampan.engine.runtime.attached_session import AttachedSession
 from sampan.engine.runtime.bundle import ContainerFolders
 from sampan.engine.runtime.exec_session import RuntimeExecSession
-from sampan.engine.runtime.exec_start import ExecSettings, exec_process, start_session
+from sampan.engine.runtime.exec_start import exec_process, start_session
 from sampan.engine.runtime.oci_runtime import OciRuntime
 from sampan.engine.runtime.record import ContainerRecord
 from sampan.engine.runtime.users import user_in_root
@@ -28,23 +28,30 @@ class ContainerStreams:
         self._available = available
 
     async def execute(
-        self, record: ContainerRecord, settings: ExecSettings, *, user: str, stdin: bool
+        self, record: ContainerRecord, command: tuple[str, ...], options: ExecOptions
     ) -> RuntimeExecSession:
-        """Run a command in a running container; `user` is "" for the container's own.
+        """Run a command in a running container.
 
         Raises InvalidConfiguration, EngineError.
         """
-        if not settings.command:
+        if not command:
             raise InvalidConfiguration("no command to execute")
         bundle = self._folders.bundle(record.identifier)
         specification = msgspec.json.decode((bundle / "config.json").read_bytes())
-        if user:
+        user = None
+        if options.user:
             groups = record.configuration.supplemental_groups
-            resolved = user_in_root(Path(specification["root"]["path"]), user, groups)
-            settings = msgspec.structs.replace(settings, user=resolved)
-        process = exec_process(specification["process"], settings, self._available)
+            user = user_in_root(Path(specification["root"]["path"]), options.user, groups)
+        document = exec_process(
+            specification["process"], command, options, user, available=self._available
+        )
         return await start_session(
-            self._runtime, record.identifier, bundle, self._folders.run, process, stdin=stdin
+            self._runtime,
+            record.identifier,
+            bundle,
+            self._folders.run,
+            document,
+            stdin=options.stdin,
         )
 
     def attach(

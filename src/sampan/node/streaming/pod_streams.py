@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sampan.engine.contract import Engine, EngineError, ExecSession
+from sampan.engine.contract import Engine, EngineError, ExecOptions, ExecSession
 from sampan.foundation.wire.message import ByteStream, Request, Response, WebSocket
 from sampan.foundation.wire.message_stream import MessageStream
 from sampan.node.api_target import Refused, target_pod, target_runs
@@ -39,8 +39,7 @@ class PodStreams:
             self._engine.execute,
             identifier,
             command,
-            terminal=flag(request, "tty"),
-            stdin=flag(request, "stdin", "input"),
+            ExecOptions(terminal=flag(request, "tty"), stdin=flag(request, "stdin", "input")),
         )
         told = functools.partial(commands.outcome, command)
         return _command_response(request, functools.partial(_converse, begin, told))

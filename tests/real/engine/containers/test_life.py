@@ -84,7 +84,7 @@ def test_what_cannot_be_executed_is_told_in_the_words_of_docker(tmp_path: Path) 
         await place.add_image()
         stage = await opened(place)
         await created(stage, "true", "bad", entrypoint=("/no/such",))
-        with pytest.raises(CommandNotFound, match="executable file not found"):
+        with pytest.raises(CommandNotFound, match="stat /no/such: no such file"):
             await stage.containers.start("bad")
         detail = await stage.containers.inspect("bad")
         assert (detail.state.phase, detail.state.exit_code) == ("created", 127)
