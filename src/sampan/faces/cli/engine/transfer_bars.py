@@ -38,7 +38,9 @@ class TransferBars:
         layer, status = message.get("id", ""), message.get("status", "")
         counted = message.get("progressDetail") or {}
         if not counted.get("total"):
-            if layer not in self._tasks:
+            if layer in self._tasks:
+                self._progress.update(self._tasks[layer], description=f"{layer}: {status}")
+            else:
                 self._line(f"{layer}: {status}" if layer else status)
             return
         if self._hidden:
