@@ -4,7 +4,7 @@ from typing import Any
 
 from sampan.engine.containers.configuration import ExecConfiguration, converted
 from sampan.engine.containers.contract import ExecDetail
-from sampan.engine.contract import Conflict, EngineError, InvalidConfiguration, NotFound
+from sampan.engine.contract import Conflict, InvalidConfiguration
 from sampan.faces.dockerapi import detach_keys, hijacking
 from sampan.faces.dockerapi.call import Call, answer, done
 from sampan.faces.dockerapi.container_streams import size_of
@@ -32,26 +32,23 @@ async def start(call: Call) -> Response:
     if wanted.get("Detach"):
         await containers.exec_start(call.name, detach=True, console_size=size)
         return done(200)
-    try:
+    if detail.running or detail.exit_code is not None:
+        raise Conflict(f"Error: Exec command {call.name} has already run")
+
+    async def begin() -> Streams:
         session = await containers.exec_start(call.name, console_size=size)
-    except (NotFound, Conflict):
-        raise
-    except (EngineError, OSError) as error:
-        return hijacking.refusal(call, str(error), terminal=configuration.terminal)
-    assert session is not None, "it was not to be detached"
-    wanted_streams = {
-        "stdout": configuration.attach_stdout,
-        "stderr": configuration.attach_stderr,
-    }
-    streams = Streams(
-        session,
-        stdin=configuration.attach_stdin,
-        terminal=configuration.terminal,
-        outlives_client=True,
-        detach_keys=keys,
-        wanted=frozenset(name for name, chosen in wanted_streams.items() if chosen),
-    )
-    return hijacking.response(call, streams, terminal=configuration.terminal)
+        assert session is not None, "it was not to be detached"
+        chosen = {"stdout": configuration.attach_stdout, "stderr": configuration.attach_stderr}
+        return Streams(
+            session,
+            stdin=configuration.attach_stdin,
+            terminal=configuration.terminal,
+            outlives_client=True,
+            detach_keys=keys,
+            wanted=frozenset(name for name, is_wanted in chosen.items() if is_wanted),
+        )
+
+    return hijacking.begun_later(call, begin, terminal=configuration.terminal)
 
 
 def _console_size(tree: dict[str, Any]) -> tuple[int, int] | None:

@@ -6,10 +6,10 @@ outlives its client: what it says later is thrown away, so that it isn't held up
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
-from sampan.engine.contract import ExecSession
+from sampan.engine.contract import EngineError, ExecSession
 from sampan.faces.dockerapi import multiplexing
 from sampan.faces.dockerapi.call import Call
 from sampan.faces.dockerapi.detach_keys import DetachKeys
@@ -125,15 +125,26 @@ def response(call: Call, streams: Streams, *, terminal: bool) -> Response:
     return _handed_over(call, streams.relay, streams, terminal=terminal)
 
 
-def refusal(call: Call, message: str, *, terminal: bool) -> Response:
-    """The answer about a command that can't be begun: it is told where its output would be."""
+def begun_later(call: Call, begin: Callable[[], Awaitable[Streams]], *, terminal: bool) -> Response:
+    """The answer that hands the connection over, and only then begins the command: there are
+    clients that lose what comes together with the answer's header. Why it can't be begun is told
+    where its output would be.
+    """
 
-    async def tell(client: ByteStream) -> None:
-        data = f"{message}\r\n".encode()
-        with suppress(ConnectionError):
-            await client.write(data if terminal else multiplexing.frame("stdout", data))
+    async def relay(client: ByteStream) -> None:
+        try:
+            streams = await begin()
+        except (EngineError, OSError) as error:
+            data = f"{error}\r\n".encode()
+            with suppress(ConnectionError):
+                await client.write(data if terminal else multiplexing.frame("stdout", data))
+            return
+        try:
+            await streams.relay(client)
+        finally:
+            await streams.aclose()
 
-    return _handed_over(call, tell, b"", terminal=terminal)
+    return _handed_over(call, relay, b"", terminal=terminal)
 
 
 def _handed_over(call: Call, tunnel: Tunnel, body: Body, *, terminal: bool) -> Response:
